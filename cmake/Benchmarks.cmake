@@ -1,0 +1,15 @@
+# Google Benchmark programs: bench/bench_*.cc, each one executable in build/bench; target `benchmarks`.
+file(GLOB bench_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/bench_*.cc")
+add_custom_target(benchmarks)
+if(bench_sources)
+  find_package(benchmark REQUIRED)
+endif()
+foreach(source IN LISTS bench_sources)
+  cmake_path(GET source STEM name)
+  add_executable(${name} EXCLUDE_FROM_ALL "${source}")
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE protobase_flags protobase_core_internal protobase_third_party
+    benchmark::benchmark_main benchmark::benchmark)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bench")
+  add_dependencies(benchmarks ${name})
+endforeach()

@@ -1,0 +1,146 @@
+# Every test of the repository as a ctest test, found by place:
+#   src/<folder>/**/*_test.cc  one program per folder      testing/*.cc   library protobase_testing
+#   test/<kind>/*.cc           one program per kind        test/system/*.{sh,py}  one test each
+#   examples/*.cc              built, run in an empty directory
+#   fuzz/fuzz_<x>.cc           replays fuzz/corpus/<x>/
+#   test/tidy, test/package, documentation: once, in the plain build
+# Labels: tidy (needs no compiling), package (slow, compiles consumers); the rest has none.
+find_package(GTest REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_program(PROTOBASE_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)  # the system's, if it has one
+find_program(PROTOBASE_PYTHON python3 REQUIRED)
+include(GoogleTest)
+
+set(PROTOBASE_TEST_DIR "${PROJECT_BINARY_DIR}/test")
+set(time_factor 1)  # sanitized programs are slower
+if(PROTOBASE_SANITIZE OR PROTOBASE_COVERAGE)
+  set(time_factor 5)
+endif()
+set(plain_build ON)  # what does not look at our machine code runs in one build only
+if(PROTOBASE_SANITIZE OR PROTOBASE_COVERAGE OR PROTOBASE_BUILD_FUZZERS)
+  set(plain_build OFF)
+endif()
+
+# Everything a test may look at: internals, third-party headers, the test parts, where things lie.
+add_library(protobase_test_support INTERFACE)
+target_include_directories(protobase_test_support INTERFACE
+  "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/src")
+target_compile_definitions(protobase_test_support INTERFACE
+  PROTOBASE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+  PROTOBASE_BUILD_DIR="${PROJECT_BINARY_DIR}")
+target_link_libraries(protobase_test_support INTERFACE protobase_flags protobase_core_internal
+  protobase_third_party nlohmann_json::nlohmann_json GTest::gmock)
+
+# UBSan's checks of every single dereference double the time to compile; the library keeps them, the
+# code of the tests goes without.
+if(PROTOBASE_SANITIZE STREQUAL "address")
+  target_compile_options(protobase_test_support INTERFACE -fno-sanitize=null,alignment)
+endif()
+
+file(GLOB testing_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/testing/*.cc")
+list(FILTER testing_sources EXCLUDE REGEX "_test\\.cc$")
+if(testing_sources)
+  add_library(protobase_testing STATIC ${testing_sources})
+  target_link_libraries(protobase_testing PUBLIC protobase_test_support)
+else()
+  add_library(protobase_testing ALIAS protobase_test_support)
+endif()
+
+# One program of GoogleTest tests; each TEST is a ctest test <name>.<suite>.<test>.
+function(protobase_add_gtest name timeout_s)
+  set(target ${name}_test)
+  add_executable(${target} ${ARGN})
+  target_link_libraries(${target} PRIVATE protobase_testing GTest::gmock_main)
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROTOBASE_TEST_DIR}")
+  math(EXPR timeout_s "${timeout_s} * ${time_factor}")
+  gtest_discover_tests(${target}
+    TEST_PREFIX "${name}."
+    WORKING_DIRECTORY "${PROTOBASE_TEST_DIR}"
+    DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120
+    PROPERTIES TIMEOUT ${timeout_s})
+endfunction()
+
+# Unit tests, a program per folder.
+file(GLOB unit_folders LIST_DIRECTORIES true RELATIVE "${PROJECT_SOURCE_DIR}/src" CONFIGURE_DEPENDS
+  "${PROJECT_SOURCE_DIR}/src/*")
+foreach(folder IN LISTS unit_folders)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${folder}/*_test.cc")
+  if(sources)
+    protobase_add_gtest(${folder} 60 ${sources})
+  endif()
+endforeach()
+file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/testing/*_test.cc")
+if(sources)
+  protobase_add_gtest(testing 60 ${sources})
+endif()
+file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/cli/*_test.cc")
+if(sources)
+  list(FILTER cli_sources EXCLUDE REGEX "/main\\.cc$")
+  protobase_add_gtest(cli 60 ${sources} ${cli_sources})
+  target_link_libraries(cli_test PRIVATE CLI11::CLI11)
+endif()
+
+# The kinds of test above the units.
+set(cli_path "${PROJECT_BINARY_DIR}/bin/protobase")
+foreach(kind IN ITEMS conformance golden crash system)
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/test/${kind}/*.cc")
+  if(sources)
+    protobase_add_gtest(${kind} 240 ${sources})
+    target_compile_definitions(${kind}_test PRIVATE PROTOBASE_CLI="${cli_path}")
+    if(TARGET protobase_cli)
+      add_dependencies(${kind}_test protobase_cli)
+    endif()
+  endif()
+endforeach()
+
+# protobase_add_script_test(<name> <timeout_s> <command>...): exit status 77 means skipped.
+function(protobase_add_script_test name timeout_s)
+  add_test(NAME "${name}" COMMAND ${ARGN} WORKING_DIRECTORY "${PROTOBASE_TEST_DIR}")
+  math(EXPR timeout_s "${timeout_s} * ${time_factor}")
+  set_tests_properties("${name}" PROPERTIES TIMEOUT ${timeout_s} SKIP_RETURN_CODE 77
+    ENVIRONMENT "PROTOBASE_CLI=${cli_path};PROTOBASE_SOURCE_DIR=${PROJECT_SOURCE_DIR};\
+PROTOBASE_BUILD_DIR=${PROJECT_BINARY_DIR};PROTOBASE_SANITIZE=${PROTOBASE_SANITIZE};PYTHONDONTWRITEBYTECODE=1")
+endfunction()
+
+file(GLOB scripts CONFIGURE_DEPENDS
+  "${PROJECT_SOURCE_DIR}/test/system/*.sh" "${PROJECT_SOURCE_DIR}/test/system/*.py")
+list(FILTER scripts EXCLUDE REGEX "/(lib|_)[^/]*$")  # lib*.sh and _*.py are shared parts
+foreach(script IN LISTS scripts)
+  cmake_path(GET script STEM name)
+  if(script MATCHES "\\.py$")
+    protobase_add_script_test(system.${name} 300 "${PROTOBASE_PYTHON}" "${script}")
+  else()
+    protobase_add_script_test(system.${name} 300 bash "${script}")
+  endif()
+endforeach()
+
+# Examples see what a user sees: the public library and its headers.
+file(GLOB examples CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/*.cc")
+foreach(source IN LISTS examples)
+  cmake_path(GET source STEM name)
+  add_executable(example_${name} "${source}")
+  target_link_libraries(example_${name} PRIVATE
+    protobase_flags protobase::core nlohmann_json::nlohmann_json)
+  set_target_properties(example_${name} PROPERTIES
+    OUTPUT_NAME "${name}" RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/examples")
+  protobase_add_script_test(example.${name} 60 "${CMAKE_COMMAND}"
+    "-DPROGRAM=$<TARGET_FILE:example_${name}>"
+    "-DDIRECTORY=${PROJECT_BINARY_DIR}/examples/run/${name}"
+    -P "${PROJECT_SOURCE_DIR}/cmake/RunInFreshDirectory.cmake")
+endforeach()
+
+# The corpus of each fuzz target, replayed by an ordinary main.
+file(GLOB fuzz_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/fuzz/fuzz_*.cc")
+foreach(source IN LISTS fuzz_sources)
+  cmake_path(GET source STEM name)
+  string(REGEX REPLACE "^fuzz_" "" corpus "${name}")
+  add_executable(${name}_replay "${source}" "${PROJECT_SOURCE_DIR}/fuzz/replay_main.cc")
+  target_link_libraries(${name}_replay PRIVATE protobase_testing)
+  set_target_properties(${name}_replay PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROTOBASE_TEST_DIR}")
+  protobase_add_script_test(fuzz.${corpus} 120
+    ${name}_replay "${PROJECT_SOURCE_DIR}/fuzz/corpus/${corpus}")
+endforeach()
+
+if(plain_build)
+  include(RepositoryTests)
+endif()
