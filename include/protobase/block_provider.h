@@ -1,0 +1,64 @@
+// The first waist: where bytes live and when they are durable. A provider knows WAL ids, offsets and
+// bytes; nothing of records or atoms.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "protobase/root_register.h"
+#include "protobase/wal.h"
+
+namespace protobase {
+
+/// Contract, held by test/conformance/block_provider_conformance.h; thread-safe:
+///  - A WAL id is never reused. Each (WAL, offset) is written once, by one writer, in order without
+///    gaps; writing the same operation twice is harmless.
+///  - sync() returns only when every byte written before to that WAL is durable. After it failed, or
+///    a write failed half way, the WAL is poisoned: every later write and sync throws.
+///  - NoSpaceError from write() means nothing was written; the same operation may be tried again.
+///  - read() returns the bytes asked for or throws; reads are concurrent with everything.
+class BlockProvider {
+ public:
+  virtual ~BlockProvider() = default;
+
+  /// A WAL that only this provider appends to, and where to begin: a finished one taken up again or
+  /// a new id. A new one does not touch the medium. Throws NotSupportedError when read-only.
+  virtual AtomPointer claim_wal() = 0;
+
+  /// Puts the bytes in their place, durable after the next sync().
+  virtual void write(const WALWriteOperation& operation) = 0;
+
+  /// Makes everything written to `wal` durable. For a WAL of another writer: whatever it had
+  /// written when the call began.
+  virtual void sync(const UUID& wal) = 0;
+
+  /// No further write will come; `resumable`: a later claim_wal() may go on behind the last byte.
+  virtual void release_wal(const UUID& wal, bool resumable) = 0;
+
+  /// Fills at least `at_least` bytes of `out` from `offset` and returns how many are filled.
+  /// Throws NotFoundError when the WAL is unknown or ends before offset + at_least.
+  virtual std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
+                           std::size_t at_least) = 0;
+
+  /// Throws NotFoundError for an unknown WAL.
+  virtual WALDescription describe(const UUID& wal) = 0;
+
+  /// Damage of what the provider itself keeps around the records of a WAL (a header); nullopt: none
+  /// found. For verify.
+  virtual std::optional<std::string> find_damage(const UUID& wal) = 0;
+
+  /// Every WAL, in no particular order.
+  virtual std::vector<UUID> list_wals() = 0;
+
+  /// The agreement on the root that belongs to this place.
+  virtual RootRegister& root_register() = 0;
+
+  /// Releases every WAL, lock and descriptor. Idempotent; every later call throws ValidationError.
+  virtual void close() = 0;
+};
+
+}  // namespace protobase

@@ -1,0 +1,31 @@
+// Copies a whole store: every WAL with its id and offsets, so that all pointers and the root stay valid.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "protobase/atom_pointer.h"
+#include "protobase/export.h"
+
+namespace protobase {
+
+struct CopyReport {
+  std::uint64_t wals = 0;
+  std::uint64_t bytes = 0;          ///< of WAL content now in the target
+  std::uint64_t resumed_bytes = 0;  ///< of those, already there from an earlier, interrupted copy
+  std::optional<AtomPointer> root;
+};
+
+/// Copies the space in directory `from` (a consistent state, also while others write to it) into
+/// directory `to`, which must be absent, empty, or hold an interrupted copy of the same space: that
+/// one is resumed. The target cannot be opened before the copy is complete; when the call returns
+/// it is durable. `progress` (may be empty) hears bytes done of all.
+/// Errors: NotFoundError, ValidationError (target in use, or not empty), CorruptionError (a damaged
+/// source: use salvage), NoSpaceError (make room and call again).
+PROTOBASE_EXPORT CopyReport
+copy_space(const std::string& from, const std::string& to,
+           const std::function<void(std::uint64_t done, std::uint64_t total)>& progress);
+
+}  // namespace protobase

@@ -1,0 +1,70 @@
+// FileBlockProvider: WALs as files of one directory, shared between processes.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "protobase/block_provider.h"
+#include "protobase/export.h"
+#include "protobase/options.h"
+
+namespace protobase {
+
+namespace os {
+class FileSystem;
+class Clock;
+class Random;
+}  // namespace os
+
+/// What a FileBlockProvider may do with its directory.
+enum class SpaceAccess {
+  kReadWrite,  ///< opens or creates; creating waits for the first write
+  kReadOnly,   ///< opens an existing space and changes nothing, not even a lock
+};
+
+/// The parts a FileBlockProvider stands on; empty ones mean the machine's own.
+struct FileBlockProviderOptions {
+  SpaceAccess access = SpaceAccess::kReadWrite;
+  /// Files of other WALs kept open for reading at most. 1 - 65536.
+  std::size_t max_open_files = 128;
+  std::shared_ptr<os::FileSystem> file_system{};
+  std::shared_ptr<os::Clock> clock{};
+  std::shared_ptr<os::Random> random{};
+  Logger logger{};
+};
+
+/// Directory layout, file format and sharing protocol: docs/internals/file_format.md.
+///
+/// Durability: write() puts bytes into the page cache, sync() is one fdatasync of the WAL file; a new
+/// WAL file's header and directory entry are synced before its first record is written.
+///
+/// Caveats: the directory must be on a file system with working fdatasync and fcntl OFD locks (local
+/// Linux file systems; not NFS before version 4). Do not copy a space with other tools while it is
+/// being written; `protobase copy` does. Do not delete single files of it.
+class PROTOBASE_EXPORT FileBlockProvider final : public BlockProvider {
+ public:
+  /// Opens the space at `directory`. Errors: NotFoundError (read-only and not there),
+  /// ValidationError (a file, or a directory of other things), NotAuthorizedError,
+  /// NotSupportedError (written by a newer version). Damage does not stop opening; it is logged
+  /// and thrown by what touches it.
+  explicit FileBlockProvider(std::string directory, FileBlockProviderOptions options = {});
+  ~FileBlockProvider() override;
+
+  AtomPointer claim_wal() override;
+  void write(const WALWriteOperation& operation) override;
+  void sync(const UUID& wal) override;
+  void release_wal(const UUID& wal, bool resumable) override;
+  std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
+                   std::size_t at_least) override;
+  WALDescription describe(const UUID& wal) override;
+  std::optional<std::string> find_damage(const UUID& wal) override;
+  std::vector<UUID> list_wals() override;
+  RootRegister& root_register() override;
+  void close() override;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace protobase

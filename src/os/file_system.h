@@ -1,0 +1,86 @@
+// The only road to files. Thin: one call here is one system call there, with EINTR and short transfers
+// handled and errors turned into exceptions. Tests put an in-memory or fault-injecting one in its place.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace protobase::os {
+
+enum class FileKind { kRegular, kDirectory, kOther };
+
+struct DirectoryEntry {
+  std::string name;
+  FileKind kind = FileKind::kRegular;
+};
+
+enum class OpenMode {
+  kRead,       ///< must exist
+  kReadWrite,  ///< must exist
+  kCreateNew,  ///< must not exist; read and write
+  kCreate,     ///< read and write, made when missing
+};
+
+/// An open file. Thread-safe. Closed by destruction, which also drops its locks.
+///
+/// Errors of all calls: NoSpaceError (disk, quota or size limit), NotAuthorizedError, else
+/// UnexpectedError; each names path, call and the system's reason.
+class File {
+ public:
+  virtual ~File() = default;
+
+  /// Reads until `out` is full or the file ends; returns bytes read.
+  virtual std::size_t read(std::uint64_t offset, std::span<std::byte> out) = 0;
+
+  /// Writes all parts, one behind the other. When it throws, any prefix may have been written.
+  virtual void write(std::uint64_t offset, std::span<const std::span<const std::byte>> parts) = 0;
+
+  /// Reserves space so that writing [offset, offset + length) cannot run out of it, growing the
+  /// file with zeros as needed. NoSpaceError leaves the content as it was.
+  virtual void allocate(std::uint64_t offset, std::uint64_t length) = 0;
+
+  /// fdatasync: content, and the size when it changed.
+  virtual void sync_data() = 0;
+
+  virtual void truncate(std::uint64_t size) = 0;
+  virtual std::uint64_t size() = 0;
+
+  /// Locks one byte for this open file (open file description lock: shared neither with other
+  /// opens in this process nor with forked children's opens; dies with the process). Replaces a
+  /// lock this open file holds on the byte. False when someone else's lock stands against it.
+  virtual bool try_lock(std::uint64_t byte, bool exclusive) = 0;
+  virtual void unlock(std::uint64_t byte) = 0;
+  /// Whether another open file holds any lock on the byte. Works on files opened for reading.
+  virtual bool is_locked(std::uint64_t byte) = 0;
+};
+
+/// Thread-safe. Paths are absolute or relative to the working directory.
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+
+  /// nullptr when `mode` needs an existing file and there is none, or kCreateNew finds one.
+  virtual std::unique_ptr<File> open(const std::string& path, OpenMode mode) = 0;
+  /// nullopt when nothing is there.
+  virtual std::optional<FileKind> kind_of(const std::string& path) = 0;
+  virtual std::vector<DirectoryEntry> list(const std::string& directory) = 0;
+  /// Makes one directory; false when it is there already.
+  virtual bool make_directory(const std::string& path) = 0;
+  /// Removes a file; false when there is none.
+  virtual bool remove(const std::string& path) = 0;
+  /// fsync of a directory: entries made and removed before are durable.
+  virtual void sync_directory(const std::string& path) = 0;
+};
+
+/// The machine's own.
+std::shared_ptr<FileSystem> posix_file_system();
+
+/// `path` up to its last component: "." when it has none.
+std::string parent_directory(const std::string& path);
+
+}  // namespace protobase::os

@@ -1,0 +1,238 @@
+// FileSystem on Linux system calls.
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <string>
+
+#include "os/file_system.h"
+#include "protobase/errors.h"
+
+namespace protobase::os {
+namespace {
+
+[[noreturn]] void throw_error(const std::string& path, const char* call, int error) {
+  const std::string message = path + ": " + call + " failed: " + std::strerror(error);
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      throw NoSpaceError(message + "; make room and try again");
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      throw NotAuthorizedError(message);
+    default:
+      throw UnexpectedError(message);
+  }
+}
+
+/// Repeats `call` while a signal interrupts it.
+template <typename Call>
+auto uninterrupted(Call call) {
+  decltype(call()) result;
+  do {
+    result = call();
+  } while (result == -1 && errno == EINTR);
+  return result;
+}
+
+class PosixFile final : public File {
+ public:
+  PosixFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  ~PosixFile() override { ::close(fd_); }
+  PosixFile(const PosixFile&) = delete;
+  PosixFile& operator=(const PosixFile&) = delete;
+
+  std::size_t read(std::uint64_t offset, std::span<std::byte> out) override {
+    std::size_t done = 0;
+    while (done < out.size()) {
+      const ssize_t n = uninterrupted([&] {
+        return ::pread(fd_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+      });
+      if (n < 0) throw_error(path_, "pread", errno);
+      if (n == 0) break;
+      done += static_cast<std::size_t>(n);
+    }
+    return done;
+  }
+
+  void write(std::uint64_t offset, std::span<const std::span<const std::byte>> parts) override {
+    std::array<iovec, 64> vectors;
+    std::size_t part = 0;
+    std::size_t skip = 0;  // bytes of parts[part] already written
+    while (part < parts.size()) {
+      const std::size_t count = std::min(vectors.size(), parts.size() - part);
+      for (std::size_t i = 0; i < count; ++i) {
+        const auto rest = parts[part + i].subspan(i == 0 ? skip : 0);
+        vectors[i] = {const_cast<std::byte*>(rest.data()), rest.size()};
+      }
+      const ssize_t n = uninterrupted([&] {
+        return ::pwritev(fd_, vectors.data(), static_cast<int>(count), static_cast<off_t>(offset));
+      });
+      if (n < 0) throw_error(path_, "pwritev", errno);
+      offset += static_cast<std::uint64_t>(n);
+      skip += static_cast<std::size_t>(n);
+      while (part < parts.size() && skip >= parts[part].size()) skip -= parts[part++].size();
+    }
+  }
+
+  void allocate(std::uint64_t offset, std::uint64_t length) override {
+    const int error = [&] {
+      return uninterrupted([&] {
+               return ::fallocate(fd_, 0, static_cast<off_t>(offset), static_cast<off_t>(length));
+             }) == 0
+                 ? 0
+                 : errno;
+    }();
+    if (error == 0) return;
+    if (error != EOPNOTSUPP && error != ENOSYS) throw_error(path_, "fallocate", error);
+    extend_with_zeros(offset + length);
+  }
+
+  void sync_data() override {
+    // No repeat after a failure: the kernel may have dropped the pages it could not write.
+    if (::fdatasync(fd_) != 0) throw_error(path_, "fdatasync", errno);
+  }
+
+  void truncate(std::uint64_t size) override {
+    if (uninterrupted([&] { return ::ftruncate(fd_, static_cast<off_t>(size)); }) != 0) {
+      throw_error(path_, "ftruncate", errno);
+    }
+  }
+
+  std::uint64_t size() override {
+    struct stat status {};
+    if (::fstat(fd_, &status) != 0) throw_error(path_, "fstat", errno);
+    return static_cast<std::uint64_t>(status.st_size);
+  }
+
+  bool try_lock(std::uint64_t byte, bool exclusive) override {
+    return set_lock(byte, exclusive ? F_WRLCK : F_RDLCK);
+  }
+  void unlock(std::uint64_t byte) override { set_lock(byte, F_UNLCK); }
+
+  bool is_locked(std::uint64_t byte) override {
+    struct flock lock = range(byte, F_WRLCK);
+    if (::fcntl(fd_, F_OFD_GETLK, &lock) != 0) throw_error(path_, "fcntl(F_OFD_GETLK)", errno);
+    return lock.l_type != F_UNLCK;
+  }
+
+ private:
+  /// What fallocate does, on a file system without it.
+  void extend_with_zeros(std::uint64_t end) {
+    static constexpr std::array<std::byte, 64 * 1024> kZeros{};
+    for (std::uint64_t at = size(); at < end;) {
+      const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(kZeros.size(), end - at));
+      const std::span<const std::byte> part(kZeros.data(), count);
+      write(at, {&part, 1});
+      at += count;
+    }
+  }
+
+  static struct flock range(std::uint64_t byte, short type) {
+    struct flock lock {};
+    lock.l_type = type;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = static_cast<off_t>(byte);
+    lock.l_len = 1;
+    return lock;
+  }
+
+  bool set_lock(std::uint64_t byte, short type) {
+    struct flock lock = range(byte, type);
+    if (uninterrupted([&] { return ::fcntl(fd_, F_OFD_SETLK, &lock); }) == 0) return true;
+    if (errno == EAGAIN || errno == EACCES) return false;
+    throw_error(path_, "fcntl(F_OFD_SETLK)", errno);
+  }
+
+  const std::string path_;
+  const int fd_;
+};
+
+FileKind kind_from_mode(mode_t mode) {
+  if (S_ISREG(mode)) return FileKind::kRegular;
+  if (S_ISDIR(mode)) return FileKind::kDirectory;
+  return FileKind::kOther;
+}
+
+class PosixFileSystem final : public FileSystem {
+ public:
+  std::unique_ptr<File> open(const std::string& path, OpenMode mode) override {
+    const int flags = O_CLOEXEC | O_NONBLOCK |  // a FIFO in the directory must not hang us
+                      (mode == OpenMode::kRead ? O_RDONLY : O_RDWR) |
+                      (mode == OpenMode::kCreateNew ? O_CREAT | O_EXCL : 0) |
+                      (mode == OpenMode::kCreate ? O_CREAT : 0);
+    const int fd = uninterrupted([&] { return ::open(path.c_str(), flags, 0666); });
+    if (fd >= 0) return std::make_unique<PosixFile>(path, fd);
+    if (errno == ENOENT && mode != OpenMode::kCreateNew && mode != OpenMode::kCreate) return nullptr;
+    if (errno == EEXIST && mode == OpenMode::kCreateNew) return nullptr;
+    throw_error(path, "open", errno);
+  }
+
+  std::optional<FileKind> kind_of(const std::string& path) override {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0) return kind_from_mode(status.st_mode);
+    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+    throw_error(path, "stat", errno);
+  }
+
+  std::vector<DirectoryEntry> list(const std::string& directory) override {
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(directory.c_str()), ::closedir);
+    if (!stream) throw_error(directory, "opendir", errno);
+    std::vector<DirectoryEntry> entries;
+    while (true) {
+      errno = 0;
+      const dirent* entry = ::readdir(stream.get());
+      if (entry == nullptr) break;
+      const std::string name = entry->d_name;
+      if (name == "." || name == "..") continue;
+      const auto kind = kind_of(directory + "/" + name);
+      entries.push_back({name, kind.value_or(FileKind::kOther)});
+    }
+    if (errno != 0) throw_error(directory, "readdir", errno);
+    return entries;
+  }
+
+  bool make_directory(const std::string& path) override {
+    if (::mkdir(path.c_str(), 0777) == 0) return true;
+    if (errno == EEXIST) return false;
+    throw_error(path, "mkdir", errno);
+  }
+
+  bool remove(const std::string& path) override {
+    if (::unlink(path.c_str()) == 0) return true;
+    if (errno == ENOENT) return false;
+    throw_error(path, "unlink", errno);
+  }
+
+  void sync_directory(const std::string& path) override {
+    const int fd =
+        uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+    if (fd < 0) throw_error(path, "open", errno);
+    const int error = ::fsync(fd) == 0 ? 0 : errno;
+    ::close(fd);
+    if (error != 0) throw_error(path, "fsync", error);
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<FileSystem> posix_file_system() { return std::make_shared<PosixFileSystem>(); }
+
+std::string parent_directory(const std::string& path) {
+  const auto end = path.find_last_not_of('/');
+  if (end == std::string::npos) return "/";
+  const auto slash = path.rfind('/', end);
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace protobase::os
