@@ -1,0 +1,329 @@
+#include "engine/atom_store.h"
+
+#include <algorithm>
+#include <latch>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "engine/verifier.h"
+#include "format/codec.h"
+#include "protobase/errors.h"
+
+namespace protobase::engine {
+namespace {
+
+AtomCacheOptions cache_options(const StorageOptions& options, bool enabled,
+                               std::size_t max_entries, std::size_t max_bytes) {
+  AtomCacheOptions cache;
+  cache.max_entries = enabled ? max_entries : 0;
+  cache.max_bytes = max_bytes;
+  cache.stripes = options.cache_stripes;
+  cache.probation_ratio = options.cache_probation_ratio;
+  return cache;
+}
+
+const StorageOptions& validated(const StorageOptions& options) {
+  options.validate();
+  return options;
+}
+
+/// A thread's buffer for encoding, kept so that a push allocates nothing; huge ones are let go.
+class EncodeBuffer {
+ public:
+  EncodeBuffer() : text_(buffer()) { text_.clear(); }
+  ~EncodeBuffer() {
+    if (text_.capacity() > kMaxKept) std::string().swap(text_);
+  }
+  EncodeBuffer(const EncodeBuffer&) = delete;
+  EncodeBuffer& operator=(const EncodeBuffer&) = delete;
+  std::string& text() noexcept { return text_; }
+
+ private:
+  static constexpr std::size_t kMaxKept = 64 * 1024;
+  static std::string& buffer() {
+    thread_local std::string text;
+    return text;
+  }
+  std::string& text_;
+};
+
+/// Runs `task` on the pool; the future holds its result or exception.
+template <typename Task>
+auto run_async(WorkerPool& pool, Task task) {
+  auto packaged = std::make_shared<std::packaged_task<decltype(task())()>>(std::move(task));
+  auto result = packaged->get_future();
+  pool.submit([packaged] { (*packaged)(); });
+  return result;
+}
+
+/// `get(pointer)` for all pointers, spread over the pool's threads and this one. Throws the first
+/// failure in order.
+template <typename Result, typename Get>
+std::vector<Result> get_many(WorkerPool& pool, std::span<const AtomPointer> pointers, Get get) {
+  constexpr std::size_t kSlice = 16;  // fewer are not worth waking a thread for
+  std::vector<Result> results(pointers.size());
+  std::atomic<std::size_t> next{0};
+  std::mutex failure_mutex;
+  std::exception_ptr failure;
+  std::size_t failed_at = pointers.size();
+  const auto work = [&] {
+    for (std::size_t begin; (begin = next.fetch_add(kSlice)) < pointers.size();) {
+      const std::size_t end = std::min(begin + kSlice, pointers.size());
+      for (std::size_t i = begin; i < end; ++i) {
+        try {
+          results[i] = get(pointers[i]);
+        } catch (const std::exception&) {
+          const std::lock_guard lock(failure_mutex);
+          if (i < failed_at) {
+            failed_at = i;
+            failure = std::current_exception();
+          }
+        }
+      }
+    }
+  };
+  const std::size_t slices = (pointers.size() + kSlice - 1) / kSlice;
+  const std::size_t helpers = std::min<std::size_t>(slices, pool.workers() + 1) - (slices > 0);
+  std::latch done(static_cast<std::ptrdiff_t>(helpers));
+  for (std::size_t i = 0; i < helpers; ++i) {
+    pool.submit([&] {
+      work();
+      done.count_down();
+    });
+  }
+  work();
+  done.wait();
+  if (failure) std::rethrow_exception(failure);
+  return results;
+}
+
+}  // namespace
+
+AtomStore::AtomStore(std::shared_ptr<BlockProvider> provider, const StorageOptions& options,
+                     std::shared_ptr<os::Clock> clock)
+    : options_(validated(options)),
+      provider_(std::move(provider)),
+      object_cache_(cache_options(options, options.enable_atom_object_cache,
+                                  options.object_cache_max_entries, options.object_cache_max_bytes),
+                    clock),
+      bytes_cache_(cache_options(options, options.enable_atom_bytes_cache,
+                                 options.bytes_cache_max_entries, options.bytes_cache_max_bytes),
+                   clock),
+      log_(*provider_, options),
+      reader_(*provider_, log_),
+      committer_(provider_->root_register(), log_, clock, options.root_lock_timeout_ms),
+      pool_(options.max_workers) {}
+
+AtomStore::~AtomStore() { close_quietly(); }
+
+void AtomStore::close_quietly() noexcept {
+  try {
+    close();
+  } catch (const std::exception& error) {
+    // Nobody is left to hear it but the log; what was acknowledged is durable all the same.
+    if (options_.logger) {
+      options_.logger(LogLevel::kError, std::string("closing a storage failed: ") + error.what());
+    }
+  }
+}
+
+AtomPointer AtomStore::push_atom(Atom atom, RecordFormat format) {
+  throw_if_closed();
+  EncodeBuffer buffer;
+  format::encode(atom, format, buffer.text());
+  check_payload_size(buffer.text().size());
+  const auto payload = as_bytes(buffer.text());
+  const AtomPointer pointer = log_.append(format, payload);
+  pushed_records_.fetch_add(1, std::memory_order_relaxed);
+  pushed_bytes_.fetch_add(payload.size(), std::memory_order_relaxed);
+  if (options_.enable_atom_bytes_cache) {
+    bytes_cache_.put(pointer, {SharedBytes::copy_of(payload), format, false});
+  }
+  if (options_.enable_atom_object_cache) {
+    object_cache_.put(pointer, options_.schema_epoch, std::make_shared<const Atom>(std::move(atom)));
+  }
+  return pointer;
+}
+
+AtomPointer AtomStore::push_bytes(std::span<const std::byte> bytes, RecordFormat format) {
+  throw_if_closed();
+  if (bytes.empty()) throw ValidationError("push_bytes: there are no bytes to push");
+  if (static_cast<std::uint8_t>(format) > static_cast<std::uint8_t>(RecordFormat::kMsgPack)) {
+    throw ValidationError("push_bytes: unknown format " +
+                          std::to_string(static_cast<unsigned>(format)));
+  }
+  check_payload_size(bytes.size());
+  const AtomPointer pointer = log_.append(format, bytes);
+  pushed_records_.fetch_add(1, std::memory_order_relaxed);
+  pushed_bytes_.fetch_add(bytes.size(), std::memory_order_relaxed);
+  if (options_.enable_atom_bytes_cache && bytes.size() <= options_.bytes_cache_max_bytes / 16) {
+    bytes_cache_.put(pointer, {SharedBytes::copy_of(bytes), format, false});
+  }
+  return pointer;
+}
+
+std::shared_ptr<const Atom> AtomStore::get_atom(const AtomPointer& pointer) {
+  throw_if_closed();
+  return object_cache_.get_or_load(pointer, options_.schema_epoch,
+                                   [&] { return load_atom(pointer); });
+}
+
+SharedBytes AtomStore::get_bytes(const AtomPointer& pointer) {
+  throw_if_closed();
+  return load_payload(pointer).bytes;
+}
+
+std::vector<std::shared_ptr<const Atom>> AtomStore::get_atoms(
+    std::span<const AtomPointer> pointers) {
+  throw_if_closed();
+  return get_many<std::shared_ptr<const Atom>>(
+      pool_, pointers, [&](const AtomPointer& pointer) { return get_atom(pointer); });
+}
+
+std::vector<SharedBytes> AtomStore::get_bytes_many(std::span<const AtomPointer> pointers) {
+  throw_if_closed();
+  return get_many<SharedBytes>(pool_, pointers,
+                               [&](const AtomPointer& pointer) { return get_bytes(pointer); });
+}
+
+std::future<std::shared_ptr<const Atom>> AtomStore::get_atom_async(const AtomPointer& pointer) {
+  throw_if_closed();
+  return run_async(pool_, [this, pointer] { return get_atom(pointer); });
+}
+
+std::future<SharedBytes> AtomStore::get_bytes_async(const AtomPointer& pointer) {
+  throw_if_closed();
+  return run_async(pool_, [this, pointer] { return get_bytes(pointer); });
+}
+
+std::optional<AtomPointer> AtomStore::read_current_root() {
+  throw_if_closed();
+  const auto version = provider_->root_register().read();
+  return version ? std::optional(version->root) : std::nullopt;
+}
+
+bool AtomStore::commit_root(const AtomPointer& root,
+                            const std::optional<std::optional<AtomPointer>>& expected) {
+  throw_if_closed();
+  check_root(root);
+  return committer_.commit(root, expected);
+}
+
+RootGuard AtomStore::root_context_manager() {
+  throw_if_closed();
+  return committer_.guard(shared_from_this());
+}
+
+std::vector<RootVersion> AtomStore::root_history(std::size_t limit) {
+  throw_if_closed();
+  std::vector<RootVersion> history;
+  auto version = provider_->root_register().read();
+  while (version && history.size() < limit) {
+    history.push_back(*version);
+    if (version->previous_commit.transaction_id.is_nil()) break;
+    version = reader_.read_commit(version->previous_commit);
+  }
+  return history;
+}
+
+FlushResult AtomStore::flush() {
+  throw_if_closed();
+  return log_.flush();
+}
+
+StorageStats AtomStore::stats() const {
+  throw_if_closed();
+  StorageStats stats;
+  stats.pushed_records = pushed_records_.load(std::memory_order_relaxed);
+  stats.pushed_bytes = pushed_bytes_.load(std::memory_order_relaxed);
+  stats.commits = committer_.commits();
+  stats.syncs = log_.syncs();
+  stats.written_bytes = log_.written_bytes();
+  stats.record_reads = reader_.reads();
+  stats.wal = log_.state();
+  stats.object_cache = object_cache_.stats();
+  stats.bytes_cache = bytes_cache_.stats();
+  return stats;
+}
+
+std::vector<WALDescription> AtomStore::list_wals() {
+  throw_if_closed();
+  std::vector<WALDescription> wals;
+  for (const UUID& id : provider_->list_wals()) wals.push_back(provider_->describe(id));
+  std::sort(wals.begin(), wals.end(), [](const WALDescription& a, const WALDescription& b) {
+    return a.transaction_id < b.transaction_id;
+  });
+  return wals;
+}
+
+void AtomStore::scan_wal(const UUID& wal, const std::function<bool(const RecordInfo&)>& visit) {
+  throw_if_closed();
+  engine::scan_wal(*provider_, wal,
+                   [&](const RecordInfo& info, std::span<const std::byte>) { return visit(info); });
+}
+
+VerifyReport AtomStore::verify(
+    const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) {
+  throw_if_closed();
+  return verify_store(*provider_, reader_, list_wals(), progress);
+}
+
+void AtomStore::close() {
+  if (closed_.exchange(true)) return;
+  pool_.stop();
+  std::exception_ptr failure;
+  try {
+    log_.close();
+  } catch (const std::exception&) {
+    failure = std::current_exception();
+  }
+  provider_->close();
+  object_cache_.clear();
+  bytes_cache_.clear();
+  if (failure) std::rethrow_exception(failure);
+}
+
+void AtomStore::throw_if_closed() const {
+  if (closed_.load(std::memory_order_acquire)) throw ValidationError("the storage is closed");
+}
+
+void AtomStore::check_payload_size(std::size_t size) const {
+  if (size > options_.blob_max_size) {
+    throw ValidationError("a payload of " + std::to_string(size) +
+                          " bytes is over blob_max_size = " +
+                          std::to_string(options_.blob_max_size));
+  }
+}
+
+CachedPayload AtomStore::load_payload(const AtomPointer& pointer) {
+  return bytes_cache_.get_or_load(pointer, [&] { return reader_.read(pointer); });
+}
+
+std::shared_ptr<const Atom> AtomStore::load_atom(const AtomPointer& pointer) {
+  const CachedPayload payload = load_payload(pointer);
+  const auto dialect = payload.legacy_json_dialect ? format::JSONDialect::kLegacy
+                                                   : format::JSONDialect::kVersion1;
+  try {
+    return std::make_shared<const Atom>(
+        format::decode(payload.bytes.span(), payload.format, dialect));
+  } catch (const ValidationError& error) {
+    throw ValidationError("no atom can be read at " + pointer.to_string() + ": " + error.what());
+  }
+}
+
+void AtomStore::check_root(const AtomPointer& root) {
+  try {
+    load_payload(root);
+  } catch (const NotFoundError& error) {
+    throw ValidationError(std::string("a root must point at something stored: ") + error.what());
+  }
+  // What this storage pushed becomes durable with the commit. Another writer's atom may not be yet.
+  const WALState log = log_.state();
+  if (root.transaction_id == log.transaction_id || log_.find_unflushed(root)) return;
+  if (provider_->describe(root.transaction_id).durable <= root.offset) {
+    provider_->sync(root.transaction_id);
+  }
+}
+
+}  // namespace protobase::engine

@@ -1,0 +1,82 @@
+// Moves the root: queues the threads that want to, lets one of them commit for all that wait (group
+// commit), and hands out the exclusive guard of root_context_manager().
+//
+// Invariants:
+//  - Threads take turns in the order they came. A turn is one group of commits or the life of a guard;
+//    the register's lock is held for exactly a turn.
+//  - The thread that holds the guard commits at once, within its turn; nobody else's commit runs then.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "engine/log.h"
+#include "os/clock.h"
+#include "protobase/root_register.h"
+#include "protobase/storage.h"
+
+namespace protobase::engine {
+
+/// Thread-safe.
+class Committer final {
+ public:
+  Committer(RootRegister& root_register, Log& log, std::shared_ptr<os::Clock> clock,
+            std::uint64_t lock_timeout_ms);
+  Committer(const Committer&) = delete;
+  Committer& operator=(const Committer&) = delete;
+
+  /// Commits `root`; with `expected`, only if the root is that (inner nullopt: none is set).
+  /// False when it is not. Errors as SharedStorage::set_current_root.
+  bool commit(const AtomPointer& root,
+              const std::optional<std::optional<AtomPointer>>& expected);
+
+  /// `keep_alive` owns this committer and what it stands on: a guard may outlive its storage.
+  RootGuard guard(std::shared_ptr<void> keep_alive);
+
+  std::uint64_t commits() const noexcept { return commits_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Request {
+    AtomPointer root;
+    std::optional<std::optional<AtomPointer>> expected;
+    bool is_guard = false;
+    bool done = false;
+    bool accepted = false;
+    std::exception_ptr failure{};
+    std::condition_variable turn{};
+  };
+  using Group = std::vector<Request*>;
+
+  bool holds_guard() const;
+  void wait_for_turn(std::unique_lock<std::mutex>& lock, Request& request);
+  Group front_group();
+  void end_turn(const Group& group);
+  void commit_group(const Group& group);
+  void write_versions(std::vector<RootVersion>& versions, const std::optional<RootVersion>& current);
+  void release_guard();
+
+  RootRegister& register_;
+  Log& log_;
+  const std::shared_ptr<os::Clock> clock_;
+  const std::uint64_t lock_timeout_ms_;
+  std::atomic<std::uint64_t> commits_{0};
+
+  mutable std::mutex mutex_;
+  std::deque<Request*> queue_;  ///< the front one has the turn
+  std::optional<std::thread::id> guard_owner_;
+  unsigned guard_depth_ = 0;
+  std::unique_ptr<RootLock> guard_lock_;
+  Request guard_request_;  ///< stands at the front of the queue while a guard lives
+};
+
+}  // namespace protobase::engine

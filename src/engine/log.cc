@@ -1,0 +1,234 @@
+#include "engine/log.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "protobase/errors.h"
+
+namespace protobase::engine {
+
+namespace {
+// From this size on a record is copied and hashed before the log's mutex is taken.
+constexpr std::size_t kPrepareSize = 16 * 1024;
+}  // namespace
+
+Log::Log(BlockProvider& provider, const StorageOptions& options)
+    : provider_(provider),
+      wal_max_size_(options.wal_max_size),
+      max_unflushed_bytes_(options.max_unflushed_bytes),
+      background_bytes_(std::max<std::uint64_t>(options.buffer_size, max_unflushed_bytes_ / 4)),
+      large_record_size_(std::min(kPrepareSize, options.buffer_size)),
+      logger_(options.logger),
+      buffer_(options.buffer_size),
+      writer_([this](const std::stop_token& stop) { write_in_background(stop); }) {}
+
+Log::~Log() {
+  writer_.request_stop();
+  // The jthread's own destructor joins; buffer and conditions are still there then.
+}
+
+AtomPointer Log::append(RecordFormat format, std::span<const std::byte> payload) {
+  const bool large = payload.size() >= large_record_size_;
+  wal::PreparedRecord prepared;
+  if (large) prepared = wal::prepare_record(payload);
+  const std::uint64_t hash = large ? 0 : format::hash_payload(payload);
+  Lock lock(mutex_);
+  wait_for_room(lock);
+  ensure_wal();
+  const AtomPointer where =
+      large ? buffer_.append(format, std::move(prepared))
+            : buffer_.append(format::RecordType::kData, format, payload, hash);
+  wake_writer_if_due();
+  return where;
+}
+
+void Log::commit(std::span<RootVersion> versions,
+                 const std::function<void(const AtomPointer& begin)>& before) {
+  Lock lock(mutex_);
+  throw_if_unusable();
+  ensure_wal();
+  before(buffer_.next());
+  const AtomPointer* previous = nullptr;
+  for (RootVersion& version : versions) {
+    if (previous != nullptr) version.previous_commit = *previous;
+    buffer_.append_commit(version);
+    previous = &version.commit;
+  }
+  flush_to(lock, buffer_.end_position());
+}
+
+FlushResult Log::flush() {
+  Lock lock(mutex_);
+  throw_if_unusable();
+  const WALState before = buffer_.state();
+  if (buffer_.has_unsealed_records()) {
+    ensure_wal();
+    buffer_.append_mark();
+  }
+  flush_to(lock, buffer_.end_position());
+  return {before.buffered_bytes, before.buffered_operations};
+}
+
+std::optional<SharedBytes> Log::find_unflushed(const AtomPointer& pointer) const {
+  Lock lock(mutex_);
+  return buffer_.find(pointer);
+}
+
+WALState Log::state() const {
+  Lock lock(mutex_);
+  return buffer_.state();
+}
+
+std::uint64_t Log::syncs() const {
+  Lock lock(mutex_);
+  return syncs_;
+}
+
+std::uint64_t Log::written_bytes() const {
+  Lock lock(mutex_);
+  return written_bytes_;
+}
+
+void Log::close() {
+  {
+    Lock lock(mutex_);
+    if (std::exchange(closed_, true)) return;
+  }
+  writer_.request_stop();
+  writer_.join();
+  Lock lock(mutex_);
+  flushed_.wait(lock, [&] { return !flushing_; });
+  // After a failure the WAL is left as it is: recovery reads its tail.
+  throw_if_stopped();
+  if (!buffer_.has_wal()) return;
+  if (buffer_.has_unsealed_records()) buffer_.append_mark();
+  flush_to(lock, buffer_.end_position());
+  for (const UUID& id : finished_wals_) provider_.release_wal(id, /*resumable=*/false);
+  provider_.release_wal(buffer_.next().transaction_id, /*resumable=*/true);
+}
+
+void Log::throw_if_unusable() const {
+  if (closed_) throw ValidationError("the storage is closed");
+  throw_if_stopped();
+}
+
+void Log::throw_if_stopped() const {
+  if (!stopped_) return;
+  try {
+    std::rethrow_exception(stopped_);
+  } catch (const std::exception& error) {
+    throw UnexpectedError(std::string("the storage takes no more writes after a failure (") +
+                          error.what() + "); what was acknowledged is safe: close it and open again");
+  }
+}
+
+std::uint64_t Log::unflushed_bytes() const noexcept {
+  return buffer_.end_position() - buffer_.durable_position();
+}
+
+void Log::wait_for_room(Lock& lock) {
+  throw_if_unusable();
+  if (unflushed_bytes() < max_unflushed_bytes_) return;
+  Waiter waiter{buffer_.end_position() - max_unflushed_bytes_ + 1, nullptr};
+  waiters_.push_back(&waiter);
+  writer_paused_ = false;
+  writer_wakes_.notify_one();
+  flushed_.wait(lock, [&] {
+    return waiter.failure || closed_ || buffer_.durable_position() >= waiter.position;
+  });
+  std::erase(waiters_, &waiter);
+  if (waiter.failure) std::rethrow_exception(waiter.failure);
+  throw_if_unusable();
+}
+
+void Log::ensure_wal() {
+  if (buffer_.has_wal() && buffer_.next().offset < wal_max_size_) return;
+  AtomPointer begin = provider_.claim_wal();
+  // One that is full already is sealed for good, so this ends.
+  while (begin.offset >= wal_max_size_) {
+    provider_.release_wal(begin.transaction_id, /*resumable=*/false);
+    begin = provider_.claim_wal();
+  }
+  if (buffer_.has_wal()) finished_wals_.push_back(buffer_.next().transaction_id);
+  buffer_.start_wal(begin);
+}
+
+void Log::wake_writer_if_due() {
+  if (unflushed_bytes() >= background_bytes_ && !flushing_) writer_wakes_.notify_one();
+}
+
+void Log::flush_to(Lock& lock, std::uint64_t position) {
+  Waiter waiter{position, nullptr};
+  waiters_.push_back(&waiter);
+  while (!waiter.failure && buffer_.durable_position() < position) {
+    if (flushing_) {
+      flushed_.wait(lock);
+    } else {
+      lead_flush(lock);
+    }
+  }
+  std::erase(waiters_, &waiter);
+  if (waiter.failure) std::rethrow_exception(waiter.failure);
+}
+
+void Log::lead_flush(Lock& lock) {
+  flushing_ = true;
+  const std::uint64_t target = buffer_.end_position();
+  try {
+    while (buffer_.durable_position() < target) {
+      const auto operation = buffer_.next_operation();
+      write_and_sync(lock, *operation);
+    }
+    writer_paused_ = false;
+  } catch (const std::exception&) {
+    if (!lock.owns_lock()) lock.lock();
+    fail_flush(std::current_exception());
+  }
+  flushing_ = false;
+  flushed_.notify_all();
+}
+
+void Log::write_and_sync(Lock& lock, const WALWriteOperation& operation) {
+  std::vector<UUID> finished;
+  std::erase_if(finished_wals_, [&](const UUID& id) {
+    if (id == operation.transaction_id) return false;
+    finished.push_back(id);
+    return true;
+  });
+  lock.unlock();
+  for (const UUID& id : finished) provider_.release_wal(id, /*resumable=*/false);
+  provider_.write(operation);
+  provider_.sync(operation.transaction_id);
+  lock.lock();
+  buffer_.mark_durable(operation);
+  ++syncs_;
+  written_bytes_ += operation.size();
+}
+
+void Log::fail_flush(std::exception_ptr error) {
+  writer_paused_ = true;
+  try {
+    std::rethrow_exception(error);
+  } catch (const NoSpaceError&) {
+    // Nothing of the operation was written, so its commit records may still be taken back; the
+    // data stays buffered and goes out with the next flush.
+    buffer_.give_up_commits(buffer_.durable_position());
+  } catch (const std::exception& failure) {
+    stopped_ = error;
+    if (logger_) logger_(LogLevel::kError, std::string("log stopped: ") + failure.what());
+  }
+  for (Waiter* waiter : waiters_) {
+    if (!waiter->failure && waiter->position > buffer_.durable_position()) waiter->failure = error;
+  }
+}
+
+void Log::write_in_background(const std::stop_token& stop) {
+  Lock lock(mutex_);
+  const auto due = [&] {
+    return !flushing_ && !stopped_ && !writer_paused_ && unflushed_bytes() >= background_bytes_;
+  };
+  while (writer_wakes_.wait(lock, stop, due)) lead_flush(lock);
+}
+
+}  // namespace protobase::engine

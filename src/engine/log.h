@@ -1,0 +1,102 @@
+// The log of one storage: appends records in memory, makes them durable through a block provider, one
+// write and one sync for everybody who waits (group commit). Below the pushes and commits of AtomStore.
+//
+// Invariants:
+//  - One flush runs at a time; whoever needs one and finds none running leads it, the others wait.
+//  - Within a flush, WALs are made durable in log order, each before a byte of the next is written: a
+//    commit record never reaches the medium before what it commits.
+//  - After a failure other than NoSpaceError the log is stopped: every later append and flush throws.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "protobase/block_provider.h"
+#include "protobase/options.h"
+#include "protobase/storage.h"
+#include "wal/log_buffer.h"
+
+namespace protobase::engine {
+
+/// Thread-safe.
+class Log {
+ public:
+  Log(BlockProvider& provider, const StorageOptions& options);
+  ~Log();
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+
+  /// Appends a data record and returns its address. Waits only while max_unflushed_bytes are unflushed.
+  AtomPointer append(RecordFormat format, std::span<const std::byte> payload);
+
+  /// Appends commit records for `versions`, in order, setting their addresses and links, then makes
+  /// everything up to them durable. `before` runs first, with the place where they will begin.
+  /// NoSpaceError: none of them took effect. Other errors: unknown.
+  void commit(std::span<RootVersion> versions,
+              const std::function<void(const AtomPointer& begin)>& before);
+
+  /// Makes everything appended before durable, with a mark behind it.
+  FlushResult flush();
+
+  /// Bytes at `pointer` that have not left for the medium, up to the end of their buffer.
+  std::optional<SharedBytes> find_unflushed(const AtomPointer& pointer) const;
+
+  WALState state() const;
+  std::uint64_t syncs() const;
+  std::uint64_t written_bytes() const;
+
+  /// Flushes, gives the WAL back and stops the background writer. Idempotent; throws what the flush
+  /// throws after everything else is done.
+  void close();
+
+ private:
+  using Lock = std::unique_lock<std::mutex>;
+
+  /// Somebody who waits until everything below `position` is durable.
+  struct Waiter {
+    std::uint64_t position = 0;
+    std::exception_ptr failure;  ///< of a flush that should have reached `position`
+  };
+
+  void throw_if_unusable() const;
+  void throw_if_stopped() const;
+  std::uint64_t unflushed_bytes() const noexcept;
+  void wait_for_room(Lock& lock);
+  void ensure_wal();
+  void wake_writer_if_due();
+  void flush_to(Lock& lock, std::uint64_t position);
+  void lead_flush(Lock& lock);
+  void write_and_sync(Lock& lock, const WALWriteOperation& operation);
+  void fail_flush(std::exception_ptr error);
+  void write_in_background(const std::stop_token& stop);
+
+  BlockProvider& provider_;
+  const std::uint64_t wal_max_size_;
+  const std::uint64_t max_unflushed_bytes_;
+  const std::uint64_t background_bytes_;
+  const std::size_t large_record_size_;
+  const Logger logger_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable flushed_;           // a flush ended
+  std::condition_variable_any writer_wakes_;  // the background writer has something to do
+  wal::LogBuffer buffer_;
+  bool flushing_ = false;
+  bool closed_ = false;
+  bool writer_paused_ = false;            // after a failure, until somebody waits for room
+  std::vector<Waiter*> waiters_;
+  std::vector<UUID> finished_wals_;       // left behind by roll-over, not yet given back
+  std::exception_ptr stopped_;            // the first failure that cannot be tried again
+  std::uint64_t syncs_ = 0;
+  std::uint64_t written_bytes_ = 0;
+  std::jthread writer_;  // last: started when all else is there, joined first
+};
+
+}  // namespace protobase::engine

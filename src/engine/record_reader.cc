@@ -1,0 +1,169 @@
+#include "engine/record_reader.h"
+
+#include <array>
+#include <cstring>
+#include <mutex>
+
+#include "format/commit_record.h"
+#include "format/legacy_record.h"
+#include "format/record.h"
+#include "protobase/errors.h"
+#include "engine/verifier.h"
+
+namespace protobase::engine {
+namespace {
+
+using format::HeaderState;
+using format::kRecordHeaderSize;
+using format::RecordHeader;
+using format::RecordType;
+
+// One read fetches this much: header and payload of a typical atom.
+constexpr std::size_t kFirstRead = 512;
+// Smaller payloads are copied out of the log's buffer, so that no reader keeps a whole chunk alive.
+constexpr std::size_t kShareFromBuffer = 64 * 1024;
+
+[[noreturn]] void throw_no_atom(const AtomPointer& pointer, const std::string& why) {
+  throw NotFoundError("no atom at " + pointer.to_string() + ": " + why);
+}
+
+const char* name_of(RecordType type) noexcept {
+  switch (type) {
+    case RecordType::kData: return "an atom";
+    case RecordType::kCommit: return "a commit record";
+    case RecordType::kMark: return "a flush mark";
+    case RecordType::kVoid: return "a void record";
+  }
+  return "no record";
+}
+
+}  // namespace
+
+CachedPayload RecordReader::read(const AtomPointer& pointer) {
+  Record record;
+  if (const auto buffered = log_.find_unflushed(pointer)) {
+    record = fetch_unflushed(pointer, *buffered);
+  } else if (layout_of(pointer.transaction_id) == WALLayout::kLegacyPython) {
+    return read_legacy(pointer);
+  } else {
+    record = fetch(pointer);
+  }
+  if (record.header.type != RecordType::kData) {
+    throw_no_atom(pointer, std::string(name_of(record.header.type)) + " lies there");
+  }
+  return {std::move(record.payload), record.header.format, false};
+}
+
+RootVersion RecordReader::read_commit(const AtomPointer& pointer) {
+  const Record record = fetch(pointer);
+  const std::span<const std::byte> payload = record.payload.span();
+  if (record.header.type != RecordType::kCommit || payload.size() != format::kCommitPayloadSize) {
+    throw CorruptionError(pointer, std::string("expected a commit record, found ") +
+                                       name_of(record.header.type));
+  }
+  return format::read_commit_payload(payload.first<format::kCommitPayloadSize>(), pointer).version;
+}
+
+WALLayout RecordReader::layout_of(const UUID& wal) {
+  {
+    const std::shared_lock lock(layouts_mutex_);
+    const auto found = layouts_.find(wal);
+    if (found != layouts_.end()) return found->second;
+  }
+  const WALLayout layout = provider_.describe(wal).layout;
+  const std::unique_lock lock(layouts_mutex_);
+  layouts_.emplace(wal, layout);
+  return layout;
+}
+
+RecordReader::Record RecordReader::fetch(const AtomPointer& pointer) {
+  if (pointer.offset < kWALFirstRecordOffset || pointer.offset % format::kRecordAlignment != 0) {
+    throw_no_atom(pointer, "no record can start there");
+  }
+  reads_.fetch_add(1, std::memory_order_relaxed);
+  std::array<std::byte, kFirstRead> head;
+  const std::size_t filled =
+      provider_.read(pointer.transaction_id, pointer.offset, head, kRecordHeaderSize);
+  const std::span<const std::byte> bytes(head.data(), filled);
+  Record record;
+  switch (format::parse_header(bytes, record.header)) {
+    case HeaderState::kEmpty: throw_no_atom(pointer, "nothing was written there");
+    case HeaderState::kBad: explain(pointer, format::describe_bad_header(bytes));
+    case HeaderState::kValid: break;
+  }
+  const std::size_t size = kRecordHeaderSize + record.header.payload_size;
+  if (size > filled) return fetch_rest(pointer, record.header, bytes);
+  if (!format::verify_record(bytes, pointer)) {
+    explain(pointer, format::describe_mismatch(bytes, pointer));
+  }
+  record.payload =
+      SharedBytes::copy_of(bytes.subspan(kRecordHeaderSize, record.header.payload_size));
+  return record;
+}
+
+RecordReader::Record RecordReader::fetch_unflushed(const AtomPointer& pointer,
+                                                   const SharedBytes& from_here) {
+  const std::span<const std::byte> bytes = from_here.span();
+  Record record;
+  if (bytes.size() < kRecordHeaderSize ||
+      format::parse_header(bytes, record.header) != HeaderState::kValid ||
+      bytes.size() < kRecordHeaderSize + record.header.payload_size ||
+      !format::verify_record(bytes, pointer)) {
+    throw_no_atom(pointer, "it points between the starts of two records");
+  }
+  const auto payload = bytes.subspan(kRecordHeaderSize, record.header.payload_size);
+  record.payload = payload.size() < kShareFromBuffer
+                       ? SharedBytes::copy_of(payload)
+                       : SharedBytes(std::make_shared<const SharedBytes>(from_here), payload);
+  return record;
+}
+
+RecordReader::Record RecordReader::fetch_rest(const AtomPointer& pointer,
+                                              const RecordHeader& header,
+                                              std::span<const std::byte> head) {
+  const std::size_t size = kRecordHeaderSize + header.payload_size;
+  // Checked before anything is allocated: the length is not verified yet.
+  if (size > provider_.describe(pointer.transaction_id).end - pointer.offset) {
+    explain(pointer, "its length of " + std::to_string(header.payload_size) +
+                         " bytes runs past the end of the WAL");
+  }
+  auto memory = std::make_shared_for_overwrite<std::byte[]>(size);
+  const std::span<std::byte> bytes(memory.get(), size);
+  std::memcpy(bytes.data(), head.data(), head.size());
+  const auto rest = bytes.subspan(head.size());
+  provider_.read(pointer.transaction_id, pointer.offset + head.size(), rest, rest.size());
+  if (!format::verify_record(bytes, pointer)) {
+    explain(pointer, format::describe_mismatch(bytes, pointer));
+  }
+  return {header, SharedBytes(std::move(memory), bytes.subspan(kRecordHeaderSize))};
+}
+
+CachedPayload RecordReader::read_legacy(const AtomPointer& pointer) {
+  reads_.fetch_add(1, std::memory_order_relaxed);
+  const UUID& wal = pointer.transaction_id;
+  const auto read_exactly = [&](std::uint64_t offset, std::span<std::byte> out) {
+    provider_.read(wal, offset, out, out.size());
+  };
+  const auto record =
+      format::parse_legacy_record(read_exactly, provider_.describe(wal).end, pointer);
+  const auto size = static_cast<std::size_t>(record.payload_size);
+  auto memory = std::make_shared_for_overwrite<std::byte[]>(size);
+  const std::span<std::byte> payload(memory.get(), size);
+  if (size > 0) read_exactly(pointer.offset + record.header_size, payload);
+  return {SharedBytes(std::move(memory), payload), record.format, true};
+}
+
+void RecordReader::explain(const AtomPointer& pointer, const std::string& problem) {
+  // Rare and slow: walk the WAL's records to learn whether one starts at the pointer at all.
+  scan_wal(provider_, pointer.transaction_id, [&](const RecordInfo& info, std::span<const std::byte>) {
+    const std::uint64_t start = info.pointer.offset;
+    const bool valid = info.kind != RecordKind::kBad && info.kind != RecordKind::kTorn;
+    if (valid && start < pointer.offset && pointer.offset < start + info.stored_size) {
+      throw_no_atom(pointer, "it points into the record at offset " + std::to_string(start));
+    }
+    return start < pointer.offset;
+  });
+  throw CorruptionError(pointer, problem);
+}
+
+}  // namespace protobase::engine

@@ -1,0 +1,52 @@
+// Reads one record by its pointer: from the log's buffer while it is there, else from the block provider.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
+
+#include "engine/log.h"
+#include "format/record.h"
+#include "protobase/atom_cache.h"
+#include "protobase/block_provider.h"
+
+namespace protobase::engine {
+
+/// Thread-safe. Whatever it returns has been verified.
+class RecordReader {
+ public:
+  RecordReader(BlockProvider& provider, const Log& log) : provider_(provider), log_(log) {}
+
+  /// The data record at `pointer`. NotFoundError: no record starts there. CorruptionError: what
+  /// is there is not what was written.
+  CachedPayload read(const AtomPointer& pointer);
+
+  /// The commit record at `pointer`; errors as above.
+  RootVersion read_commit(const AtomPointer& pointer);
+
+  std::uint64_t reads() const noexcept { return reads_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Record {
+    format::RecordHeader header;
+    SharedBytes payload;
+  };
+
+  WALLayout layout_of(const UUID& wal);
+  Record fetch(const AtomPointer& pointer);
+  Record fetch_unflushed(const AtomPointer& pointer, const SharedBytes& from_here);
+  Record fetch_rest(const AtomPointer& pointer, const format::RecordHeader& header,
+                    std::span<const std::byte> head);
+  CachedPayload read_legacy(const AtomPointer& pointer);
+  [[noreturn]] void explain(const AtomPointer& pointer, const std::string& problem);
+
+  BlockProvider& provider_;
+  const Log& log_;
+  std::atomic<std::uint64_t> reads_{0};
+  std::shared_mutex layouts_mutex_;
+  std::unordered_map<UUID, WALLayout> layouts_;  ///< one small entry for each WAL ever read
+};
+
+}  // namespace protobase::engine

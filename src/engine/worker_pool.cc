@@ -1,0 +1,44 @@
+#include "engine/worker_pool.h"
+
+#include <utility>
+
+#include "protobase/errors.h"
+
+namespace protobase::engine {
+
+void WorkerPool::submit(std::function<void()> task) {
+  std::unique_lock lock(mutex_);
+  room_.wait(lock, [&] { return stopping_ || tasks_.size() < std::size_t{64} * workers_; });
+  if (stopping_) throw ValidationError("the storage is closed");
+  if (threads_.size() < workers_) threads_.emplace_back([this] { run(); });
+  tasks_.push_back(std::move(task));
+  changed_.notify_one();
+}
+
+void WorkerPool::stop() {
+  std::vector<std::jthread> threads;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    threads.swap(threads_);
+  }
+  changed_.notify_all();
+  room_.notify_all();
+  threads.clear();  // joins
+}
+
+void WorkerPool::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [&] { return stopping_ || !tasks_.empty(); });
+    if (tasks_.empty()) return;
+    const auto task = std::move(tasks_.front());
+    tasks_.pop_front();
+    lock.unlock();
+    room_.notify_one();
+    task();
+    lock.lock();
+  }
+}
+
+}  // namespace protobase::engine

@@ -1,0 +1,289 @@
+// FileBlockProvider: puts directory, writers, open files and root register together.
+#include "protobase/file_block_provider.h"
+
+#include <atomic>
+#include <mutex>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+#include "file/file_root_register.h"
+#include "file/open_files.h"
+#include "file/space_directory.h"
+#include "file/space_recovery.h"
+#include "file/wal_writer.h"
+#include "os/clock.h"
+#include "os/file_system.h"
+#include "os/random.h"
+#include "protobase/errors.h"
+
+namespace protobase {
+
+namespace {
+
+constexpr std::uint64_t kJoinPollUs = 1000;
+constexpr int kJoinPolls = 30'000;
+
+FileBlockProviderOptions complete(FileBlockProviderOptions options) {
+  if (options.max_open_files < 1 || options.max_open_files > 65536) {
+    throw ValidationError("max_open_files = " + std::to_string(options.max_open_files) +
+                          " is out of range: 1 to 65536");
+  }
+  if (!options.file_system) options.file_system = os::posix_file_system();
+  if (!options.clock) options.clock = os::system_clock();
+  if (!options.random) options.random = os::system_random();
+  return options;
+}
+
+}  // namespace
+
+class FileBlockProvider::Impl {
+ public:
+  Impl(std::string directory, FileBlockProviderOptions options)
+      : options_(complete(std::move(options))),
+        directory_(options_.file_system, std::move(directory)),
+        register_(directory_, options_.clock, options_.logger, [this] { join(); }),
+        open_files_(directory_, options_.max_open_files) {
+    const file::SpaceListing listing = directory_.list();
+    if (listing.unfinished_copy) {
+      throw ValidationError(directory_.path() +
+                            " holds an unfinished copy: run the same copy again to finish it");
+    }
+    if (options_.access == SpaceAccess::kReadOnly) {
+      if (!listing.is_space) throw NotFoundError("no space at " + directory_.path());
+      open_read_only();
+    } else if (listing.is_space) {
+      join();  // one that is not there yet is made by the first write
+    }
+  }
+
+  AtomPointer claim_wal() {
+    throw_if_closed();
+    throw_if_read_only();
+    join_if_there();
+    const std::lock_guard lock(mutex_);
+    for (const UUID& id : directory_.list().wals) {
+      if (unusable_.contains(id) || writers_.contains(id)) continue;
+      file::WALHead head;
+      auto file = file::take_wal(directory_, id, head, options_.logger);
+      if (!file) continue;
+      const std::uint64_t end = head.checkpoint.durable_offset;
+      writers_.emplace(id, std::make_shared<file::WALWriter>(std::move(file), id, head));
+      return {id, end};
+    }
+    const UUID id = UUID::from_random(options_.random->bytes16());
+    writers_.emplace(id, nullptr);  // its file is made by the first write
+    return {id, kWALFirstRecordOffset};
+  }
+
+  void write(const WALWriteOperation& operation) {
+    throw_if_closed();
+    writer_for_write(operation.transaction_id)->write(operation);
+  }
+
+  void sync(const UUID& wal) {
+    throw_if_closed();
+    if (const auto writer = find_writer(wal)) return writer->sync();
+    // Another process's WAL: fdatasync works on the file, whoever wrote it.
+    open_files_.get(wal)->file->sync_data();
+  }
+
+  void release_wal(const UUID& wal, bool resumable) {
+    throw_if_closed();
+    std::shared_ptr<file::WALWriter> writer;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = writers_.find(wal);
+      if (found == writers_.end()) throw NotFoundError("no WAL " + wal.to_string() + " is claimed");
+      writer = std::move(found->second);
+      writers_.erase(found);
+      if (!resumable) unusable_.insert(wal);
+    }
+    if (writer) writer->close(/*sealed=*/!resumable);
+  }
+
+  std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
+                   std::size_t at_least) {
+    throw_if_closed();
+    const std::size_t filled = open_files_.get(wal)->file->read(offset, out);
+    if (filled < at_least) {
+      throw NotFoundError("WAL " + wal.to_string() + " ends before offset " +
+                          std::to_string(offset + at_least));
+    }
+    return filled;
+  }
+
+  WALDescription describe(const UUID& id) {
+    throw_if_closed();
+    const auto wal = open_files_.get(id);
+    const std::uint64_t size = wal->file->size();
+    if (wal->layout == WALLayout::kLegacyPython) {
+      return {id, WALLayout::kLegacyPython, size, size, size, 0};
+    }
+    if (const auto writer = find_writer(id)) {
+      return {id, WALLayout::kVersion1, size, writer->written(), writer->durable(),
+              writer->records()};
+    }
+    const auto head = file::read_wal_head(*wal->file, id);
+    return {id, WALLayout::kVersion1, size, size, head.checkpoint.durable_offset,
+            head.checkpoint.records};
+  }
+
+  std::optional<std::string> find_damage(const UUID& id) {
+    throw_if_closed();
+    const auto wal = open_files_.get(id);
+    if (wal->layout == WALLayout::kLegacyPython) return std::nullopt;
+    std::array<std::byte, format::kWALHeaderSize> header{};
+    wal->file->read(0, header);
+    switch (format::check_wal_header(header, id)) {
+      case format::WALHeaderState::kNoMagic: return "the file header has no magic of ours";
+      case format::WALHeaderState::kNewer: return "the file header names a newer format version";
+      case format::WALHeaderState::kBad: return "the file header does not match its checksum";
+      case format::WALHeaderState::kMisplaced: return "the file header is that of another WAL";
+      case format::WALHeaderState::kValid: break;
+    }
+    const auto place = format::find_header_damage(header, id);
+    if (!place) return std::nullopt;
+    return "the file header is damaged at byte " + std::to_string(*place);
+  }
+
+  std::vector<UUID> list_wals() {
+    throw_if_closed();
+    file::SpaceListing listing = directory_.list();
+    std::vector<UUID> ids = std::move(listing.wals);
+    ids.insert(ids.end(), listing.legacy_wals.begin(), listing.legacy_wals.end());
+    return ids;
+  }
+
+  RootRegister& root_register() { return register_; }
+
+  void close() {
+    if (closed_.exchange(true)) return;
+    register_.detach();
+    open_files_.clear();
+    const std::lock_guard lock(mutex_);
+    writers_.clear();  // their files' locks go with them
+    lock_file_.reset();
+  }
+
+ private:
+  void throw_if_closed() const {
+    if (closed_) throw ValidationError("the block provider of " + directory_.path() + " is closed");
+  }
+
+  void throw_if_read_only() const {
+    if (options_.access == SpaceAccess::kReadOnly) {
+      throw NotSupportedError(directory_.path() + " is opened for reading only");
+    }
+  }
+
+  void open_read_only() {
+    bool others = false;
+    const auto lock_file =
+        directory_.file_system().open(directory_.lock_path(), os::OpenMode::kRead);
+    if (lock_file) others = lock_file->is_locked(file::kMembershipLock);
+    register_.attach_read_only(others);
+  }
+
+  void join_if_there() {
+    if (directory_.list().is_space) join();
+  }
+
+  /// Becomes a member of the space, making it when it is not there. The first member recovers it.
+  void join() {
+    if (options_.access == SpaceAccess::kReadOnly) return;
+    const std::lock_guard lock(join_mutex_);
+    if (joined_) return;
+    throw_if_closed();
+    auto& file_system = directory_.file_system();
+    directory_.create();
+    auto lock_file = file_system.open(directory_.lock_path(), os::OpenMode::kRead) == nullptr
+                         ? create_lock_file()
+                         : file_system.open(directory_.lock_path(), os::OpenMode::kReadWrite);
+    if (!lock_file) throw UnexpectedError(directory_.lock_path() + " vanished while opening");
+    wait_for_join_lock(*lock_file);
+    std::optional<file::RecoveredSpace> recovered;
+    if (lock_file->try_lock(file::kMembershipLock, /*exclusive=*/true)) {
+      recovered = file::recover_space(directory_, /*settle=*/true, options_.logger);
+    }
+    const std::shared_ptr<os::File> shared_lock_file = std::move(lock_file);
+    register_.attach(shared_lock_file, recovered);
+    shared_lock_file->try_lock(file::kMembershipLock, /*exclusive=*/false);
+    shared_lock_file->unlock(file::kJoinLock);
+    const std::lock_guard members(mutex_);
+    lock_file_ = shared_lock_file;
+    if (recovered) unusable_.merge(recovered->unusable);
+    joined_ = true;
+  }
+
+  std::unique_ptr<os::File> create_lock_file() {
+    auto lock_file = directory_.file_system().open(directory_.lock_path(), os::OpenMode::kCreate);
+    directory_.file_system().sync_directory(directory_.path());
+    return lock_file;
+  }
+
+  void wait_for_join_lock(os::File& lock_file) {
+    for (int polls = 0; !lock_file.try_lock(file::kJoinLock, /*exclusive=*/true); ++polls) {
+      if (polls == kJoinPolls) {
+        throw LockingError(directory_.path() + ": another process has been opening it for " +
+                           std::to_string(kJoinPolls * kJoinPollUs / 1'000'000) + " s");
+      }
+      options_.clock->sleep_us(kJoinPollUs);
+    }
+  }
+
+  std::shared_ptr<file::WALWriter> find_writer(const UUID& id) {
+    const std::lock_guard lock(mutex_);
+    const auto found = writers_.find(id);
+    return found == writers_.end() ? nullptr : found->second;
+  }
+
+  std::shared_ptr<file::WALWriter> writer_for_write(const UUID& id) {
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = writers_.find(id);
+      if (found == writers_.end()) throw NotFoundError("no WAL " + id.to_string() + " is claimed");
+      if (found->second) return found->second;
+    }
+    join();
+    auto writer = file::WALWriter::create(directory_, id, *options_.clock);
+    const std::lock_guard lock(mutex_);
+    return writers_[id] = std::move(writer);
+  }
+
+  const FileBlockProviderOptions options_;
+  const file::SpaceDirectory directory_;
+  file::FileRootRegister register_;
+  file::OpenFiles open_files_;
+  std::atomic<bool> closed_{false};
+  std::mutex join_mutex_;
+  bool joined_ = false;
+  std::mutex mutex_;  // guards the rest
+  std::shared_ptr<os::File> lock_file_;
+  std::unordered_map<UUID, std::shared_ptr<file::WALWriter>> writers_;
+  std::set<UUID> unusable_;
+};
+
+FileBlockProvider::FileBlockProvider(std::string directory, FileBlockProviderOptions options)
+    : impl_(std::make_unique<Impl>(std::move(directory), std::move(options))) {}
+FileBlockProvider::~FileBlockProvider() = default;
+
+AtomPointer FileBlockProvider::claim_wal() { return impl_->claim_wal(); }
+void FileBlockProvider::write(const WALWriteOperation& operation) { impl_->write(operation); }
+void FileBlockProvider::sync(const UUID& wal) { impl_->sync(wal); }
+void FileBlockProvider::release_wal(const UUID& wal, bool resumable) {
+  impl_->release_wal(wal, resumable);
+}
+std::size_t FileBlockProvider::read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
+                                    std::size_t at_least) {
+  return impl_->read(wal, offset, out, at_least);
+}
+WALDescription FileBlockProvider::describe(const UUID& wal) { return impl_->describe(wal); }
+std::optional<std::string> FileBlockProvider::find_damage(const UUID& wal) {
+  return impl_->find_damage(wal);
+}
+std::vector<UUID> FileBlockProvider::list_wals() { return impl_->list_wals(); }
+RootRegister& FileBlockProvider::root_register() { return impl_->root_register(); }
+void FileBlockProvider::close() { impl_->close(); }
+
+}  // namespace protobase

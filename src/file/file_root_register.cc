@@ -1,0 +1,263 @@
+#include "file/file_root_register.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "base/endian.h"
+#include "protobase/errors.h"
+
+namespace protobase::file {
+namespace {
+
+constexpr std::size_t kRootFileSize = 4096;
+// A half-written root is met only while another process is within one 136-byte write.
+constexpr int kTornReads = 100;
+constexpr std::uint64_t kPollUs = 100;
+constexpr std::uint64_t kMaxPollUs = 5000;
+
+void write_bytes(os::File& file, std::uint64_t place, std::span<const std::byte> bytes) {
+  file.write(place, {&bytes, 1});
+}
+
+std::uint64_t sequence_of(const std::optional<RootVersion>& version) noexcept {
+  return version ? version->sequence : 0;
+}
+
+}  // namespace
+
+class FileRootRegister::Lock final : public RootLock {
+ public:
+  explicit Lock(FileRootRegister& owner) : owner_(owner) {}
+  ~Lock() override { owner_.unlock(); }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  FileRootRegister& owner_;
+};
+
+FileRootRegister::FileRootRegister(const SpaceDirectory& directory, std::shared_ptr<os::Clock> clock,
+                                   Logger logger, std::function<void()> join)
+    : directory_(directory),
+      clock_(std::move(clock)),
+      logger_(std::move(logger)),
+      join_(std::move(join)) {}
+
+void FileRootRegister::attach(std::shared_ptr<os::File> lock_file,
+                              const std::optional<RecoveredSpace>& recovered) {
+  std::shared_ptr<os::File> file =
+      directory_.file_system().open(directory_.root_path(), os::OpenMode::kCreate);
+  if (file->size() < kRootFileSize) file->truncate(kRootFileSize);
+  const auto published = read_published(*file);
+  const std::lock_guard lock(mutex_);
+  lock_file_ = std::move(lock_file);
+  root_file_ = std::move(file);
+  if (recovered) {
+    take_over(*recovered, published);
+    if (!lost_commit_.empty()) return;  // what is there is evidence
+    const format::CommitIntent none{0, highest_sequence_, {}, /*abandoned=*/true};
+    write_bytes(*root_file_, format::kIntentPlace, format::make_intent(none));
+    if (recovered_) write_bytes(*root_file_, 0, format::make_published_root(*recovered_));
+  } else if (!published) {
+    recovered_ = recover_space(directory_, /*settle=*/false, logger_).newest;
+  }
+}
+
+void FileRootRegister::attach_read_only(bool others) {
+  const std::lock_guard lock(mutex_);
+  root_file_ = directory_.file_system().open(directory_.root_path(), os::OpenMode::kRead);
+  // Read before the WALs are: what it says was durable by then, so they must know it too.
+  std::optional<RootVersion> published;
+  if (root_file_) published = read_published(*root_file_);
+  if (others && published) return;
+  take_over(recover_space(directory_, /*settle=*/false, logger_), published);
+}
+
+void FileRootRegister::take_over(const RecoveredSpace& recovered,
+                                 const std::optional<RootVersion>& published) {
+  recovered_ = recovered.newest;
+  highest_sequence_ = std::max(recovered.highest_sequence, sequence_of(published));
+  lost_commit_ = recovered.lost_commit;
+  if (sequence_of(published) > sequence_of(recovered_)) {
+    lost_commit_ = published->commit.to_string();
+  }
+}
+
+void FileRootRegister::detach() {
+  const std::lock_guard lock(mutex_);
+  lock_file_.reset();
+  root_file_.reset();
+}
+
+std::optional<RootVersion> FileRootRegister::read() {
+  std::optional<RootVersion> recovered;
+  std::shared_ptr<os::File> file;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!lost_commit_.empty()) {
+      throw CorruptionError("the newest root is lost: its commit record at " + lost_commit_ +
+                            " is damaged or missing; restore the file or salvage the space");
+    }
+    recovered = recovered_;
+    file = root_file_;
+  }
+  std::optional<RootVersion> version;
+  if (file) version = read_published(*file);
+  if (sequence_of(recovered) > sequence_of(version)) version = recovered;
+  if (version) return version;
+  const auto legacy = directory_.read_legacy_root();
+  if (!legacy) return std::nullopt;
+  RootVersion root;
+  root.root = *legacy;
+  return root;
+}
+
+std::unique_ptr<RootLock> FileRootRegister::lock(std::uint64_t timeout_ms) {
+  join_();
+  {
+    std::unique_lock lock(mutex_);
+    if (!unlocked_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
+                            [&] { return !locked_; })) {
+      throw LockingError("another thread held the root lock for " + std::to_string(timeout_ms) +
+                         " ms");
+    }
+    locked_ = true;
+  }
+  auto held = std::make_unique<Lock>(*this);  // from here on given back whatever happens
+  take_process_lock(timeout_ms);
+  settle_intent();
+  return held;
+}
+
+std::uint64_t FileRootRegister::next_sequence() {
+  const auto intent = read_intent();
+  const std::uint64_t tried = intent ? intent->last_sequence : 0;
+  const std::uint64_t published = sequence_of(read());
+  const std::lock_guard lock(mutex_);
+  highest_sequence_ = std::max({highest_sequence_, tried, published});
+  return highest_sequence_ + 1;
+}
+
+void FileRootRegister::prepare(std::uint64_t first, std::uint64_t last,
+                               const AtomPointer& scan_from) {
+  write_root_file(format::kIntentPlace, format::make_intent({first, last, scan_from, false}));
+}
+
+void FileRootRegister::abandon() noexcept {
+  try {
+    auto intent = read_intent();
+    if (!intent) return;
+    intent->abandoned = true;
+    write_root_file(format::kIntentPlace, format::make_intent(*intent));
+  } catch (const std::exception& error) {
+    // The intent stays: the next holder of the lock settles it from the WAL itself.
+    if (logger_) logger_(LogLevel::kError, std::string("abandoning a commit: ") + error.what());
+  }
+}
+
+bool FileRootRegister::compare_and_set(std::optional<std::uint64_t> expected_sequence,
+                                       const RootVersion& next) {
+  const auto current = read();
+  const auto sequence = current ? std::optional(current->sequence) : std::nullopt;
+  if (sequence != expected_sequence) return false;
+  write_root_file(0, format::make_published_root(next));
+  return true;
+}
+
+std::shared_ptr<os::File> FileRootRegister::root_file() const {
+  const std::lock_guard lock(mutex_);
+  if (!root_file_) throw ValidationError("the space is closed");
+  return root_file_;
+}
+
+std::optional<RootVersion> FileRootRegister::read_published(os::File& file) const {
+  for (int tries = 0; tries < kTornReads; ++tries) {
+    std::array<std::byte, format::kPublishedRootSize> bytes{};
+    file.read(0, bytes);
+    if (base::all_zero(bytes)) return std::nullopt;
+    if (const auto version = format::read_published_root(bytes)) return version;
+    if (tries > 10) clock_->sleep_us(kPollUs);
+  }
+  return read_from_wals();  // damaged: it is a hint only
+}
+
+std::optional<RootVersion> FileRootRegister::read_from_wals() const {
+  if (logger_) logger_(LogLevel::kWarning, directory_.root_path() + " is damaged; reading the WALs");
+  return recover_space(directory_, /*settle=*/false, logger_).newest;
+}
+
+std::optional<format::CommitIntent> FileRootRegister::read_intent() const {
+  std::array<std::byte, format::kIntentSize> bytes{};
+  root_file()->read(format::kIntentPlace, bytes);
+  return format::read_intent(bytes);
+}
+
+void FileRootRegister::write_root_file(std::uint64_t place,
+                                       std::span<const std::byte> bytes) const {
+  write_bytes(*root_file(), place, bytes);
+}
+
+void FileRootRegister::take_process_lock(std::uint64_t timeout_ms) {
+  std::shared_ptr<os::File> file;
+  {
+    const std::lock_guard lock(mutex_);
+    file = lock_file_;
+  }
+  if (!file) throw NotSupportedError(directory_.path() + " is opened for reading only");
+  const std::uint64_t start = clock_->monotonic_ns();
+  std::uint64_t wait_us = kPollUs;
+  while (!file->try_lock(kRootLock, true)) {
+    if (clock_->monotonic_ns() - start >= timeout_ms * 1'000'000) {
+      throw LockingError(directory_.path() + ": another process held the root lock for " +
+                         std::to_string(timeout_ms) + " ms");
+    }
+    clock_->sleep_us(wait_us);
+    wait_us = std::min(2 * wait_us, kMaxPollUs);
+  }
+}
+
+void FileRootRegister::settle_intent() {
+  const auto intent = read_intent();
+  if (!intent || intent->abandoned) return;
+  const auto published = read();
+  if (intent->last_sequence <= sequence_of(published)) return;
+  const UUID& id = intent->scan_from.transaction_id;
+  const auto file = directory_.file_system().open(directory_.wal_path(id), os::OpenMode::kReadWrite);
+  if (file) {
+    const WALHead head = read_wal_head(*file, id);
+    const WALTail tail = read_wal_tail(*file, id, head);
+    const auto& found = tail.newest_commit;
+    if (found && found->sequence >= intent->first_sequence &&
+        found->sequence <= intent->last_sequence) {
+      rewrite_tail(*file, id, head, tail);
+      write_root_file(0, format::make_published_root(*found));
+    }
+  }
+  format::CommitIntent settled = *intent;
+  settled.abandoned = true;
+  write_root_file(format::kIntentPlace, format::make_intent(settled));
+}
+
+void FileRootRegister::unlock() noexcept {
+  try {
+    std::shared_ptr<os::File> file;
+    {
+      const std::lock_guard lock(mutex_);
+      file = lock_file_;
+    }
+    if (file) file->unlock(kRootLock);
+  } catch (const std::exception& error) {
+    // fcntl(F_UNLCK) on a valid descriptor does not fail; if it did, closing the space unlocks.
+    if (logger_) logger_(LogLevel::kError, std::string("unlocking the root: ") + error.what());
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    locked_ = false;
+  }
+  unlocked_.notify_one();
+}
+
+}  // namespace protobase::file

@@ -1,0 +1,79 @@
+// RootRegister of a directory: protobase.root shows the newest root, a lock byte lets one process at a
+// time move it, and the commit records in the WALs are what is durable.
+//
+// How a commit stays exact when its process dies (all under the root lock):
+//   1. the intent is written: which sequences, in which WAL, from where;
+//   2. the WAL is written and synced;
+//   3. the root is published.
+// Whoever takes the lock next and finds an intent newer than the published root looks into that WAL: a
+// commit record that is there whole is made durable and published, otherwise it never happened.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "file/space_directory.h"
+#include "file/space_recovery.h"
+#include "format/root_file.h"
+#include "os/clock.h"
+#include "protobase/options.h"
+#include "protobase/root_register.h"
+
+namespace protobase::file {
+
+/// Thread-safe.
+class FileRootRegister final : public RootRegister {
+ public:
+  /// `join` is called before the first lock: it makes sure that attach() was called.
+  FileRootRegister(const SpaceDirectory& directory, std::shared_ptr<os::Clock> clock, Logger logger,
+                   std::function<void()> join);
+
+  /// The space is open for writing; this process is a member. `recovered`: it is the only one, and
+  /// that is what its WALs say.
+  void attach(std::shared_ptr<os::File> lock_file,
+              const std::optional<RecoveredSpace>& recovered);
+  /// The space is open for reading only. Unless `others` have it open, and keep the published root
+  /// right, the WALs are asked.
+  void attach_read_only(bool others);
+  void detach();
+
+  std::optional<RootVersion> read() override;
+  std::unique_ptr<RootLock> lock(std::uint64_t timeout_ms) override;
+  std::uint64_t next_sequence() override;
+  void prepare(std::uint64_t first, std::uint64_t last, const AtomPointer& scan_from) override;
+  void abandon() noexcept override;
+  bool compare_and_set(std::optional<std::uint64_t> expected_sequence,
+                       const RootVersion& next) override;
+
+ private:
+  class Lock;
+
+  void take_over(const RecoveredSpace& recovered, const std::optional<RootVersion>& published);
+  std::shared_ptr<os::File> root_file() const;
+  std::optional<RootVersion> read_published(os::File& file) const;
+  std::optional<RootVersion> read_from_wals() const;
+  std::optional<format::CommitIntent> read_intent() const;
+  void write_root_file(std::uint64_t place, std::span<const std::byte> bytes) const;
+  void take_process_lock(std::uint64_t timeout_ms);
+  void settle_intent();
+  void unlock() noexcept;
+
+  const SpaceDirectory& directory_;
+  const std::shared_ptr<os::Clock> clock_;
+  const Logger logger_;
+  const std::function<void()> join_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable unlocked_;
+  bool locked_ = false;  // by a thread of this process
+  std::shared_ptr<os::File> lock_file_;
+  std::shared_ptr<os::File> root_file_;
+  std::optional<RootVersion> recovered_;  // what the WALs said at open; a floor for what is published
+  std::uint64_t highest_sequence_ = 0;    // ever known
+  std::string lost_commit_;               // the newest root is lost: where it was
+};
+
+}  // namespace protobase::file

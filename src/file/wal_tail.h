@@ -1,0 +1,51 @@
+// What opening reads of a version-1 WAL file: its header, its newest checkpoint, and the records behind
+// that. And what a crash calls for: making sure that the tail that counts is on the disk.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "format/wal_header.h"
+#include "os/file_system.h"
+#include "protobase/root_register.h"
+
+namespace protobase::file {
+
+struct WALHead {
+  format::WALHeaderState state = format::WALHeaderState::kBad;
+  format::Checkpoint checkpoint;
+  std::size_t next_slot = 0;  ///< where the next checkpoint goes
+  std::uint64_t file_size = 0;
+};
+
+/// Throws NotSupportedError when the WAL was written by a newer version.
+WALHead read_wal_head(os::File& file, const UUID& id);
+
+struct WALTail {
+  std::uint64_t end = 0;  ///< behind the last record that counts
+  std::uint64_t records = 0;  ///< in the whole WAL
+  std::optional<format::Checkpoint> lost_commit{};  ///< a durable commit record that cannot be read
+  std::optional<RootVersion> newest_commit{};
+  std::vector<std::string> damage;  ///< what is corrupt, in words
+  bool torn = false;                ///< bytes of an unfinished write follow `end`
+  bool settled = false;             ///< closed, and nothing was written since
+};
+
+/// Reads from the newest checkpoint to the end.
+WALTail read_wal_tail(os::File& file, const UUID& id, const WALHead& head);
+
+/// Writes the tail behind the checkpoint once more and syncs it: after a failed fdatasync the page cache
+/// may hold what the disk does not, and says it is clean.
+void rewrite_tail(os::File& file, const UUID& id, const WALHead& head, const WALTail& tail);
+
+/// Closes a WAL whose writer died. Rewrites the tail, cuts off what is torn, writes a closing
+/// checkpoint. Precondition: the writer lock is held, no damage.
+void settle_wal_tail(os::File& file, const UUID& id, WALHead& head, const WALTail& tail);
+
+/// Writes the next checkpoint slot and advances `head`.
+void write_checkpoint(os::File& file, const UUID& id, WALHead& head,
+                      const format::Checkpoint& checkpoint);
+
+}  // namespace protobase::file

@@ -1,0 +1,63 @@
+// The one writer of a version-1 WAL file: appends, syncs, keeps checkpoints, closes.
+//
+// Invariants:
+//  - Header and directory entry are durable before the first record is written.
+//  - A checkpoint says only what a sync before it made durable; it travels to the disk with a later sync.
+//  - After a failed sync, or a write that failed half way, the file is never written again by us.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "file/space_directory.h"
+#include "file/wal_tail.h"
+#include "os/clock.h"
+#include "protobase/wal.h"
+
+namespace protobase::file {
+
+/// Thread-safe. Holds the file's writer lock for as long as it lives.
+class WALWriter final {
+ public:
+  /// Makes the file of a new WAL.
+  static std::shared_ptr<WALWriter> create(const SpaceDirectory& directory, const UUID& id,
+                                           os::Clock& clock);
+  /// Takes up a WAL that was closed. `file` holds the writer lock.
+  WALWriter(std::unique_ptr<os::File> file, const UUID& id, const WALHead& head);
+  WALWriter(const WALWriter&) = delete;
+  WALWriter& operator=(const WALWriter&) = delete;
+
+  void write(const WALWriteOperation& operation);
+  void sync();
+  /// Everything written is durable: closes the log, and the space kept ready behind it is given back.
+  /// A sealed one is never appended to again, which is durable on return. No call may follow.
+  void close(bool sealed);
+
+  std::uint64_t durable() const noexcept { return durable_.load(std::memory_order_acquire); }
+  std::uint64_t written() const noexcept { return written_.load(std::memory_order_acquire); }
+  std::uint64_t records() const noexcept { return records_.load(std::memory_order_relaxed); }
+
+ private:
+  void throw_if_poisoned() const;
+  void make_room(const WALWriteOperation& operation);
+  void extend_with_zeros(std::uint64_t end);
+  void checkpoint_if_due();
+  format::Checkpoint current_checkpoint() const noexcept;
+
+  const std::unique_ptr<os::File> file_;
+  const UUID id_;
+  std::mutex mutex_;
+  WALHead head_;
+  std::uint64_t ready_ = 0;  ///< the file has room, already written, up to here
+  CommitMark written_commit_;
+  CommitMark durable_commit_;
+  std::uint64_t written_records_ = 0;
+  std::atomic<std::uint64_t> written_{0};
+  std::atomic<std::uint64_t> durable_{0};
+  std::atomic<std::uint64_t> records_{0};  ///< durable ones
+  std::string poison_;  ///< why it takes no more writes; empty while it does
+};
+
+}  // namespace protobase::file

@@ -1,0 +1,191 @@
+#include "wal/log_buffer.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "format/commit_record.h"
+
+namespace protobase::wal {
+
+using format::kRecordHeaderSize;
+using format::RecordType;
+
+PreparedRecord prepare_record(std::span<const std::byte> payload) {
+  const auto size = static_cast<std::size_t>(format::stored_size(payload.size()));
+  PreparedRecord record{std::make_shared_for_overwrite<std::byte[]>(size), payload.size(), 0};
+  std::memcpy(record.memory.get() + kRecordHeaderSize, payload.data(), payload.size());
+  record.payload_hash = format::hash_payload(payload);
+  return record;
+}
+
+void LogBuffer::start_wal(const AtomPointer& begin) {
+  next_ = begin;
+  wal_durable_offset_ = begin.offset;
+}
+
+AtomPointer LogBuffer::append(RecordType type, RecordFormat format,
+                              std::span<const std::byte> payload, std::uint64_t payload_hash) {
+  const AtomPointer where = next_;
+  const auto size = static_cast<std::size_t>(format::stored_size(payload.size()));
+  std::byte* record = reserve(size);
+  if (!payload.empty()) std::memcpy(record + kRecordHeaderSize, payload.data(), payload.size());
+  format::seal_record({record, size}, type, format, payload.size(), payload_hash, where);
+  advance(size);
+  unsealed_ = true;
+  return where;
+}
+
+AtomPointer LogBuffer::append(RecordFormat format, PreparedRecord record) {
+  const AtomPointer where = next_;
+  const auto size = static_cast<std::size_t>(format::stored_size(record.payload_size));
+  format::seal_record({record.memory.get(), size}, RecordType::kData, format, record.payload_size,
+                      record.payload_hash, where);
+  new_chunk(std::move(record.memory), size);
+  advance(size);
+  unsealed_ = true;
+  return where;
+}
+
+void LogBuffer::append_commit(RootVersion& version) {
+  version.commit = next_;
+  std::array<std::byte, format::kCommitPayloadSize> payload;
+  format::write_commit_payload(payload, {version, wal_durable_offset_});
+  const std::uint64_t position = end_;
+  append(RecordType::kCommit, RecordFormat::kRaw, payload, format::hash_payload(payload));
+  const Chunk& chunk = chunks_.back();
+  std::byte* record = chunk.memory.get() + (version.commit.offset - chunk.base.offset);
+  pending_commits_.push_back({position, version.sequence, version.commit, record});
+  unsealed_ = false;
+}
+
+void LogBuffer::append_mark() {
+  std::array<std::byte, format::kMarkPayloadSize> payload;
+  base::store_le<std::uint64_t>(payload.data(), wal_durable_offset_);
+  append(RecordType::kMark, RecordFormat::kRaw, payload, format::hash_payload(payload));
+  unsealed_ = false;
+}
+
+void LogBuffer::give_up_commits(std::uint64_t from) {
+  while (!pending_commits_.empty() && pending_commits_.back().position >= from) {
+    const PendingCommit& commit = pending_commits_.back();
+    constexpr std::size_t kSize = kRecordHeaderSize + format::kCommitPayloadSize;
+    const std::array<std::byte, format::kCommitPayloadSize> zeros{};
+    format::write_record({commit.record, kSize}, RecordType::kVoid, RecordFormat::kRaw, zeros,
+                         commit.where);
+    pending_commits_.pop_back();
+    unsealed_ = true;
+  }
+}
+
+std::optional<WALWriteOperation> LogBuffer::next_operation() const {
+  std::optional<WALWriteOperation> operation;
+  for (const Chunk& chunk : chunks_) {
+    if (chunk.flushed == chunk.used) continue;
+    if (!operation) {
+      operation.emplace();
+      operation->transaction_id = chunk.base.transaction_id;
+      operation->offset = chunk.base.offset + chunk.flushed;
+    } else if (operation->transaction_id != chunk.base.transaction_id) {
+      break;
+    }
+    const std::span<const std::byte> bytes(chunk.memory.get(), chunk.used);
+    operation->segments.emplace_back(chunk.memory, bytes.subspan(chunk.flushed));
+    operation->records += chunk.unflushed_records;
+  }
+  for (const PendingCommit& commit : pending_commits_) {
+    if (operation && commit.where.transaction_id == operation->transaction_id) {
+      operation->newest_commit = CommitMark{commit.sequence, commit.where.offset};
+    }
+  }
+  return operation;
+}
+
+void LogBuffer::mark_durable(const WALWriteOperation& operation) {
+  std::uint64_t left = operation.size();
+  durable_ += left;
+  if (operation.transaction_id == next_.transaction_id) {
+    wal_durable_offset_ = operation.offset + left;
+  }
+  std::uint64_t records = operation.records;
+  unflushed_records_ -= records;
+  for (Chunk& chunk : chunks_) {
+    const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(left, chunk.used - chunk.flushed));
+    chunk.flushed += part;
+    left -= part;
+    const std::uint64_t here = std::min(records, chunk.unflushed_records);
+    chunk.unflushed_records -= here;
+    records -= here;
+    if (left == 0) break;
+  }
+  while (!pending_commits_.empty() && pending_commits_.front().position < durable_) {
+    pending_commits_.pop_front();
+  }
+  // The last chunk stays: the next records go behind what it holds.
+  while (chunks_.size() > 1 && chunks_.front().flushed == chunks_.front().used) drop_front_chunk();
+}
+
+std::optional<SharedBytes> LogBuffer::find(const AtomPointer& pointer) const {
+  for (const Chunk& chunk : chunks_) {
+    if (chunk.base.transaction_id != pointer.transaction_id) continue;
+    if (pointer.offset < chunk.base.offset || pointer.offset >= chunk.end_offset()) continue;
+    const std::span<const std::byte> bytes(chunk.memory.get(), chunk.used);
+    return SharedBytes(chunk.memory, bytes.subspan(pointer.offset - chunk.base.offset));
+  }
+  return std::nullopt;
+}
+
+WALState LogBuffer::state() const noexcept {
+  WALState state;
+  state.transaction_id = next_.transaction_id;
+  state.offset = next_.offset;
+  state.base = wal_durable_offset_;
+  state.buffered_bytes = end_ - durable_;
+  state.buffered_operations = unflushed_records_;
+  return state;
+}
+
+std::byte* LogBuffer::reserve(std::size_t size) {
+  const bool fits = !chunks_.empty() && chunks_.back().capacity - chunks_.back().used >= size &&
+                    chunks_.back().base.transaction_id == next_.transaction_id &&
+                    chunks_.back().end_offset() == next_.offset;
+  if (!fits) {
+    if (size <= chunk_size_) {
+      new_chunk(chunk_memory(), chunk_size_);
+    } else {
+      new_chunk(std::make_shared_for_overwrite<std::byte[]>(size), size);
+    }
+  }
+  return chunks_.back().memory.get() + chunks_.back().used;
+}
+
+void LogBuffer::new_chunk(std::shared_ptr<std::byte[]> memory, std::size_t capacity) {
+  if (chunks_.size() == 1 && chunks_.front().flushed == chunks_.front().used) drop_front_chunk();
+  Chunk chunk;
+  chunk.memory = std::move(memory);
+  chunk.capacity = capacity;
+  chunk.base = next_;
+  chunks_.push_back(std::move(chunk));
+}
+
+void LogBuffer::advance(std::size_t size) noexcept {
+  Chunk& chunk = chunks_.back();
+  chunk.used += size;
+  ++chunk.unflushed_records;
+  next_.offset += size;
+  end_ += size;
+  ++unflushed_records_;
+}
+
+std::shared_ptr<std::byte[]> LogBuffer::chunk_memory() {
+  if (spare_ != nullptr && spare_.use_count() == 1) return std::exchange(spare_, nullptr);
+  return std::make_shared_for_overwrite<std::byte[]>(chunk_size_);
+}
+
+void LogBuffer::drop_front_chunk() {
+  if (chunks_.front().capacity == chunk_size_) spare_ = std::move(chunks_.front().memory);
+  chunks_.pop_front();
+}
+
+}  // namespace protobase::wal

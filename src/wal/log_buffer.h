@@ -1,0 +1,112 @@
+// The log in memory: what was appended and is not yet durable. Gives every record its address at once,
+// hands the bytes to whoever flushes, and finds a record that has not reached the medium.
+//
+// Invariants:
+//  - Positions count the bytes ever appended, over all WALs; durable <= written snapshot <= end.
+//  - A chunk holds consecutive bytes of one WAL and only whole records.
+//  - Bytes below a chunk's `used` never change, except that a commit record that was never written
+//    may become a void record of the same size (give_up_commits).
+// Not thread-safe: its owner's mutex guards it. Bytes handed out in operations may be read without it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "format/record.h"
+#include "protobase/root_register.h"
+#include "protobase/wal.h"
+
+namespace protobase::wal {
+
+/// Payload bytes already in place behind room for a header, hashed: a large record is prepared like
+/// this outside the lock, so that it is copied once and no other push waits for the copy.
+struct PreparedRecord {
+  std::shared_ptr<std::byte[]> memory;  ///< stored_size(payload_size) bytes
+  std::size_t payload_size = 0;
+  std::uint64_t payload_hash = 0;
+};
+PreparedRecord prepare_record(std::span<const std::byte> payload);
+
+class LogBuffer {
+ public:
+  explicit LogBuffer(std::size_t chunk_size) : chunk_size_(chunk_size) {}
+  LogBuffer(const LogBuffer&) = delete;
+  LogBuffer& operator=(const LogBuffer&) = delete;
+
+  /// Further records go to this WAL, from this offset on; everything below it is durable.
+  void start_wal(const AtomPointer& begin);
+  bool has_wal() const noexcept { return !next_.transaction_id.is_nil(); }
+  /// Where the next record will start.
+  const AtomPointer& next() const noexcept { return next_; }
+
+  /// Precondition of both: has_wal().
+  AtomPointer append(format::RecordType type, RecordFormat format,
+                     std::span<const std::byte> payload, std::uint64_t payload_hash);
+  AtomPointer append(RecordFormat format, PreparedRecord record);
+
+  /// Appends a commit record for `version` and stores its address in version.commit.
+  void append_commit(RootVersion& version);
+  void append_mark();
+  /// Turns the commit records from `from` on into void records. Precondition: none of them was
+  /// handed to the medium.
+  void give_up_commits(std::uint64_t from);
+
+  std::uint64_t end_position() const noexcept { return end_; }
+  std::uint64_t durable_position() const noexcept { return durable_; }
+  std::uint64_t unflushed_records() const noexcept { return unflushed_records_; }
+  /// Whether anything follows the last commit or mark record.
+  bool has_unsealed_records() const noexcept { return unsealed_; }
+
+  /// One operation for the oldest WAL that has unflushed bytes; nullopt when all is durable. It covers
+  /// everything that WAL holds now.
+  std::optional<WALWriteOperation> next_operation() const;
+  /// The operation was written and synced: its bytes are durable and leave the buffer.
+  void mark_durable(const WALWriteOperation& operation);
+
+  /// The bytes from `pointer` to the end of what its chunk holds, and their owner; nullopt when it does
+  /// not point into the buffer.
+  std::optional<SharedBytes> find(const AtomPointer& pointer) const;
+
+  WALState state() const noexcept;
+
+ private:
+  struct Chunk {
+    std::shared_ptr<std::byte[]> memory;
+    std::size_t capacity = 0;
+    std::size_t used = 0;
+    std::size_t flushed = 0;
+    AtomPointer base;  ///< address of memory[0]
+    std::uint64_t unflushed_records = 0;
+
+    std::uint64_t end_offset() const noexcept { return base.offset + used; }
+  };
+  struct PendingCommit {
+    std::uint64_t position = 0;
+    std::uint64_t sequence = 0;
+    AtomPointer where;
+    std::byte* record = nullptr;
+  };
+
+  std::byte* reserve(std::size_t size);
+  void new_chunk(std::shared_ptr<std::byte[]> memory, std::size_t capacity);
+  void advance(std::size_t size) noexcept;
+  std::shared_ptr<std::byte[]> chunk_memory();
+  void drop_front_chunk();
+
+  const std::size_t chunk_size_;
+  std::deque<Chunk> chunks_;  ///< oldest first; the last one is appended to
+  std::deque<PendingCommit> pending_commits_;
+  std::shared_ptr<std::byte[]> spare_;  ///< one chunk's memory, kept for the next
+  AtomPointer next_;
+  std::uint64_t wal_durable_offset_ = 0;  ///< of the WAL being appended to
+  std::uint64_t end_ = 0;
+  std::uint64_t durable_ = 0;
+  std::uint64_t unflushed_records_ = 0;
+  bool unsealed_ = false;
+};
+
+}  // namespace protobase::wal

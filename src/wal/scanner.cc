@@ -1,0 +1,182 @@
+#include "wal/scanner.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "base/endian.h"
+#include "format/commit_record.h"
+#include "format/record.h"
+
+namespace protobase::wal {
+namespace {
+
+using format::HeaderState;
+using format::kRecordHeaderSize;
+using format::RecordHeader;
+using format::RecordType;
+
+constexpr std::size_t kWindowSize = 256 * 1024;
+
+/// Why no record starts somewhere.
+enum class Problem { kNone, kZeros, kCutHeader, kNoHeader, kTooLong, kMismatch, kPadding };
+
+RecordKind kind_of(RecordType type) noexcept {
+  switch (type) {
+    case RecordType::kData: return RecordKind::kData;
+    case RecordType::kCommit: return RecordKind::kCommit;
+    case RecordType::kMark: return RecordKind::kMark;
+    case RecordType::kVoid: return RecordKind::kVoid;
+  }
+  return RecordKind::kBad;
+}
+
+/// Commit and mark payloads have one size each; another size is no record of ours.
+bool has_right_size(const RecordHeader& header) noexcept {
+  if (header.type == RecordType::kCommit) return header.payload_size == format::kCommitPayloadSize;
+  if (header.type == RecordType::kMark) return header.payload_size == format::kMarkPayloadSize;
+  return true;
+}
+
+bool padding_is_zero(std::span<const std::byte> record, std::size_t payload_size) noexcept {
+  return base::all_zero(record.subspan(kRecordHeaderSize + payload_size));
+}
+
+class Scan {
+ public:
+  Scan(const ScanRange& range, WindowReader& reader, const VisitRecord& visit)
+      : range_(range), reader_(reader), visit_(visit) {}
+
+  std::uint64_t run() {
+    std::uint64_t at = range_.begin;
+    while (at < range_.end) {
+      RecordInfo info;
+      std::span<const std::byte> record;
+      if (read_record(at, info, record) == Problem::kNone) {
+        if (!visit_(info, record.subspan(kRecordHeaderSize, info.payload_size))) return at;
+        at += info.stored_size;
+        continue;
+      }
+      if (at >= range_.durable && rest_is_empty(at)) return at;
+      if (!was_durable(at)) {
+        report(at, range_.end - at, RecordKind::kTorn);
+        return at;
+      }
+      const std::uint64_t next = find_record(at + format::kRecordAlignment);
+      if (!report(at, next - at, RecordKind::kBad)) return at;
+      at = next;
+    }
+    if (at < range_.durable) report(at, range_.durable - at, RecordKind::kBad);  // cut short
+    return at;
+  }
+
+ private:
+  AtomPointer pointer(std::uint64_t at) const noexcept { return {range_.transaction_id, at}; }
+
+  /// kNone when a valid record starts at `at`; `record` is then all of it, padding included.
+  Problem read_record(std::uint64_t at, RecordInfo& info, std::span<const std::byte>& record) {
+    const auto head = reader_.at(at, kRecordHeaderSize);
+    if (head.size() < kRecordHeaderSize) return Problem::kCutHeader;
+    RecordHeader header;
+    const HeaderState state = format::parse_header(head, header);
+    if (state == HeaderState::kEmpty) return Problem::kZeros;
+    if (state == HeaderState::kBad || !has_right_size(header)) return Problem::kNoHeader;
+    const std::uint64_t size = format::stored_size(header.payload_size);
+    if (size > range_.end - at) return Problem::kTooLong;
+    record = reader_.at(at, static_cast<std::size_t>(size));
+    if (record.size() < size) return Problem::kTooLong;
+    if (!format::verify_record(record, pointer(at))) return Problem::kMismatch;
+    if (!padding_is_zero(record, header.payload_size)) return Problem::kPadding;
+    info = {pointer(at), kind_of(header.type), header.format, header.payload_size, size, {}};
+    return Problem::kNone;
+  }
+
+  std::string describe(std::uint64_t at) {
+    RecordInfo info;
+    std::span<const std::byte> record;
+    switch (read_record(at, info, record)) {
+      case Problem::kNone: return {};
+      case Problem::kZeros: return "expected a record, found zeros";
+      case Problem::kCutHeader: return "expected a record header, found the end of the WAL";
+      case Problem::kTooLong: return "the record's length runs past the end of the WAL";
+      case Problem::kPadding: return "expected zeros behind the payload, found other bytes";
+      case Problem::kNoHeader: return format::describe_bad_header(reader_.at(at, kRecordHeaderSize));
+      case Problem::kMismatch: return format::describe_mismatch(record, pointer(at));
+    }
+    return {};
+  }
+
+  bool report(std::uint64_t at, std::uint64_t size, RecordKind kind) {
+    return visit_({pointer(at), kind, RecordFormat::kRaw, 0, size, describe(at)}, {});
+  }
+
+  bool rest_is_empty(std::uint64_t at) {
+    while (at < range_.end) {
+      const auto want = std::min<std::uint64_t>(kWindowSize, range_.end - at);
+      const auto bytes = reader_.at(at, static_cast<std::size_t>(want));
+      if (!base::all_zero(bytes)) return false;
+      if (bytes.size() < want) return true;
+      at += bytes.size();
+    }
+    return true;
+  }
+
+  bool was_durable(std::uint64_t bad_at) {
+    if (bad_at < range_.durable) return true;
+    for (std::uint64_t at = bad_at + format::kRecordAlignment; at < range_.end;
+         at += format::kRecordAlignment) {
+      const auto proven = durable_offset_at(at);
+      if (proven && *proven > bad_at) return true;
+      if (at_end_of_medium_) return false;
+    }
+    return false;
+  }
+
+  /// What a valid commit or mark record at `at` says was durable before it.
+  std::optional<std::uint64_t> durable_offset_at(std::uint64_t at) {
+    const auto head = reader_.at(at, kRecordHeaderSize);
+    at_end_of_medium_ = head.size() < kRecordHeaderSize;
+    if (at_end_of_medium_) return std::nullopt;
+    const auto type = static_cast<RecordType>(head[4]);
+    if (type != RecordType::kCommit && type != RecordType::kMark) return std::nullopt;
+    RecordInfo info;
+    std::span<const std::byte> record;
+    if (read_record(at, info, record) != Problem::kNone) return std::nullopt;
+    return base::load_le<std::uint64_t>(record.data() + kRecordHeaderSize + info.payload_size - 8);
+  }
+
+  /// The next place at or behind `at` where a valid record starts, or the end.
+  std::uint64_t find_record(std::uint64_t at) {
+    for (; at < range_.end; at += format::kRecordAlignment) {
+      RecordInfo info;
+      std::span<const std::byte> record;
+      if (read_record(at, info, record) == Problem::kNone) return at;
+    }
+    return range_.end;
+  }
+
+  const ScanRange& range_;
+  WindowReader& reader_;
+  const VisitRecord& visit_;
+  bool at_end_of_medium_ = false;
+};
+
+}  // namespace
+
+std::span<const std::byte> WindowReader::at(std::uint64_t offset, std::size_t size) {
+  const bool inside = offset >= start_ && offset - start_ <= window_.size();
+  if (inside && window_.size() - (offset - start_) >= size) {
+    return std::span<const std::byte>(window_).subspan(offset - start_, size);
+  }
+  window_.resize(std::max(size, kWindowSize));
+  if (size <= kWindowSize) window_.shrink_to_fit();  // after one large record
+  window_.resize(read_(offset, window_));
+  start_ = offset;
+  return std::span<const std::byte>(window_).first(std::min(size, window_.size()));
+}
+
+std::uint64_t scan_records(const ScanRange& range, WindowReader& reader, const VisitRecord& visit) {
+  return Scan(range, reader, visit).run();
+}
+
+}  // namespace protobase::wal
