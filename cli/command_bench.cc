@@ -1,0 +1,214 @@
+// `protobase bench`: a few seconds of pushing, committing and getting, measured.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/human_text.h"
+#include "cli/location.h"
+#include "protobase/errors.h"
+#include "protobase/standalone_file_storage.h"
+
+namespace protobase::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kAtoms = 100'000;
+constexpr std::size_t kPayloadTextBytes = 160;  // about 200 B as JSON, the typical small atom
+constexpr std::size_t kGets = 20'000;
+constexpr std::size_t kCommitThreads = 16;
+constexpr auto kPhaseLimit = std::chrono::seconds(1);
+
+struct BenchOptions {
+  std::string space;
+  bool json = false;
+};
+
+/// One line of the result: so many operations, how long all took, how long each (sorted).
+struct Measurement {
+  std::string name;
+  double seconds = 0;
+  std::vector<double> each_seconds;
+
+  double per_second() const { return static_cast<double>(each_seconds.size()) / seconds; }
+  double percentile(double share) const {
+    const auto last = static_cast<double>(each_seconds.size() - 1);
+    return each_seconds[static_cast<std::size_t>(share * last)];
+  }
+};
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+Atom sample_atom(std::size_t number) {
+  return Atom::object({{"className", "BenchSample"},
+                       {"number", number},
+                       {"text", std::string(kPayloadTextBytes, 'x')}});
+}
+
+/// Runs `operation` up to `most` times, or until the phase has had its time.
+Measurement measure(std::string name, std::size_t most,
+                    const std::function<void(std::size_t)>& operation) {
+  Measurement result{std::move(name), 0, {}};
+  result.each_seconds.reserve(most);
+  const auto start = Clock::now();
+  for (std::size_t i = 0; i < most && Clock::now() - start < kPhaseLimit; ++i) {
+    const auto begin = Clock::now();
+    operation(i);
+    result.each_seconds.push_back(seconds_since(begin));
+  }
+  result.seconds = seconds_since(start);
+  std::ranges::sort(result.each_seconds);
+  return result;
+}
+
+void push_and_commit(SharedStorage& storage, std::size_t number) {
+  storage.set_current_root(storage.push_atom(sample_atom(number)));
+}
+
+/// Commits from many threads at once; an operation is one commit of one thread.
+Measurement measure_concurrent_commits(SharedStorage& storage) {
+  std::vector<Measurement> parts(kCommitThreads);
+  std::vector<std::exception_ptr> errors(kCommitThreads);
+  const auto start = Clock::now();
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t t = 0; t < kCommitThreads; ++t) {
+      threads.emplace_back([&, t] {
+        try {
+          parts[t] = measure({}, kAtoms, [&](std::size_t i) { push_and_commit(storage, i); });
+        } catch (const std::exception&) {
+          errors[t] = std::current_exception();
+        }
+      });
+    }
+  }
+  for (const auto& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
+  Measurement all{fmt::format("commit, {} threads", kCommitThreads), seconds_since(start), {}};
+  for (const Measurement& part : parts) {
+    all.each_seconds.insert(all.each_seconds.end(), part.each_seconds.begin(),
+                            part.each_seconds.end());
+  }
+  std::ranges::sort(all.each_seconds);
+  return all;
+}
+
+std::vector<AtomPointer> shuffled(std::vector<AtomPointer> pointers) {
+  std::shuffle(pointers.begin(), pointers.end(), std::mt19937_64(1));  // the same order in each run
+  return pointers;
+}
+
+Measurement measure_gets(std::string name, SharedStorage& storage,
+                         const std::vector<AtomPointer>& pointers) {
+  const std::size_t count = std::min(kGets, pointers.size());
+  return measure(std::move(name), count, [&](std::size_t i) { storage.get_atom(pointers[i]); });
+}
+
+StorageOptions without_caches() {
+  StorageOptions options;
+  options.enable_atom_object_cache = false;
+  options.enable_atom_bytes_cache = false;
+  return options;
+}
+
+std::vector<Measurement> run_phases(const std::string& directory) {
+  std::vector<Measurement> results;
+  std::vector<AtomPointer> pointers;
+  {
+    StandaloneFileStorage storage(directory);
+    results.push_back(measure("push", kAtoms, [&](std::size_t i) {
+      pointers.push_back(storage.push_atom(sample_atom(i)));
+    }));
+    storage.set_current_root(pointers.back());
+    results.push_back(
+        measure("commit, 1 thread", kAtoms, [&](std::size_t i) { push_and_commit(storage, i); }));
+    results.push_back(measure_concurrent_commits(storage));
+    pointers = shuffled(std::move(pointers));
+    for (const AtomPointer& pointer : std::span(pointers).first(std::min(kGets, pointers.size()))) {
+      storage.get_atom(pointer);
+    }
+    results.push_back(measure_gets("get, hot", storage, pointers));
+    storage.close();
+  }
+  StandaloneFileStorage storage(directory, without_caches(), SpaceAccess::kReadOnly);
+  results.push_back(measure_gets("get, cold", storage, pointers));
+  storage.close();
+  return results;
+}
+
+Atom to_atom(const std::vector<Measurement>& results) {
+  Atom::Array rows;
+  for (const Measurement& row : results) {
+    rows.push_back(Atom::object({{"name", row.name},
+                                 {"operations", row.each_seconds.size()},
+                                 {"seconds", row.seconds},
+                                 {"per_second", row.per_second()},
+                                 {"p50_us", row.percentile(0.50) * 1e6},
+                                 {"p99_us", row.percentile(0.99) * 1e6}}));
+  }
+  return Atom::object(
+      {{"atom_bytes", sample_atom(0).to_json().size()}, {"results", Atom::array(rows)}});
+}
+
+void print_table(const std::vector<Measurement>& results, Output& out) {
+  out.write_line(fmt::format("{:<19} {:>10} {:>12} {:>10} {:>10}", "", "operations", "per second",
+                             "p50", "p99"));
+  for (const Measurement& row : results) {
+    out.write_line(fmt::format(
+        "{:<19} {:>10} {:>12} {:>10} {:>10}", row.name, human_count(row.each_seconds.size()),
+        human_count(static_cast<std::uint64_t>(row.per_second())),
+        human_duration(row.percentile(0.50)), human_duration(row.percentile(0.99))));
+  }
+}
+
+void require_empty(const std::string& directory) {
+  namespace fs = std::filesystem;
+  if (!fs::exists(directory) || (fs::is_directory(directory) && fs::is_empty(directory))) return;
+  throw ValidationError(directory +
+                        ": is not empty; bench fills a space of its own, name a new directory");
+}
+
+void bench(const BenchOptions& options, Output& out) {
+  const Location location = parse_location(options.space);
+  require_empty(location.directory);
+  const std::vector<Measurement> results = run_phases(location.directory);
+  if (options.json) {
+    out.write_line(to_atom(results).to_json());
+  } else {
+    print_table(results, out);
+  }
+}
+
+constexpr auto kFooter =
+    R"text(Takes about five seconds. SPACE must be absent or empty; the measured space is left there
+and may be deleted. Atoms of about 200 bytes. A commit is one atom pushed and made the
+root, durable. Hot gets find the atom decoded in the cache; cold ones have the caches off
+and read from the system's page cache.
+
+Example:
+  protobase bench /var/tmp/bench-space)text";
+
+}  // namespace
+
+Command add_bench_command(CLI::App& app) {
+  auto options = std::make_shared<BenchOptions>();
+  CLI::App* command = app.add_subcommand("bench", "Measure this machine for a few seconds");
+  command->add_option("SPACE", options->space, "A new directory to measure in")->required();
+  command->add_flag("--json", options->json, "Print one JSON object");
+  command->footer(kFooter);
+  return {command, [options](Output& out) { bench(*options, out); }};
+}
+
+}  // namespace protobase::cli

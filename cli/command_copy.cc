@@ -1,0 +1,57 @@
+// `protobase copy`: a whole space into an empty place.
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+
+#include "cli/command.h"
+#include "cli/human_text.h"
+#include "cli/location.h"
+#include "cli/progress.h"
+#include "protobase/copy.h"
+
+namespace protobase::cli {
+namespace {
+
+struct CopyOptions {
+  std::string from;
+  std::string to;
+};
+
+CopyReport copy_with_progress(const Location& from, const Location& to) {
+  ProgressBar bar("copy");
+  return copy_space(from.directory, to.directory,
+                    [&](std::uint64_t done, std::uint64_t total) { bar.report(done, total); });
+}
+
+void copy(const CopyOptions& options, Output& out) {
+  const Location from = parse_location(options.from);
+  const Location to = parse_location(options.to);
+  const CopyReport report = copy_with_progress(from, to);
+  out.write_line(fmt::format("WALs     {}", human_count(report.wals)));
+  out.write_line(fmt::format("content  {}", human_bytes(report.bytes)));
+  out.write_line(fmt::format("resumed  {}", human_bytes(report.resumed_bytes)));
+  out.write_line(fmt::format("root     {}", report.root ? report.root->to_string() : "none"));
+}
+
+constexpr auto kFooter =
+    R"text(Copies a consistent state, also while others write to FROM. TO must be absent, empty, or
+hold an interrupted copy of the same space, which is resumed. Every pointer and the root
+stay valid. Durable when it exits 0.
+
+Example:
+  protobase copy people /backup/people && protobase verify /backup/people)text";
+
+}  // namespace
+
+Command add_copy_command(CLI::App& app) {
+  auto options = std::make_shared<CopyOptions>();
+  CLI::App* command = app.add_subcommand("copy", "Copy a space into an empty one");
+  command->add_option("FROM", options->from, "The space to copy")->required();
+  command->add_option("TO", options->to, "Where to: absent, empty, or an interrupted copy")
+      ->required();
+  command->footer(kFooter);
+  return {command, [options](Output& out) { copy(*options, out); }};
+}
+
+}  // namespace protobase::cli

@@ -1,0 +1,87 @@
+// `protobase set-root`: publishes a pointer as the root.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/command.h"
+#include "cli/exit_status.h"
+#include "cli/open_space.h"
+#include "protobase/errors.h"
+
+namespace protobase::cli {
+namespace {
+
+struct SetRootOptions {
+  std::string space;
+  std::string pointer;
+  std::optional<std::string> expect;
+};
+
+constexpr auto kNone = "none";
+
+std::optional<AtomPointer> parse_expected(const std::string& text) {
+  if (text == kNone) return std::nullopt;
+  return parse_pointer(text);
+}
+
+std::string root_text(const std::optional<AtomPointer>& root) {
+  return root ? root->to_string() : kNone;
+}
+
+void commit_if_expected(SharedStorage& storage, const std::optional<AtomPointer>& expected,
+                        const AtomPointer& root) {
+  if (storage.compare_and_set_root(expected, root)) return;
+  throw LockingError(
+      fmt::format("the root is {}, not {}; nothing was changed: read it and try again",
+                  root_text(storage.read_current_root()), root_text(expected)));
+}
+
+void set_root(const SetRootOptions& options, Output& out) {
+  const Location location = parse_location(options.space);
+  const AtomPointer root = parse_pointer(options.pointer);
+  std::optional<AtomPointer> expected;
+  if (options.expect) expected = parse_expected(*options.expect);
+
+  if (!std::filesystem::exists(location.directory)) {
+    throw NotFoundError(location.directory + ": no such space; `protobase push` makes one");
+  }
+  const auto storage = open_for_writing(location);
+  // A root that points nowhere is "not there" on the command line, a ValidationError in the
+  // library.
+  storage->get_bytes(root);
+  if (options.expect) {
+    commit_if_expected(*storage, expected, root);
+  } else {
+    storage->set_current_root(root);
+  }
+  storage->close();
+  out.write_line(root.to_string());
+}
+
+constexpr auto kFooter =
+    R"text(Durable when it exits 0. With --expect the root is moved only if it is that pointer
+(none: if there is no root yet); otherwise nothing changes and the exit status is 5.
+Prints the pointer.
+
+Example:
+  old=$(protobase root people)
+  new=$(echo '{"name": "Grace"}' | protobase push people)
+  protobase set-root people "$new" --expect "$old")text";
+
+}  // namespace
+
+Command add_set_root_command(CLI::App& app) {
+  auto options = std::make_shared<SetRootOptions>();
+  CLI::App* command = app.add_subcommand("set-root", "Make a pointer the root (a commit)");
+  command->add_option("SPACE", options->space, "The directory to write")->required();
+  command->add_option("POINTER", options->pointer, "The new root")->required();
+  command->add_option("--expect", options->expect, "Only if this is the root now")
+      ->type_name("POINTER|none");
+  command->footer(kFooter);
+  return {command, [options](Output& out) { set_root(*options, out); }};
+}
+
+}  // namespace protobase::cli

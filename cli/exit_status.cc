@@ -1,0 +1,24 @@
+// See exit_status.h.
+#include "cli/exit_status.h"
+
+#include "cli/text.h"
+#include "protobase/errors.h"
+
+namespace protobase::cli {
+
+ExitStatus exit_status_of(const std::exception& error) noexcept {
+  if (dynamic_cast<const UsageError*>(&error)) return ExitStatus::kUsage;
+  if (dynamic_cast<const OutputClosedError*>(&error)) return ExitStatus::kOutputClosed;
+  if (dynamic_cast<const NotFoundError*>(&error)) return ExitStatus::kNotThere;
+  if (dynamic_cast<const CorruptionError*>(&error)) return ExitStatus::kCorrupt;
+  if (dynamic_cast<const LockingError*>(&error)) return ExitStatus::kLostRace;
+  return ExitStatus::kFailed;
+}
+
+std::string error_line(std::string_view command, std::string_view message) {
+  std::string line = "protobase: ";
+  if (!command.empty()) line.append(command).append(": ");
+  return line.append(one_line(message)).append("\n");
+}
+
+}  // namespace protobase::cli
