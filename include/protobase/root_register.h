@@ -13,11 +13,12 @@ namespace protobase {
 /// One committed root.
 struct RootVersion {
   AtomPointer root;
-  std::uint64_t sequence = 0;  ///< grows with every commit, not always by one; 0: set by the Python storage
-  std::uint64_t previous_sequence = 0;       ///< of the root it replaced; 0 when it was the first
-  std::int64_t time_us = 0;                  ///< microseconds since 1970 UTC, for people
-  AtomPointer commit;                        ///< where its commit record lies; nil for sequence 0
-  AtomPointer previous_commit;               ///< the replaced root's commit record; nil when none
+  std::uint64_t sequence =
+      0;  ///< grows with every commit, not always by one; 0: set by the Python storage
+  std::uint64_t previous_sequence = 0;  ///< of the root it replaced; 0 when it was the first
+  std::int64_t time_us = 0;             ///< microseconds since 1970 UTC, for people
+  AtomPointer commit;                   ///< where its commit record lies; nil for sequence 0
+  AtomPointer previous_commit;          ///< the replaced root's commit record; nil when none
 
   friend bool operator==(const RootVersion&, const RootVersion&) = default;
 };

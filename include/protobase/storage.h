@@ -32,11 +32,11 @@ struct FlushResult {
 /// Counters since the storage was opened, and what it holds now.
 struct StorageStats {
   std::uint64_t pushed_records = 0;
-  std::uint64_t pushed_bytes = 0;  ///< payload bytes
-  std::uint64_t commits = 0;       ///< acknowledged roots
-  std::uint64_t syncs = 0;         ///< waits for stable storage
-  std::uint64_t written_bytes = 0; ///< handed to the medium, framing and commit records included
-  std::uint64_t record_reads = 0;  ///< records fetched from the medium
+  std::uint64_t pushed_bytes = 0;   ///< payload bytes
+  std::uint64_t commits = 0;        ///< acknowledged roots
+  std::uint64_t syncs = 0;          ///< waits for stable storage
+  std::uint64_t written_bytes = 0;  ///< handed to the medium, framing and commit records included
+  std::uint64_t record_reads = 0;   ///< records fetched from the medium
   WALState wal;
   CacheStats object_cache;
   CacheStats bytes_cache;
@@ -57,8 +57,9 @@ struct RecordInfo {
   RecordKind kind = RecordKind::kData;
   RecordFormat format = RecordFormat::kRaw;  ///< for kData
   std::uint64_t payload_size = 0;
-  std::uint64_t stored_size = 0;  ///< framing and padding included; for kBad, kTorn: bytes passed over
-  std::string reason;             ///< for kBad and kTorn: expected and found
+  std::uint64_t stored_size =
+      0;               ///< framing and padding included; for kBad, kTorn: bytes passed over
+  std::string reason;  ///< for kBad and kTorn: expected and found
 };
 
 /// What a pass over the whole store found.
@@ -71,7 +72,7 @@ struct VerifyReport {
   std::uint64_t records = 0;        ///< valid data records
   std::uint64_t payload_bytes = 0;  ///< of those
   std::uint64_t commits = 0;
-  std::uint64_t bad_places = 0;    ///< all of them; `bad` lists the first 1,000
+  std::uint64_t bad_places = 0;  ///< all of them; `bad` lists the first 1,000
   std::vector<BadPlace> bad;
   std::vector<BadPlace> torn_tails;  ///< of writes that were never acknowledged: no damage
 };

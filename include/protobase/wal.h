@@ -16,10 +16,10 @@ inline constexpr std::uint64_t kWALFirstRecordOffset = 4096;
 
 /// A snapshot of where a log stands.
 struct WALState {
-  UUID transaction_id;             ///< the WAL being appended to; nil before the first push
-  std::uint64_t base = 0;          ///< all bytes of this WAL below are with the block provider
-  std::uint64_t offset = 0;        ///< where the next record will start
-  std::uint64_t buffered_bytes = 0;       ///< pushed and not yet durable, over all WALs
+  UUID transaction_id;               ///< the WAL being appended to; nil before the first push
+  std::uint64_t base = 0;            ///< all bytes of this WAL below are with the block provider
+  std::uint64_t offset = 0;          ///< where the next record will start
+  std::uint64_t buffered_bytes = 0;  ///< pushed and not yet durable, over all WALs
   std::uint64_t buffered_operations = 0;  ///< records among them
 };
 
@@ -57,8 +57,8 @@ struct WALDescription {
   WALLayout layout = WALLayout::kVersion1;
   std::uint64_t stored_bytes = 0;  ///< bytes it takes on its medium, preallocation included
   std::uint64_t end = 0;           ///< no record starts at or beyond; may grow
-  std::uint64_t durable = 0;       ///< known to be on stable storage up to here; the truth may be more
-  std::uint64_t records = 0;       ///< records below `durable`, where the medium keeps count, else 0
+  std::uint64_t durable = 0;  ///< known to be on stable storage up to here; the truth may be more
+  std::uint64_t records = 0;  ///< records below `durable`, where the medium keeps count, else 0
 };
 
 }  // namespace protobase

@@ -35,9 +35,8 @@ constexpr T round_up(T value, std::type_identity_t<T> alignment) noexcept {
 
 /// Whether every byte is zero.
 inline bool all_zero(std::span<const std::byte> bytes) noexcept {
-  return bytes.empty() ||
-         (bytes[0] == std::byte{0} &&
-          std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+  return bytes.empty() || (bytes[0] == std::byte{0} &&
+                           std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
 }  // namespace protobase::base

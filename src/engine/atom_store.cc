@@ -13,8 +13,8 @@
 namespace protobase::engine {
 namespace {
 
-AtomCacheOptions cache_options(const StorageOptions& options, bool enabled,
-                               std::size_t max_entries, std::size_t max_bytes) {
+AtomCacheOptions cache_options(const StorageOptions& options, bool enabled, std::size_t max_entries,
+                               std::size_t max_bytes) {
   AtomCacheOptions cache;
   cache.max_entries = enabled ? max_entries : 0;
   cache.max_bytes = max_bytes;
@@ -141,7 +141,8 @@ AtomPointer AtomStore::push_atom(Atom atom, RecordFormat format) {
     bytes_cache_.put(pointer, {SharedBytes::copy_of(payload), format, false});
   }
   if (options_.enable_atom_object_cache) {
-    object_cache_.put(pointer, options_.schema_epoch, std::make_shared<const Atom>(std::move(atom)));
+    object_cache_.put(pointer, options_.schema_epoch,
+                      std::make_shared<const Atom>(std::move(atom)));
   }
   return pointer;
 }
@@ -290,9 +291,9 @@ void AtomStore::throw_if_closed() const {
 
 void AtomStore::check_payload_size(std::size_t size) const {
   if (size > options_.blob_max_size) {
-    throw ValidationError("a payload of " + std::to_string(size) +
-                          " bytes is over blob_max_size = " +
-                          std::to_string(options_.blob_max_size));
+    throw ValidationError(
+        "a payload of " + std::to_string(size) +
+        " bytes is over blob_max_size = " + std::to_string(options_.blob_max_size));
   }
 }
 
@@ -302,8 +303,8 @@ CachedPayload AtomStore::load_payload(const AtomPointer& pointer) {
 
 std::shared_ptr<const Atom> AtomStore::load_atom(const AtomPointer& pointer) {
   const CachedPayload payload = load_payload(pointer);
-  const auto dialect = payload.legacy_json_dialect ? format::JSONDialect::kLegacy
-                                                   : format::JSONDialect::kVersion1;
+  const auto dialect =
+      payload.legacy_json_dialect ? format::JSONDialect::kLegacy : format::JSONDialect::kVersion1;
   try {
     return std::make_shared<const Atom>(
         format::decode(payload.bytes.span(), payload.format, dialect));

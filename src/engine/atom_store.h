@@ -52,8 +52,7 @@ class AtomStore final : public std::enable_shared_from_this<AtomStore> {
   StorageStats stats() const;
   std::vector<WALDescription> list_wals();
   void scan_wal(const UUID& wal, const std::function<bool(const RecordInfo&)>& visit);
-  VerifyReport verify(
-      const std::function<void(std::uint64_t done, std::uint64_t total)>& progress);
+  VerifyReport verify(const std::function<void(std::uint64_t done, std::uint64_t total)>& progress);
 
   void close();
   /// For destructors: closes, and tells a failure to the logger only.

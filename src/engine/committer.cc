@@ -137,10 +137,10 @@ void Committer::write_versions(std::vector<RootVersion>& versions,
     register_.abandon();
     const AtomPointer& commit = versions.back().commit;
     if (commit.transaction_id.is_nil()) throw;  // nothing was appended: certainly not committed
-    throw OutcomeUnknownError(
-        std::string("the commit may or may not have reached the disk: ") + error.what() +
-            "; close, open again and look for commit " + commit.to_string() + " in the root history",
-        commit.to_string());
+    throw OutcomeUnknownError(std::string("the commit may or may not have reached the disk: ") +
+                                  error.what() + "; close, open again and look for commit " +
+                                  commit.to_string() + " in the root history",
+                              commit.to_string());
   }
   const auto expected = current ? std::optional(current->sequence) : std::nullopt;
   if (!register_.compare_and_set(expected, versions.back())) {

@@ -37,8 +37,7 @@ class Committer final {
 
   /// Commits `root`; with `expected`, only if the root is that (inner nullopt: none is set).
   /// False when it is not. Errors as SharedStorage::set_current_root.
-  bool commit(const AtomPointer& root,
-              const std::optional<std::optional<AtomPointer>>& expected);
+  bool commit(const AtomPointer& root, const std::optional<std::optional<AtomPointer>>& expected);
 
   /// `keep_alive` owns this committer and what it stands on: a guard may outlive its storage.
   RootGuard guard(std::shared_ptr<void> keep_alive);
@@ -62,7 +61,8 @@ class Committer final {
   Group front_group();
   void end_turn(const Group& group);
   void commit_group(const Group& group);
-  void write_versions(std::vector<RootVersion>& versions, const std::optional<RootVersion>& current);
+  void write_versions(std::vector<RootVersion>& versions,
+                      const std::optional<RootVersion>& current);
   void release_guard();
 
   RootRegister& register_;

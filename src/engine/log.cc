@@ -36,9 +36,9 @@ AtomPointer Log::append(RecordFormat format, std::span<const std::byte> payload)
   Lock lock(mutex_);
   wait_for_room(lock);
   ensure_wal();
-  const AtomPointer where =
-      large ? buffer_.append(format, std::move(prepared))
-            : buffer_.append(format::RecordType::kData, format, payload, hash);
+  const AtomPointer where = large
+                                ? buffer_.append(format, std::move(prepared))
+                                : buffer_.append(format::RecordType::kData, format, payload, hash);
   wake_writer_if_due();
   return where;
 }
@@ -119,7 +119,8 @@ void Log::throw_if_stopped() const {
     std::rethrow_exception(stopped_);
   } catch (const std::exception& error) {
     throw UnexpectedError(std::string("the storage takes no more writes after a failure (") +
-                          error.what() + "); what was acknowledged is safe: close it and open again");
+                          error.what() +
+                          "); what was acknowledged is safe: close it and open again");
   }
 }
 

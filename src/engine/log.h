@@ -90,10 +90,10 @@ class Log {
   wal::LogBuffer buffer_;
   bool flushing_ = false;
   bool closed_ = false;
-  bool writer_paused_ = false;            // after a failure, until somebody waits for room
+  bool writer_paused_ = false;  // after a failure, until somebody waits for room
   std::vector<Waiter*> waiters_;
-  std::vector<UUID> finished_wals_;       // left behind by roll-over, not yet given back
-  std::exception_ptr stopped_;            // the first failure that cannot be tried again
+  std::vector<UUID> finished_wals_;  // left behind by roll-over, not yet given back
+  std::exception_ptr stopped_;       // the first failure that cannot be tried again
   std::uint64_t syncs_ = 0;
   std::uint64_t written_bytes_ = 0;
   std::jthread writer_;  // last: started when all else is there, joined first

@@ -11,9 +11,8 @@ namespace {
 template <typename T>
 void check_range(const char* field, T value, T least, T most) {
   if (value >= least && value <= most) return;
-  throw ValidationError(std::string(field) + " = " + std::to_string(value) +
-                        " is out of range: " + std::to_string(least) + " to " +
-                        std::to_string(most));
+  throw ValidationError(std::string(field) + " = " + std::to_string(value) + " is out of range: " +
+                        std::to_string(least) + " to " + std::to_string(most));
 }
 
 }  // namespace

@@ -4,11 +4,11 @@
 #include <cstring>
 #include <mutex>
 
+#include "engine/verifier.h"
 #include "format/commit_record.h"
 #include "format/legacy_record.h"
 #include "format/record.h"
 #include "protobase/errors.h"
-#include "engine/verifier.h"
 
 namespace protobase::engine {
 namespace {
@@ -58,8 +58,8 @@ RootVersion RecordReader::read_commit(const AtomPointer& pointer) {
   const Record record = fetch(pointer);
   const std::span<const std::byte> payload = record.payload.span();
   if (record.header.type != RecordType::kCommit || payload.size() != format::kCommitPayloadSize) {
-    throw CorruptionError(pointer, std::string("expected a commit record, found ") +
-                                       name_of(record.header.type));
+    throw CorruptionError(
+        pointer, std::string("expected a commit record, found ") + name_of(record.header.type));
   }
   return format::read_commit_payload(payload.first<format::kCommitPayloadSize>(), pointer).version;
 }
@@ -155,14 +155,15 @@ CachedPayload RecordReader::read_legacy(const AtomPointer& pointer) {
 
 void RecordReader::explain(const AtomPointer& pointer, const std::string& problem) {
   // Rare and slow: walk the WAL's records to learn whether one starts at the pointer at all.
-  scan_wal(provider_, pointer.transaction_id, [&](const RecordInfo& info, std::span<const std::byte>) {
-    const std::uint64_t start = info.pointer.offset;
-    const bool valid = info.kind != RecordKind::kBad && info.kind != RecordKind::kTorn;
-    if (valid && start < pointer.offset && pointer.offset < start + info.stored_size) {
-      throw_no_atom(pointer, "it points into the record at offset " + std::to_string(start));
-    }
-    return start < pointer.offset;
-  });
+  scan_wal(
+      provider_, pointer.transaction_id, [&](const RecordInfo& info, std::span<const std::byte>) {
+        const std::uint64_t start = info.pointer.offset;
+        const bool valid = info.kind != RecordKind::kBad && info.kind != RecordKind::kTorn;
+        if (valid && start < pointer.offset && pointer.offset < start + info.stored_size) {
+          throw_no_atom(pointer, "it points into the record at offset " + std::to_string(start));
+        }
+        return start < pointer.offset;
+      });
   throw CorruptionError(pointer, problem);
 }
 

@@ -18,14 +18,16 @@ void scan_version1(BlockProvider& provider, const WALDescription& wal,
                    const wal::VisitRecord& visit) {
   wal::WindowReader window([&](std::uint64_t offset, std::span<std::byte> out) -> std::size_t {
     if (offset >= wal.end) return 0;
-    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), wal.end - offset));
+    const auto count =
+        static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), wal.end - offset));
     return provider.read(wal.transaction_id, offset, out.first(count), 0);
   });
   wal::scan_records({wal.transaction_id, kWALFirstRecordOffset, wal.end, wal.durable}, window,
                     visit);
 }
 
-void scan_legacy(BlockProvider& provider, const WALDescription& wal, const wal::VisitRecord& visit) {
+void scan_legacy(BlockProvider& provider, const WALDescription& wal,
+                 const wal::VisitRecord& visit) {
   const auto read = [&](std::uint64_t offset, std::span<std::byte> out) {
     provider.read(wal.transaction_id, offset, out, out.size());
   };

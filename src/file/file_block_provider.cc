@@ -121,12 +121,12 @@ class FileBlockProvider::Impl {
       return {id, WALLayout::kLegacyPython, size, size, size, 0};
     }
     if (const auto writer = find_writer(id)) {
-      return {id, WALLayout::kVersion1, size, writer->written(), writer->durable(),
-              writer->records()};
+      return {
+          id, WALLayout::kVersion1, size, writer->written(), writer->durable(), writer->records()};
     }
     const auto head = file::read_wal_head(*wal->file, id);
-    return {id, WALLayout::kVersion1, size, size, head.checkpoint.durable_offset,
-            head.checkpoint.records};
+    return {id,   WALLayout::kVersion1,           size,
+            size, head.checkpoint.durable_offset, head.checkpoint.records};
   }
 
   std::optional<std::string> find_damage(const UUID& id) {

@@ -39,8 +39,9 @@ class FileRootRegister::Lock final : public RootLock {
   FileRootRegister& owner_;
 };
 
-FileRootRegister::FileRootRegister(const SpaceDirectory& directory, std::shared_ptr<os::Clock> clock,
-                                   Logger logger, std::function<void()> join)
+FileRootRegister::FileRootRegister(const SpaceDirectory& directory,
+                                   std::shared_ptr<os::Clock> clock, Logger logger,
+                                   std::function<void()> join)
     : directory_(directory),
       clock_(std::move(clock)),
       logger_(std::move(logger)),
@@ -185,7 +186,8 @@ std::optional<RootVersion> FileRootRegister::read_published(os::File& file) cons
 }
 
 std::optional<RootVersion> FileRootRegister::read_from_wals() const {
-  if (logger_) logger_(LogLevel::kWarning, directory_.root_path() + " is damaged; reading the WALs");
+  if (logger_)
+    logger_(LogLevel::kWarning, directory_.root_path() + " is damaged; reading the WALs");
   return recover_space(directory_, /*settle=*/false, logger_).newest;
 }
 
@@ -225,7 +227,8 @@ void FileRootRegister::settle_intent() {
   const auto published = read();
   if (intent->last_sequence <= sequence_of(published)) return;
   const UUID& id = intent->scan_from.transaction_id;
-  const auto file = directory_.file_system().open(directory_.wal_path(id), os::OpenMode::kReadWrite);
+  const auto file =
+      directory_.file_system().open(directory_.wal_path(id), os::OpenMode::kReadWrite);
   if (file) {
     const WALHead head = read_wal_head(*file, id);
     const WALTail tail = read_wal_tail(*file, id, head);

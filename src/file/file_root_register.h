@@ -33,8 +33,7 @@ class FileRootRegister final : public RootRegister {
 
   /// The space is open for writing; this process is a member. `recovered`: it is the only one, and
   /// that is what its WALs say.
-  void attach(std::shared_ptr<os::File> lock_file,
-              const std::optional<RecoveredSpace>& recovered);
+  void attach(std::shared_ptr<os::File> lock_file, const std::optional<RecoveredSpace>& recovered);
   /// The space is open for reading only. Unless `others` have it open, and keep the published root
   /// right, the WALs are asked.
   void attach_read_only(bool others);
@@ -71,9 +70,10 @@ class FileRootRegister final : public RootRegister {
   bool locked_ = false;  // by a thread of this process
   std::shared_ptr<os::File> lock_file_;
   std::shared_ptr<os::File> root_file_;
-  std::optional<RootVersion> recovered_;  // what the WALs said at open; a floor for what is published
-  std::uint64_t highest_sequence_ = 0;    // ever known
-  std::string lost_commit_;               // the newest root is lost: where it was
+  std::optional<RootVersion>
+      recovered_;                       // what the WALs said at open; a floor for what is published
+  std::uint64_t highest_sequence_ = 0;  // ever known
+  std::string lost_commit_;             // the newest root is lost: where it was
 };
 
 }  // namespace protobase::file

@@ -13,8 +13,7 @@ void warn(const Logger& logger, const std::string& message) {
 
 /// A file whose creation a crash cut short: no header, and nothing behind it.
 bool is_stillborn(const WALHead& head) {
-  return head.state != format::WALHeaderState::kValid &&
-         head.file_size <= format::kWALHeaderSize;
+  return head.state != format::WALHeaderState::kValid && head.file_size <= format::kWALHeaderSize;
 }
 
 class Recovery {

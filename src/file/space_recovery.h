@@ -16,7 +16,7 @@
 namespace protobase::file {
 
 struct RecoveredSpace {
-  std::optional<RootVersion> newest;  ///< newest readable commit
+  std::optional<RootVersion> newest;   ///< newest readable commit
   std::uint64_t highest_sequence = 0;  ///< of any commit known to have been durable
   std::string lost_commit;  ///< set when a newer one than `newest` is known to be lost: where
   std::set<UUID> unusable;  ///< WALs that are damaged or sealed: never to be appended to

@@ -24,8 +24,8 @@ struct WALHead {
 WALHead read_wal_head(os::File& file, const UUID& id);
 
 struct WALTail {
-  std::uint64_t end = 0;  ///< behind the last record that counts
-  std::uint64_t records = 0;  ///< in the whole WAL
+  std::uint64_t end = 0;                            ///< behind the last record that counts
+  std::uint64_t records = 0;                        ///< in the whole WAL
   std::optional<format::Checkpoint> lost_commit{};  ///< a durable commit record that cannot be read
   std::optional<RootVersion> newest_commit{};
   std::vector<std::string> damage;  ///< what is corrupt, in words

@@ -29,7 +29,8 @@ std::shared_ptr<WALWriter> WALWriter::create(const SpaceDirectory& directory, co
   if (!file) throw UnexpectedError(directory.wal_path(id) + " exists already: a WAL id was reused");
   // Another process that lists the directory may look into the file for a moment.
   for (int tries = 0; !file->try_lock(kWriterLock, true); ++tries) {
-    if (tries == 1000) throw LockingError(directory.wal_path(id) + " stays locked by another process");
+    if (tries == 1000)
+      throw LockingError(directory.wal_path(id) + " stays locked by another process");
     clock.sleep_us(1000);
   }
   const auto header = format::make_wal_header(id);

@@ -57,7 +57,7 @@ class WALWriter final {
   std::atomic<std::uint64_t> written_{0};
   std::atomic<std::uint64_t> durable_{0};
   std::atomic<std::uint64_t> records_{0};  ///< durable ones
-  std::string poison_;  ///< why it takes no more writes; empty while it does
+  std::string poison_;                     ///< why it takes no more writes; empty while it does
 };
 
 }  // namespace protobase::file

@@ -59,7 +59,8 @@ HeaderState parse_header(std::span<const std::byte> header, RecordHeader& out) n
   const auto format = static_cast<std::uint8_t>(p[5]);
   const auto length = base::load_le<std::uint32_t>(p);
   if (type == 0) {
-    return base::all_zero(header.first(kRecordHeaderSize)) ? HeaderState::kEmpty : HeaderState::kBad;
+    return base::all_zero(header.first(kRecordHeaderSize)) ? HeaderState::kEmpty
+                                                           : HeaderState::kBad;
   }
   if (!known_type(type) || !known_format(type, format) || length > kMaxPayloadSize ||
       base::load_le<std::uint16_t>(p + 6) != 0) {
@@ -87,9 +88,10 @@ bool verify_record(std::span<const std::byte> record, const AtomPointer& where) 
 
 std::string describe_mismatch(std::span<const std::byte> record, const AtomPointer& where) {
   const auto length = base::load_le<std::uint32_t>(record.data());
-  return fmt::format("record of {} bytes: expected checksum {:016x}, found {:016x}", length,
-                     base::load_le<std::uint64_t>(record.data() + 8),
-                     checksum_of(record.data(), hash_payload(record.subspan(kRecordHeaderSize, length)), where));
+  return fmt::format(
+      "record of {} bytes: expected checksum {:016x}, found {:016x}", length,
+      base::load_le<std::uint64_t>(record.data() + 8),
+      checksum_of(record.data(), hash_payload(record.subspan(kRecordHeaderSize, length)), where));
 }
 
 }  // namespace protobase::format

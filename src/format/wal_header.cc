@@ -23,8 +23,10 @@ std::uint64_t slot_checksum(const std::byte* slot, const UUID& id, std::size_t p
   return base::xxh3(block);
 }
 
-std::optional<Checkpoint> read_slot(const std::byte* slot, const UUID& id, std::size_t place) noexcept {
-  if (base::load_le<std::uint64_t>(slot + 56) != slot_checksum(slot, id, place)) return std::nullopt;
+std::optional<Checkpoint> read_slot(const std::byte* slot, const UUID& id,
+                                    std::size_t place) noexcept {
+  if (base::load_le<std::uint64_t>(slot + 56) != slot_checksum(slot, id, place))
+    return std::nullopt;
   Checkpoint checkpoint;
   checkpoint.generation = base::load_le<std::uint64_t>(slot);
   checkpoint.durable_offset = base::load_le<std::uint64_t>(slot + 8);
@@ -109,9 +111,9 @@ std::optional<std::size_t> find_header_damage(std::span<const std::byte, kWALHea
     if (!base::all_zero(slot) && !read_slot(slot.data(), id, place)) return place;
   }
   for (; at < kWALHeaderSize; ++at) {
-    const bool in_slot = std::any_of(kSlotPlaces.begin(), kSlotPlaces.end(), [&](std::size_t place) {
-      return at >= place && at < place + kSlotSize;
-    });
+    const bool in_slot =
+        std::any_of(kSlotPlaces.begin(), kSlotPlaces.end(),
+                    [&](std::size_t place) { return at >= place && at < place + kSlotSize; });
     if (!in_slot && header[at] != expected[at]) return at;
   }
   return std::nullopt;

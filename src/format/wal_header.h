@@ -59,10 +59,10 @@ std::array<std::byte, kWALHeaderSize> make_wal_header(const UUID& id);
 
 enum class WALHeaderState {
   kValid,
-  kNoMagic,     ///< not a version-1 WAL: another file, or a legacy WAL
-  kNewer,       ///< our magic, a version this program does not know
-  kBad,         ///< our magic, but damaged
-  kMisplaced,   ///< valid, but of another WAL
+  kNoMagic,    ///< not a version-1 WAL: another file, or a legacy WAL
+  kNewer,      ///< our magic, a version this program does not know
+  kBad,        ///< our magic, but damaged
+  kMisplaced,  ///< valid, but of another WAL
 };
 
 /// `bytes` may be shorter than a header: kNoMagic or kBad.

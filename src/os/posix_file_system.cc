@@ -23,14 +23,11 @@ namespace {
   switch (error) {
     case ENOSPC:
     case EDQUOT:
-    case EFBIG:
-      throw NoSpaceError(message + "; make room and try again");
+    case EFBIG: throw NoSpaceError(message + "; make room and try again");
     case EACCES:
     case EPERM:
-    case EROFS:
-      throw NotAuthorizedError(message);
-    default:
-      throw UnexpectedError(message);
+    case EROFS: throw NotAuthorizedError(message);
+    default: throw UnexpectedError(message);
   }
 }
 
@@ -55,7 +52,8 @@ class PosixFile final : public File {
     std::size_t done = 0;
     while (done < out.size()) {
       const ssize_t n = uninterrupted([&] {
-        return ::pread(fd_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+        return ::pread(fd_, out.data() + done, out.size() - done,
+                       static_cast<off_t>(offset + done));
       });
       if (n < 0) throw_error(path_, "pread", errno);
       if (n == 0) break;
@@ -172,7 +170,8 @@ class PosixFileSystem final : public FileSystem {
                       (mode == OpenMode::kCreate ? O_CREAT : 0);
     const int fd = uninterrupted([&] { return ::open(path.c_str(), flags, 0666); });
     if (fd >= 0) return std::make_unique<PosixFile>(path, fd);
-    if (errno == ENOENT && mode != OpenMode::kCreateNew && mode != OpenMode::kCreate) return nullptr;
+    if (errno == ENOENT && mode != OpenMode::kCreateNew && mode != OpenMode::kCreate)
+      return nullptr;
     if (errno == EEXIST && mode == OpenMode::kCreateNew) return nullptr;
     throw_error(path, "open", errno);
   }

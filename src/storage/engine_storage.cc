@@ -59,8 +59,7 @@ std::vector<RootVersion> EngineStorage::root_history(std::size_t limit) {
 FlushResult EngineStorage::flush_wal() { return store_->flush(); }
 StorageStats EngineStorage::stats() const { return store_->stats(); }
 std::vector<WALDescription> EngineStorage::list_wals() { return store_->list_wals(); }
-void EngineStorage::scan_wal(const UUID& wal,
-                             const std::function<bool(const RecordInfo&)>& visit) {
+void EngineStorage::scan_wal(const UUID& wal, const std::function<bool(const RecordInfo&)>& visit) {
   store_->scan_wal(wal, visit);
 }
 VerifyReport EngineStorage::verify(

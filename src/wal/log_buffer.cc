@@ -111,7 +111,8 @@ void LogBuffer::mark_durable(const WALWriteOperation& operation) {
   std::uint64_t records = operation.records;
   unflushed_records_ -= records;
   for (Chunk& chunk : chunks_) {
-    const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(left, chunk.used - chunk.flushed));
+    const auto part =
+        static_cast<std::size_t>(std::min<std::uint64_t>(left, chunk.used - chunk.flushed));
     chunk.flushed += part;
     left -= part;
     const std::uint64_t here = std::min(records, chunk.unflushed_records);

@@ -100,7 +100,8 @@ class Scan {
       case Problem::kCutHeader: return "expected a record header, found the end of the WAL";
       case Problem::kTooLong: return "the record's length runs past the end of the WAL";
       case Problem::kPadding: return "expected zeros behind the payload, found other bytes";
-      case Problem::kNoHeader: return format::describe_bad_header(reader_.at(at, kRecordHeaderSize));
+      case Problem::kNoHeader:
+        return format::describe_bad_header(reader_.at(at, kRecordHeaderSize));
       case Problem::kMismatch: return format::describe_mismatch(record, pointer(at));
     }
     return {};

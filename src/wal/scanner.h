@@ -20,8 +20,7 @@ namespace protobase::wal {
 using ReadSome = std::function<std::size_t(std::uint64_t offset, std::span<std::byte> out)>;
 
 /// Called for every record in order; `payload` is valid during the call. False stops the scan.
-using VisitRecord =
-    std::function<bool(const RecordInfo& info, std::span<const std::byte> payload)>;
+using VisitRecord = std::function<bool(const RecordInfo& info, std::span<const std::byte> payload)>;
 
 /// A window over a WAL: sequential reads cost one call per 256 KiB.
 class WindowReader {

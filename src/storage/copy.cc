@@ -1,0 +1,269 @@
+// copy_space: every WAL of a directory into another one, record by record, so that damage is not spread.
+//
+// The target carries protobase.copy from the first write to the last sync and cannot be opened meanwhile:
+// a root in it may name atoms that are not there yet. A WAL of the target is whatever prefix of the
+// source's WAL its records make up, which is how an interrupted copy goes on.
+#include "protobase/copy.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "file/space_directory.h"
+#include "file/space_recovery.h"
+#include "file/wal_tail.h"
+#include "format/record.h"
+#include "os/clock.h"
+#include "os/file_system.h"
+#include "protobase/errors.h"
+#include "protobase/file_block_provider.h"
+#include "wal/scanner.h"
+
+namespace protobase {
+namespace {
+
+using file::SpaceDirectory;
+
+constexpr std::size_t kBatch = 1 << 20;
+constexpr std::uint64_t kLockPollUs = 1000;
+constexpr int kLockPolls = 30'000;
+
+/// A WAL of the source and where it ended when the state to copy was fixed.
+struct SourceWAL {
+  UUID id;
+  WALLayout layout = WALLayout::kVersion1;
+  std::uint64_t end = 0;
+  std::optional<RootVersion> newest_commit{};
+};
+
+format::RecordType type_of(RecordKind kind) noexcept {
+  switch (kind) {
+    case RecordKind::kCommit: return format::RecordType::kCommit;
+    case RecordKind::kMark: return format::RecordType::kMark;
+    case RecordKind::kVoid: return format::RecordType::kVoid;
+    default: return format::RecordType::kData;
+  }
+}
+
+void write_bytes(os::File& file, std::uint64_t offset, std::span<const std::byte> bytes) {
+  file.write(offset, {&bytes, 1});
+}
+
+/// Collects records and writes them to the target file a megabyte at a time.
+class RecordWriter {
+ public:
+  RecordWriter(os::File& file, std::uint64_t offset) : file_(file), offset_(offset) {}
+
+  void add(const RecordInfo& info, std::span<const std::byte> payload) {
+    const auto size = static_cast<std::size_t>(info.stored_size);
+    if (!buffer_.empty() && buffer_.size() + size > kBatch) flush();
+    const std::size_t at = buffer_.size();
+    buffer_.resize(at + size);
+    format::write_record(std::span(buffer_).subspan(at), type_of(info.kind), info.format, payload,
+                         info.pointer);
+  }
+
+  void flush() {
+    write_bytes(file_, offset_, buffer_);
+    offset_ += buffer_.size();
+    buffer_.clear();
+  }
+
+ private:
+  os::File& file_;
+  std::uint64_t offset_;
+  std::vector<std::byte> buffer_;
+};
+
+class Copy {
+ public:
+  Copy(const std::string& from, const std::string& to,
+       const std::function<void(std::uint64_t, std::uint64_t)>& progress)
+      : file_system_(os::posix_file_system()),
+        source_(file_system_, from),
+        target_(file_system_, to),
+        progress_(progress) {}
+
+  CopyReport run() {
+    if (!source_.list().is_space) throw NotFoundError("no space at " + source_.path());
+    read_source();
+    begin_target();
+    for (const SourceWAL& wal : wals_) {
+      if (wal.layout == WALLayout::kVersion1) {
+        copy_wal(wal);
+      } else {
+        copy_file(source_.legacy_wal_path(wal.id), target_.legacy_wal_path(wal.id), wal.end);
+      }
+      done_ += wal.end;
+      tell(0);
+    }
+    finish_target();
+    report_.wals = wals_.size();
+    report_.bytes = total_;
+    return report_;
+  }
+
+ private:
+  /// Fixes what is copied: root and WAL ends of one moment, in which nobody commits.
+  void read_source() {
+    FileBlockProviderOptions options;
+    options.access = SpaceAccess::kReadOnly;
+    FileBlockProvider provider(source_.path(), options);
+    const auto lock = lock_source();
+    if (const auto root = provider.root_register().read()) report_.root = root->root;
+    for (const UUID& id : provider.list_wals()) add_wal(provider.describe(id));
+    for (const SourceWAL& wal : wals_) total_ += wal.end;
+  }
+
+  /// Where the source cannot be written, nobody can commit to it, and no lock is needed.
+  std::unique_ptr<os::File> lock_source() {
+    std::unique_ptr<os::File> file;
+    try {
+      file = file_system_->open(source_.lock_path(), os::OpenMode::kReadWrite);
+    } catch (const NotAuthorizedError&) {
+      return nullptr;
+    }
+    if (!file) return nullptr;
+    const auto clock = os::system_clock();
+    for (int polls = 0; !file->try_lock(file::kRootLock, /*exclusive=*/true); ++polls) {
+      if (polls == kLockPolls) {
+        throw LockingError(source_.path() + ": another process held the root lock for 30 s");
+      }
+      clock->sleep_us(kLockPollUs);
+    }
+    return file;
+  }
+
+  void add_wal(const WALDescription& description) {
+    SourceWAL wal{description.transaction_id, description.layout, description.end};
+    if (wal.layout == WALLayout::kVersion1) {
+      const auto file = file_system_->open(source_.wal_path(wal.id), os::OpenMode::kRead);
+      if (!file) throw NotFoundError(source_.wal_path(wal.id) + " vanished during the copy");
+      const auto head = file::read_wal_head(*file, wal.id);
+      const auto tail = file::read_wal_tail(*file, wal.id, head);
+      if (!tail.damage.empty()) throw CorruptionError(tail.damage.front());
+      wal.end = tail.end;
+      wal.newest_commit = tail.newest_commit;
+    }
+    wals_.push_back(wal);
+  }
+
+  void begin_target() {
+    const file::SpaceListing listing = target_.list();
+    if (listing.is_space && !listing.unfinished_copy) {
+      throw ValidationError(target_.path() + " is a space already: copy into a new directory");
+    }
+    const auto is_ours = [&](const UUID& id) {
+      return std::any_of(wals_.begin(), wals_.end(), [&](const auto& wal) { return wal.id == id; });
+    };
+    if (!std::all_of(listing.wals.begin(), listing.wals.end(), is_ours)) {
+      throw ValidationError(target_.path() + " holds an unfinished copy of another space");
+    }
+    target_.create();
+    const auto marker = file_system_->open(target_.copy_path(), os::OpenMode::kCreate);
+    write_bytes(*marker, 0, as_bytes("unfinished copy of " + source_.path() + "\n"));
+    marker->sync_data();
+    file_system_->sync_directory(target_.path());
+  }
+
+  void finish_target() {
+    for (const char* name : {"/space_root", "/space.config"}) {
+      const auto file = file_system_->open(source_.path() + name, os::OpenMode::kRead);
+      if (file) copy_file(source_.path() + name, target_.path() + name, file->size());
+    }
+    file_system_->open(target_.lock_path(), os::OpenMode::kCreate);
+    file_system_->sync_directory(target_.path());
+    file_system_->remove(target_.copy_path());
+    file_system_->sync_directory(target_.path());
+  }
+
+  void copy_wal(const SourceWAL& wal) {
+    const auto from = file_system_->open(source_.wal_path(wal.id), os::OpenMode::kRead);
+    if (!from) throw NotFoundError(source_.wal_path(wal.id) + " vanished during the copy");
+    const auto to = file_system_->open(target_.wal_path(wal.id), os::OpenMode::kCreate);
+    file::WALHead head = file::read_wal_head(*to, wal.id);
+    if (head.state != format::WALHeaderState::kValid) {
+      to->truncate(0);
+      write_bytes(*to, 0, format::make_wal_header(wal.id));
+      to->sync_data();
+      head = file::read_wal_head(*to, wal.id);
+    }
+    const file::WALTail there = file::read_wal_tail(*to, wal.id, head);
+    to->truncate(there.end);
+    report_.resumed_bytes += there.end - kWALFirstRecordOffset;
+    const std::uint64_t records = there.records + copy_records(wal, *from, *to, there.end);
+    to->sync_data();
+    format::Checkpoint closing = head.checkpoint;
+    closing.durable_offset = wal.end;
+    closing.records = records;
+    closing.closed = true;
+    if (wal.newest_commit) {
+      closing.commit_sequence = wal.newest_commit->sequence;
+      closing.commit_offset = wal.newest_commit->commit.offset;
+    }
+    file::write_checkpoint(*to, wal.id, head, closing);
+    to->sync_data();
+  }
+
+  /// Copies the records from `begin` to the end of `wal`; returns how many.
+  std::uint64_t copy_records(const SourceWAL& wal, os::File& from, os::File& to,
+                             std::uint64_t begin) {
+    wal::WindowReader window(
+        [&](std::uint64_t offset, std::span<std::byte> out) { return from.read(offset, out); });
+    RecordWriter writer(to, begin);
+    std::uint64_t records = 0;
+    const auto visit = [&](const RecordInfo& info, std::span<const std::byte> payload) {
+      if (info.kind == RecordKind::kBad || info.kind == RecordKind::kTorn) {
+        throw CorruptionError(info.pointer, info.reason);
+      }
+      writer.add(info, payload);
+      ++records;
+      tell(info.pointer.offset);
+      return true;
+    };
+    wal::scan_records({wal.id, begin, wal.end, wal.end}, window, visit);
+    writer.flush();
+    return records;
+  }
+
+  void copy_file(const std::string& from, const std::string& to, std::uint64_t size) {
+    const auto source = file_system_->open(from, os::OpenMode::kRead);
+    if (!source) throw NotFoundError(from + " vanished during the copy");
+    const auto target = file_system_->open(to, os::OpenMode::kCreate);
+    std::vector<std::byte> buffer(kBatch);
+    for (std::uint64_t at = 0; at < size;) {
+      const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(kBatch, size - at));
+      const std::span<std::byte> bytes(buffer.data(), step);
+      if (source->read(at, bytes) != step) throw CorruptionError(from + " became shorter");
+      write_bytes(*target, at, bytes);
+      at += step;
+      tell(at);
+    }
+    target->truncate(size);
+    target->sync_data();
+  }
+
+  void tell(std::uint64_t within) {
+    if (progress_) progress_(std::min(done_ + within, total_), total_);
+  }
+
+  const std::shared_ptr<os::FileSystem> file_system_;
+  const SpaceDirectory source_;
+  const SpaceDirectory target_;
+  const std::function<void(std::uint64_t, std::uint64_t)>& progress_;
+  std::vector<SourceWAL> wals_;
+  CopyReport report_;
+  std::uint64_t total_ = 0;
+  std::uint64_t done_ = 0;
+};
+
+}  // namespace
+
+CopyReport copy_space(
+    const std::string& from, const std::string& to,
+    const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) {
+  return Copy(from, to, progress).run();
+}
+
+}  // namespace protobase
