@@ -1,5 +1,5 @@
-// The first waist: where bytes live and when they are durable. A provider knows WAL ids, offsets and
-// bytes; nothing of records or atoms.
+// The first waist: where bytes live and when they are durable. A provider knows WAL ids, offsets
+// and bytes; nothing of records or atoms.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +17,8 @@ namespace protobase {
 /// Contract, held by test/conformance/block_provider_conformance.h; thread-safe:
 ///  - A WAL id is never reused. Each (WAL, offset) is written once, by one writer, in order without
 ///    gaps; writing the same operation twice is harmless.
-///  - sync() returns only when every byte written before to that WAL is durable. After it failed, or
-///    a write failed half way, the WAL is poisoned: every later write and sync throws.
+///  - sync() returns only when every byte written before to that WAL is durable. After it failed,
+///    or a write failed half way, the WAL is poisoned: every later write and sync throws.
 ///  - NoSpaceError from write() means nothing was written; the same operation may be tried again.
 ///  - read() returns the bytes asked for or throws; reads are concurrent with everything.
 class BlockProvider {

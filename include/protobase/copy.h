@@ -1,4 +1,5 @@
-// Copies a whole store: every WAL with its id and offsets, so that all pointers and the root stay valid.
+// Copies a whole store: every WAL with its id and offsets, so that all pointers and the root stay
+// valid.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// The forwarding half of every storage: SharedStorage in terms of the engine. Written once here instead
-// of in each of the five recipes (docs/adr/005).
+// The forwarding half of every storage: SharedStorage in terms of the engine. Written once here
+// instead of in each of the five recipes (docs/adr/005).
 #pragma once
 
 #include "protobase/storage.h"

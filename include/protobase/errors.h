@@ -1,5 +1,6 @@
-// The one error mechanism: exceptions derived from ProtoBaseError, thrown where the failure is found.
-// Every message says what failed, where (WAL, offset, file, key) and, where it helps, what to do.
+// The one error mechanism: exceptions derived from ProtoBaseError, thrown where the failure is
+// found. Every message says what failed, where (WAL, offset, file, key) and, where it helps, what
+// to do.
 #pragma once
 
 #include <optional>
@@ -41,7 +42,8 @@ class PROTOBASE_EXPORT ValidationError : public ProtoBaseError {
       : ProtoBaseError(ErrorCode::kValidation, message) {}
 };
 
-/// The thing named is not there: unknown WAL, pointer past the end or between records, no such space.
+/// The thing named is not there: unknown WAL, pointer past the end or between records, no such
+/// space.
 class PROTOBASE_EXPORT NotFoundError : public ProtoBaseError {
  public:
   explicit NotFoundError(const std::string& message)
@@ -66,7 +68,8 @@ class PROTOBASE_EXPORT CorruptionError : public ProtoBaseError {
   std::optional<AtomPointer> where_;
 };
 
-/// Valid, but not for this version or this medium: a newer file format, a write to a read-only space.
+/// Valid, but not for this version or this medium: a newer file format, a write to a read-only
+/// space.
 class PROTOBASE_EXPORT NotSupportedError : public ProtoBaseError {
  public:
   explicit NotSupportedError(const std::string& message)
@@ -101,8 +104,8 @@ class PROTOBASE_EXPORT LockingError : public ProtoBaseError {
       : ProtoBaseError(ErrorCode::kLocking, message) {}
 };
 
-/// Neither success nor failure could be established. `commit_id` names the attempt: after reopening,
-/// the commit took effect exactly if root_history() lists it.
+/// Neither success nor failure could be established. `commit_id` names the attempt: after
+/// reopening, the commit took effect exactly if root_history() lists it.
 class PROTOBASE_EXPORT OutcomeUnknownError : public ProtoBaseError {
  public:
   OutcomeUnknownError(const std::string& message, std::string commit_id)

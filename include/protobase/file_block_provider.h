@@ -35,12 +35,12 @@ struct FileBlockProviderOptions {
 
 /// Directory layout, file format and sharing protocol: docs/internals/file_format.md.
 ///
-/// Durability: write() puts bytes into the page cache, sync() is one fdatasync of the WAL file; a new
-/// WAL file's header and directory entry are synced before its first record is written.
+/// Durability: write() puts bytes into the page cache, sync() is one fdatasync of the WAL file; a
+/// new WAL file's header and directory entry are synced before its first record is written.
 ///
-/// Caveats: the directory must be on a file system with working fdatasync and fcntl OFD locks (local
-/// Linux file systems; not NFS before version 4). Do not copy a space with other tools while it is
-/// being written; `protobase copy` does. Do not delete single files of it.
+/// Caveats: the directory must be on a file system with working fdatasync and fcntl OFD locks
+/// (local Linux file systems; not NFS before version 4). Do not copy a space with other tools while
+/// it is being written; `protobase copy` does. Do not delete single files of it.
 class PROTOBASE_EXPORT FileBlockProvider final : public BlockProvider {
  public:
   /// Opens the space at `directory`. Errors: NotFoundError (read-only and not there),

@@ -1,5 +1,5 @@
-// The second waist: who agrees which atom is the root. The log is the truth - every commit is a record
-// in a WAL - and a register is the agreement on which commit record is the newest.
+// The second waist: who agrees which atom is the root. The log is the truth - every commit is a
+// record in a WAL - and a register is the agreement on which commit record is the newest.
 #pragma once
 
 #include <cstdint>
@@ -31,9 +31,9 @@ class RootLock {
 
 /// Contract, held by test/conformance/root_register_conformance.h; thread-safe:
 ///  - read() gives the newest published root; it never goes back.
-///  - compare_and_set() is atomic and says `false` when the current sequence is not the expected one.
-///    Precondition: next's commit record, and all it may point to, is durable. On return the move is
-///    durable too: a register opened later reads `next` or a newer one.
+///  - compare_and_set() is atomic and says `false` when the current sequence is not the expected
+///    one. Precondition: next's commit record, and all it may point to, is durable. On return the
+///    move is durable too: a register opened later reads `next` or a newer one.
 ///  - lock() shuts out every other holder, in this process and others. It saves retries; safety
 ///    rests on compare_and_set. The lock of a process that died goes with it, and lock() returns
 ///    only after the outcome of what that process was committing is settled.

@@ -1,5 +1,5 @@
-// SharedStorage: the one interface of all storages. Push an atom, get a pointer; read it back for ever;
-// publish one pointer as the root.
+// SharedStorage: the one interface of all storages. Push an atom, get a pointer; read it back for
+// ever; publish one pointer as the root.
 #pragma once
 
 #include <cstdint>
@@ -127,7 +127,8 @@ class PROTOBASE_EXPORT SharedStorage {
   virtual std::shared_ptr<const Atom> get_atom(const AtomPointer& pointer) = 0;
   /// The stored payload, exactly, whatever its format.
   virtual SharedBytes get_bytes(const AtomPointer& pointer) = 0;
-  /// All of them, in the order asked for, with the reads in flight together. Throws the first error.
+  /// All of them, in the order asked for, with the reads in flight together. Throws the first
+  /// error.
   virtual std::vector<std::shared_ptr<const Atom>> get_atoms(
       std::span<const AtomPointer> pointers) = 0;
   virtual std::vector<SharedBytes> get_bytes_many(std::span<const AtomPointer> pointers) = 0;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cassert>
 
 #include "base/big_integer.h"
 #include "protobase/errors.h"
@@ -145,13 +144,11 @@ Atom Atom::pop_last_child() noexcept {
 /// allocation.
 void Atom::insert_link(Atom&& parent) noexcept {
   if (Array* array = std::get_if<Array>(&value_)) {
-    assert(array->size() < array->capacity());
     array->push_back(std::move(parent));
     std::swap(array->front(), array->back());
     return;
   }
   Object& object = *std::get_if<Object>(&value_);
-  assert(object.size() < object.capacity());
   object.push_back({std::string(), std::move(parent)});
   std::swap(object.front(), object.back());
 }

@@ -2,9 +2,10 @@
 // commit), and hands out the exclusive guard of root_context_manager().
 //
 // Invariants:
-//  - Threads take turns in the order they came. A turn is one group of commits or the life of a guard;
-//    the register's lock is held for exactly a turn.
-//  - The thread that holds the guard commits at once, within its turn; nobody else's commit runs then.
+//  - Threads take turns in the order they came. A turn is one group of commits or the life of a
+//    guard; the register's lock is held for exactly a turn.
+//  - The thread that holds the guard commits at once, within its turn; nobody else's commit runs
+//    then.
 #pragma once
 
 #include <atomic>

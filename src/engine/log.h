@@ -1,11 +1,13 @@
-// The log of one storage: appends records in memory, makes them durable through a block provider, one
-// write and one sync for everybody who waits (group commit). Below the pushes and commits of AtomStore.
+// The log of one storage: appends records in memory, makes them durable through a block provider,
+// one write and one sync for everybody who waits (group commit). Below the pushes and commits of
+// AtomStore.
 //
 // Invariants:
 //  - One flush runs at a time; whoever needs one and finds none running leads it, the others wait.
-//  - Within a flush, WALs are made durable in log order, each before a byte of the next is written: a
-//    commit record never reaches the medium before what it commits.
-//  - After a failure other than NoSpaceError the log is stopped: every later append and flush throws.
+//  - Within a flush, WALs are made durable in log order, each before a byte of the next is written:
+//    a commit record never reaches the medium before what it commits.
+//  - After a failure other than NoSpaceError the log is stopped: every later append and flush
+//    throws.
 #pragma once
 
 #include <condition_variable>
@@ -33,7 +35,8 @@ class Log {
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  /// Appends a data record and returns its address. Waits only while max_unflushed_bytes are unflushed.
+  /// Appends a data record and returns its address. Waits only while max_unflushed_bytes are
+  /// unflushed.
   AtomPointer append(RecordFormat format, std::span<const std::byte> payload);
 
   /// Appends commit records for `versions`, in order, setting their addresses and links, then makes

@@ -1,4 +1,5 @@
-// Reads one record by its pointer: from the log's buffer while it is there, else from the block provider.
+// Reads one record by its pointer: from the log's buffer while it is there, else from the block
+// provider.
 #pragma once
 
 #include <atomic>

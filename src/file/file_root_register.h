@@ -1,12 +1,13 @@
-// RootRegister of a directory: protobase.root shows the newest root, a lock byte lets one process at a
-// time move it, and the commit records in the WALs are what is durable.
+// RootRegister of a directory: protobase.root shows the newest root, a lock byte lets one process
+// at a time move it, and the commit records in the WALs are what is durable.
 //
 // How a commit stays exact when its process dies (all under the root lock):
 //   1. the intent is written: which sequences, in which WAL, from where;
 //   2. the WAL is written and synced;
 //   3. the root is published.
-// Whoever takes the lock next and finds an intent newer than the published root looks into that WAL: a
-// commit record that is there whole is made durable and published, otherwise it never happened.
+// Whoever takes the lock next and finds an intent newer than the published root looks into that
+// WAL: a commit record that is there whole is made durable and published, otherwise it never
+// happened.
 #pragma once
 
 #include <condition_variable>

@@ -22,12 +22,13 @@ struct RecoveredSpace {
   std::set<UUID> unusable;  ///< WALs that are damaged or sealed: never to be appended to
 };
 
-/// Reads every WAL's tail. With `settle`, also closes those whose writer died (and no other process may
-/// have the space open). Damage is logged, not thrown. Throws NotSupportedError for a newer format.
+/// Reads every WAL's tail. With `settle`, also closes those whose writer died (and no other process
+/// may have the space open). Damage is logged, not thrown. Throws NotSupportedError for a newer
+/// format.
 RecoveredSpace recover_space(const SpaceDirectory& directory, bool settle, const Logger& logger);
 
-/// One WAL, opened by its writer-to-be: takes the writer lock, settles the tail. nullptr when somebody
-/// else writes it, it is sealed, damaged, or no version-1 WAL.
+/// One WAL, opened by its writer-to-be: takes the writer lock, settles the tail. nullptr when
+/// somebody else writes it, it is sealed, damaged, or no version-1 WAL.
 std::unique_ptr<os::File> take_wal(const SpaceDirectory& directory, const UUID& id, WALHead& head,
                                    const Logger& logger);
 

@@ -128,8 +128,8 @@ void rewrite_tail(os::File& file, const UUID& id, const WALHead& head, const WAL
 }
 
 void settle_wal_tail(os::File& file, const UUID& id, WALHead& head, const WALTail& tail) {
-  // A file longer than its closing checkpoint holds leftovers of a write that was lost: were they not
-  // cut off before the log goes on, one of them might seem to continue it.
+  // A file longer than its closing checkpoint holds leftovers of a write that was lost: were they
+  // not cut off before the log goes on, one of them might seem to continue it.
   if (tail.settled && head.file_size <= tail.end) return;
   if (head.file_size > tail.end) file.truncate(tail.end);
   head.file_size = tail.end;

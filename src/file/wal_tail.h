@@ -1,5 +1,5 @@
-// What opening reads of a version-1 WAL file: its header, its newest checkpoint, and the records behind
-// that. And what a crash calls for: making sure that the tail that counts is on the disk.
+// What opening reads of a version-1 WAL file: its header, its newest checkpoint, and the records
+// behind that. And what a crash calls for: making sure that the tail that counts is on the disk.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +36,8 @@ struct WALTail {
 /// Reads from the newest checkpoint to the end.
 WALTail read_wal_tail(os::File& file, const UUID& id, const WALHead& head);
 
-/// Writes the tail behind the checkpoint once more and syncs it: after a failed fdatasync the page cache
-/// may hold what the disk does not, and says it is clean.
+/// Writes the tail behind the checkpoint once more and syncs it: after a failed fdatasync the page
+/// cache may hold what the disk does not, and says it is clean.
 void rewrite_tail(os::File& file, const UUID& id, const WALHead& head, const WALTail& tail);
 
 /// Closes a WAL whose writer died. Rewrites the tail, cuts off what is torn, writes a closing

@@ -2,7 +2,8 @@
 //
 // Invariants:
 //  - Header and directory entry are durable before the first record is written.
-//  - A checkpoint says only what a sync before it made durable; it travels to the disk with a later sync.
+//  - A checkpoint says only what a sync before it made durable; it travels to the disk with a later
+//    sync.
 //  - After a failed sync, or a write that failed half way, the file is never written again by us.
 #pragma once
 
@@ -31,8 +32,8 @@ class WALWriter final {
 
   void write(const WALWriteOperation& operation);
   void sync();
-  /// Everything written is durable: closes the log, and the space kept ready behind it is given back.
-  /// A sealed one is never appended to again, which is durable on return. No call may follow.
+  /// Everything written is durable: closes the log, and the space kept ready behind it is given
+  /// back. A sealed one is never appended to again, which is durable on return. No call may follow.
   void close(bool sealed);
 
   std::uint64_t durable() const noexcept { return durable_.load(std::memory_order_acquire); }

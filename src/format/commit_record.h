@@ -8,9 +8,9 @@
 // Mark (type 3), 8 bytes:
 //   0   u64  durable offset
 //
-// The durable offset tells a torn tail from corruption: when this record was written, everything below
-// that offset of this WAL was already on stable storage. Bytes at or above it and below this record
-// belong to the same batch, which a power cut may have left with holes.
+// The durable offset tells a torn tail from corruption: when this record was written, everything
+// below that offset of this WAL was already on stable storage. Bytes at or above it and below this
+// record belong to the same batch, which a power cut may have left with holes.
 #pragma once
 
 #include <cstddef>

@@ -123,8 +123,7 @@ TEST(JSONDecoder, LoneSurrogatesAreRefusedAndTheErrorSaysWhatStillWorks) {
   }
 }
 
-TEST(JSONDecoder, WhatIsNoJSONIsRefused) {
-  const std::string cases[] = {"",
+const std::string kNoJSON[] = {"",
                                " ",
                                "nul",
                                "nulll",
@@ -192,7 +191,9 @@ TEST(JSONDecoder, WhatIsNoJSONIsRefused) {
                                "1.5.5",
                                "\u00A0"
                                "1"};
-  for (const std::string& text : cases) {
+
+TEST(JSONDecoder, WhatIsNoJSONIsRefused) {
+  for (const std::string& text : kNoJSON) {
     EXPECT_TRUE(error_of(text).starts_with("JSON at byte "))
         << '\'' << text << "' " << error_of(text);
   }

@@ -1,9 +1,10 @@
-// Records of WALs written by ProtoBase's Python storage: u64 payload length, one format byte, payload;
-// the oldest ones without the format byte (length, then JSON or bytes). No checksums, no header.
+// Records of WALs written by ProtoBase's Python storage: u64 payload length, one format byte,
+// payload; the oldest ones without the format byte (length, then JSON or bytes). No checksums, no
+// header.
 //
-// The two layouts are told apart per record by the byte after the length. A payload of the older layout
-// that happens to begin with 0x00-0x02 is recognised because, read the newer way, the chain of lengths
-// behind it breaks.
+// The two layouts are told apart per record by the byte after the length. A payload of the older
+// layout that happens to begin with 0x00-0x02 is recognised because, read the newer way, the chain
+// of lengths behind it breaks.
 #pragma once
 
 #include <cstddef>

@@ -7,8 +7,8 @@
 //   8  u64  checksum: XXH3-64 over 40 bytes: bytes 0-7 of this header, the WAL's UUID (16), the
 //           record's offset (u64), XXH3-64 of the payload (u64)
 //
-// Invariants: records start at multiples of 8; an area of zeros never parses as a record; a record read
-// from any other place than it was written to does not verify.
+// Invariants: records start at multiples of 8; an area of zeros never parses as a record; a record
+// read from any other place than it was written to does not verify.
 #pragma once
 
 #include <cstddef>

@@ -20,10 +20,11 @@
 //   40  u64  flags: bit 0 closed (nothing was written at or above the durable offset),
 //            bit 1 sealed (and nothing ever will be)
 //   48  u64  zero
-//   56  u64  checksum: XXH3-64 of the UUID (16), the slot's place in the file (u64), slot bytes 0-55
+//   56  u64  checksum: XXH3-64 of the UUID (16), the slot's place in the file (u64) and the slot's
+//            bytes 0-55
 //
-// The header is written and synced before any record. The slots are hints in that a lost or damaged one
-// costs reading, not data; what a valid one says is true.
+// The header is written and synced before any record. The slots are hints in that a lost or damaged
+// one costs reading, not data; what a valid one says is true.
 #pragma once
 
 #include <array>

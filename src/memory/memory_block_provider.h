@@ -1,5 +1,5 @@
-// BlockProvider and RootRegister without a medium: for MemoryStorage and as the plainest reading of the
-// two contracts.
+// BlockProvider and RootRegister without a medium: for MemoryStorage and as the plainest reading of
+// the two contracts.
 #pragma once
 
 #include <atomic>

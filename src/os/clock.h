@@ -1,4 +1,5 @@
-// Time comes in through here, so that a test can put its own clock in place. Correctness never needs it.
+// Time comes in through here, so that a test can put its own clock in place. Correctness never
+// needs it.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// The only road to files. Thin: one call here is one system call there, with EINTR and short transfers
-// handled and errors turned into exceptions. Tests put an in-memory or fault-injecting one in its place.
+// The only road to files. Thin: one call here is one system call there, with EINTR and short
+// transfers handled and errors turned into exceptions. Tests put an in-memory or fault-injecting
+// one in its place.
 #pragma once
 
 #include <cstddef>

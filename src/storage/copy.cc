@@ -1,8 +1,9 @@
-// copy_space: every WAL of a directory into another one, record by record, so that damage is not spread.
+// copy_space: every WAL of a directory into another one, record by record, so that damage is not
+// spread.
 //
-// The target carries protobase.copy from the first write to the last sync and cannot be opened meanwhile:
-// a root in it may name atoms that are not there yet. A WAL of the target is whatever prefix of the
-// source's WAL its records make up, which is how an interrupted copy goes on.
+// The target carries protobase.copy from the first write to the last sync and cannot be opened
+// meanwhile: a root in it may name atoms that are not there yet. A WAL of the target is whatever
+// prefix of the source's WAL its records make up, which is how an interrupted copy goes on.
 #include "protobase/copy.h"
 
 #include <algorithm>

@@ -1,12 +1,13 @@
-// The log in memory: what was appended and is not yet durable. Gives every record its address at once,
-// hands the bytes to whoever flushes, and finds a record that has not reached the medium.
+// The log in memory: what was appended and is not yet durable. Gives every record its address at
+// once, hands the bytes to whoever flushes, and finds a record that has not reached the medium.
 //
 // Invariants:
 //  - Positions count the bytes ever appended, over all WALs; durable <= written snapshot <= end.
 //  - A chunk holds consecutive bytes of one WAL and only whole records.
 //  - Bytes below a chunk's `used` never change, except that a commit record that was never written
 //    may become a void record of the same size (give_up_commits).
-// Not thread-safe: its owner's mutex guards it. Bytes handed out in operations may be read without it.
+// Not thread-safe: its owner's mutex guards it. Bytes handed out in operations may be read without
+// it.
 #pragma once
 
 #include <cstdint>
@@ -61,14 +62,14 @@ class LogBuffer {
   /// Whether anything follows the last commit or mark record.
   bool has_unsealed_records() const noexcept { return unsealed_; }
 
-  /// One operation for the oldest WAL that has unflushed bytes; nullopt when all is durable. It covers
-  /// everything that WAL holds now.
+  /// One operation for the oldest WAL that has unflushed bytes; nullopt when all is durable. It
+  /// covers everything that WAL holds now.
   std::optional<WALWriteOperation> next_operation() const;
   /// The operation was written and synced: its bytes are durable and leave the buffer.
   void mark_durable(const WALWriteOperation& operation);
 
-  /// The bytes from `pointer` to the end of what its chunk holds, and their owner; nullopt when it does
-  /// not point into the buffer.
+  /// The bytes from `pointer` to the end of what its chunk holds, and their owner; nullopt when it
+  /// does not point into the buffer.
   std::optional<SharedBytes> find(const AtomPointer& pointer) const;
 
   WALState state() const noexcept;

@@ -1,10 +1,11 @@
-// Reading a version-1 WAL from one place to its end: which records are there, where damage lies, and
-// whether a tail is torn (never acknowledged) or corrupt (it once was durable).
+// Reading a version-1 WAL from one place to its end: which records are there, where damage lies,
+// and whether a tail is torn (never acknowledged) or corrupt (it once was durable).
 //
-// The rule. A place X that is no valid record is *corruption* if something proves that X was durable:
-// the medium says so (a checkpoint at or beyond X), or a valid commit or mark record behind X says that
-// everything below an offset greater than X was durable when it was written. Otherwise the bytes from X
-// on belong to a write that was never acknowledged: a *torn tail*, which ends the log.
+// The rule. A place X that is no valid record is *corruption* if something proves that X was
+// durable: the medium says so (a checkpoint at or beyond X), or a valid commit or mark record
+// behind X says that everything below an offset greater than X was durable when it was written.
+// Otherwise the bytes from X on belong to a write that was never acknowledged: a *torn tail*, which
+// ends the log.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@
 
 namespace protobase::wal {
 
-/// Fills `out` from `offset`; returns how many bytes there were, fewer only at the end of the medium.
+/// Fills `out` from `offset`; returns how many bytes there were, fewer only at the end of the
+/// medium.
 using ReadSome = std::function<std::size_t(std::uint64_t offset, std::span<std::byte> out)>;
 
 /// Called for every record in order; `payload` is valid during the call. False stops the scan.

@@ -119,6 +119,8 @@ def include_problem(path, angled, header):
         return None if angled or header.startswith(allowed) else "only the public API is used here"
     if parts[0] != "src":
         return None
+    if header.startswith("testing/") and path.endswith("_test.cc"):
+        return None
     return third_party_problem(path, parts[1], header) if angled else layer_problem(parts[1], header)
 
 

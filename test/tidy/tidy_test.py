@@ -54,6 +54,10 @@ class PlantedViolations(unittest.TestCase):
         self.assert_clean("src/engine/x.cc", source('#include "protobase/atom.h"', '#include "wal/s.h"'))
         self.assert_clean("src/base/x.cc", source('// #include "engine/atom_store.h" is said only'))
 
+    def test_only_tests_include_test_parts(self):
+        self.assert_found("src/os/x.cc", source('#include "testing/y.h"'), "testing/y.h")
+        self.assert_clean("src/os/x_test.cc", source('#include "testing/y.h"'))
+
     def test_a_folder_that_is_no_layer(self):
         self.assert_found("src/misc/x.cc", source('#include "misc/y.h"'), "no known layer")
 

@@ -1,0 +1,41 @@
+// A BlockProvider that hands every call on: decorators of tests override the one they are about.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "protobase/block_provider.h"
+
+namespace protobase::test {
+
+class ForwardingBlockProvider : public BlockProvider {
+ public:
+  explicit ForwardingBlockProvider(std::shared_ptr<BlockProvider> inner)
+      : inner_(std::move(inner)) {}
+
+  AtomPointer claim_wal() override { return inner_->claim_wal(); }
+  void write(const WALWriteOperation& operation) override { inner_->write(operation); }
+  void sync(const UUID& wal) override { inner_->sync(wal); }
+  void release_wal(const UUID& wal, bool resumable) override {
+    inner_->release_wal(wal, resumable);
+  }
+  std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
+                   std::size_t at_least) override {
+    return inner_->read(wal, offset, out, at_least);
+  }
+  WALDescription describe(const UUID& wal) override { return inner_->describe(wal); }
+  std::optional<std::string> find_damage(const UUID& wal) override {
+    return inner_->find_damage(wal);
+  }
+  std::vector<UUID> list_wals() override { return inner_->list_wals(); }
+  RootRegister& root_register() override { return inner_->root_register(); }
+  void close() override { inner_->close(); }
+
+ private:
+  const std::shared_ptr<BlockProvider> inner_;
+};
+
+}  // namespace protobase::test
