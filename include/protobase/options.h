@@ -43,9 +43,10 @@ struct PROTOBASE_EXPORT StorageOptions {
 
   /// A WAL that has grown past this is finished and the next one begun. 64 KiB - 1 TiB.
   std::uint64_t wal_max_size = std::uint64_t{1} << 30;
-  /// Pushed bytes that may await stable storage. A push beyond it waits for the background writer,
-  /// so that memory stays bounded and a small commit never queues behind a bulk load. At least
-  /// 2 x buffer_size; one record larger than this is let through alone.
+  /// Pushed bytes that may await stable storage; never less than 2 x buffer_size. A push beyond it
+  /// waits for the background writer, which begins at a quarter of it, so that memory stays bounded
+  /// and a small commit never queues behind a bulk load. One record larger than this is let
+  /// through alone. 8 KiB - 1 TiB.
   std::uint64_t max_unflushed_bytes = std::uint64_t{32} << 20;
   /// How long a commit waits for another process's root lock before LockingError.
   std::uint64_t root_lock_timeout_ms = 30'000;

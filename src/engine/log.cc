@@ -16,7 +16,8 @@ constexpr std::size_t kPrepareSize = 16 * 1024;
 Log::Log(BlockProvider& provider, const StorageOptions& options)
     : provider_(provider),
       wal_max_size_(options.wal_max_size),
-      max_unflushed_bytes_(options.max_unflushed_bytes),
+      max_unflushed_bytes_(
+          std::max<std::uint64_t>(options.max_unflushed_bytes, 2 * options.buffer_size)),
       background_bytes_(std::max<std::uint64_t>(options.buffer_size, max_unflushed_bytes_ / 4)),
       large_record_size_(std::min(kPrepareSize, options.buffer_size)),
       logger_(options.logger),
@@ -188,6 +189,7 @@ void Log::lead_flush(Lock& lock) {
   }
   flushing_ = false;
   flushed_.notify_all();
+  wake_writer_if_due();  // it may have been asked while this flush ran
 }
 
 void Log::write_and_sync(Lock& lock, const WALWriteOperation& operation) {

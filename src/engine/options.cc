@@ -29,8 +29,7 @@ void StorageOptions::validate() const {
                           " is out of range: above 0 and below 1");
   }
   check_range<std::uint64_t>("wal_max_size", wal_max_size, 64 * kKiB, kKiB * kGiB);
-  check_range<std::uint64_t>("max_unflushed_bytes", max_unflushed_bytes, 2 * buffer_size,
-                             kKiB * kGiB);
+  check_range<std::uint64_t>("max_unflushed_bytes", max_unflushed_bytes, 8 * kKiB, kKiB * kGiB);
   check_range<std::uint64_t>("root_lock_timeout_ms", root_lock_timeout_ms, 0, 86'400'000);
 }
 

@@ -23,6 +23,8 @@ namespace {
 
 constexpr std::uint64_t kJoinPollUs = 1000;
 constexpr int kJoinPolls = 30'000;
+// No file is that long; offsets beyond would not fit the system's type.
+constexpr std::uint64_t kMaxOffset = std::uint64_t{1} << 62;
 
 FileBlockProviderOptions complete(FileBlockProviderOptions options) {
   if (options.max_open_files < 1 || options.max_open_files > 65536) {
@@ -105,7 +107,8 @@ class FileBlockProvider::Impl {
   std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
                    std::size_t at_least) {
     throw_if_closed();
-    const std::size_t filled = open_files_.get(wal)->file->read(offset, out);
+    const auto file = open_files_.get(wal);
+    const std::size_t filled = offset < kMaxOffset ? file->file->read(offset, out) : 0;
     if (filled < at_least) {
       throw NotFoundError("WAL " + wal.to_string() + " ends before offset " +
                           std::to_string(offset + at_least));
@@ -118,7 +121,7 @@ class FileBlockProvider::Impl {
     const auto wal = open_files_.get(id);
     const std::uint64_t size = wal->file->size();
     if (wal->layout == WALLayout::kLegacyPython) {
-      return {id, WALLayout::kLegacyPython, size, size, size, 0};
+      return {id, WALLayout::kLegacyPython, size, size, /*durable=*/0, 0};  // it never synced
     }
     if (const auto writer = find_writer(id)) {
       return {

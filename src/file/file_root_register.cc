@@ -94,6 +94,14 @@ void FileRootRegister::detach() {
 }
 
 std::optional<RootVersion> FileRootRegister::read() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (held_) return held_->current;
+  }
+  return read_shared();
+}
+
+std::optional<RootVersion> FileRootRegister::read_shared() {
   std::optional<RootVersion> recovered;
   std::shared_ptr<os::File> file;
   {
@@ -129,21 +137,25 @@ std::unique_ptr<RootLock> FileRootRegister::lock(std::uint64_t timeout_ms) {
   }
   auto held = std::make_unique<Lock>(*this);  // from here on given back whatever happens
   take_process_lock(timeout_ms);
-  settle_intent();
+  const Held state = read_and_settle();
+  const std::lock_guard lock(mutex_);
+  held_ = state;
   return held;
 }
 
 std::uint64_t FileRootRegister::next_sequence() {
-  const auto intent = read_intent();
-  const std::uint64_t tried = intent ? intent->last_sequence : 0;
-  const std::uint64_t published = sequence_of(read());
   const std::lock_guard lock(mutex_);
-  highest_sequence_ = std::max({highest_sequence_, tried, published});
-  return highest_sequence_ + 1;
+  if (!held_) throw UnexpectedError("next_sequence() without the root lock");
+  return held_->last_tried + 1;
 }
 
 void FileRootRegister::prepare(std::uint64_t first, std::uint64_t last,
                                const AtomPointer& scan_from) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!held_) throw UnexpectedError("prepare() without the root lock");
+    held_->last_tried = std::max(held_->last_tried, last);
+  }
   write_root_file(format::kIntentPlace, format::make_intent({first, last, scan_from, false}));
 }
 
@@ -161,10 +173,17 @@ void FileRootRegister::abandon() noexcept {
 
 bool FileRootRegister::compare_and_set(std::optional<std::uint64_t> expected_sequence,
                                        const RootVersion& next) {
-  const auto current = read();
-  const auto sequence = current ? std::optional(current->sequence) : std::nullopt;
-  if (sequence != expected_sequence) return false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!held_) throw UnexpectedError("compare_and_set() without the root lock");
+    const auto& current = held_->current;
+    const auto sequence = current ? std::optional(current->sequence) : std::nullopt;
+    if (sequence != expected_sequence) return false;
+  }
   write_root_file(0, format::make_published_root(next));
+  const std::lock_guard lock(mutex_);
+  held_->current = next;
+  held_->last_tried = std::max(held_->last_tried, next.sequence);
   return true;
 }
 
@@ -221,27 +240,41 @@ void FileRootRegister::take_process_lock(std::uint64_t timeout_ms) {
   }
 }
 
-void FileRootRegister::settle_intent() {
+FileRootRegister::Held FileRootRegister::read_and_settle() {
+  Held held{read_shared(), 0};
   const auto intent = read_intent();
-  if (!intent || intent->abandoned) return;
-  const auto published = read();
-  if (intent->last_sequence <= sequence_of(published)) return;
-  const UUID& id = intent->scan_from.transaction_id;
+  if (intent && !intent->abandoned && intent->last_sequence > sequence_of(held.current)) {
+    if (const auto found = settle(*intent)) held.current = found;
+  }
+  const std::lock_guard lock(mutex_);
+  held.last_tried =
+      std::max({highest_sequence_, sequence_of(held.current), intent ? intent->last_sequence : 0});
+  return held;
+}
+
+/// Finishes the commit of a process that died over it: the root it published, or nullopt.
+std::optional<RootVersion> FileRootRegister::settle(const format::CommitIntent& intent) {
+  std::optional<RootVersion> found;
+  const UUID& id = intent.scan_from.transaction_id;
   const auto file =
       directory_.file_system().open(directory_.wal_path(id), os::OpenMode::kReadWrite);
   if (file) {
     const WALHead head = read_wal_head(*file, id);
     const WALTail tail = read_wal_tail(*file, id, head);
-    const auto& found = tail.newest_commit;
-    if (found && found->sequence >= intent->first_sequence &&
-        found->sequence <= intent->last_sequence) {
+    found = tail.newest_commit;
+    if (found &&
+        (found->sequence < intent.first_sequence || found->sequence > intent.last_sequence)) {
+      found.reset();
+    }
+    if (found) {
       rewrite_tail(*file, id, head, tail);
       write_root_file(0, format::make_published_root(*found));
     }
   }
-  format::CommitIntent settled = *intent;
+  format::CommitIntent settled = intent;
   settled.abandoned = true;
   write_root_file(format::kIntentPlace, format::make_intent(settled));
+  return found;
 }
 
 void FileRootRegister::unlock() noexcept {
@@ -249,6 +282,7 @@ void FileRootRegister::unlock() noexcept {
     std::shared_ptr<os::File> file;
     {
       const std::lock_guard lock(mutex_);
+      held_.reset();
       file = lock_file_;
     }
     if (file) file->unlock(kRootLock);

@@ -51,14 +51,22 @@ class FileRootRegister final : public RootRegister {
  private:
   class Lock;
 
+  /// What protobase.root says, read once when the lock is taken: nobody else changes it then.
+  struct Held {
+    std::optional<RootVersion> current;
+    std::uint64_t last_tried = 0;  ///< the highest sequence any commit ever used
+  };
+
   void take_over(const RecoveredSpace& recovered, const std::optional<RootVersion>& published);
   std::shared_ptr<os::File> root_file() const;
   std::optional<RootVersion> read_published(os::File& file) const;
   std::optional<RootVersion> read_from_wals() const;
   std::optional<format::CommitIntent> read_intent() const;
+  std::optional<RootVersion> read_shared();
+  Held read_and_settle();
   void write_root_file(std::uint64_t place, std::span<const std::byte> bytes) const;
   void take_process_lock(std::uint64_t timeout_ms);
-  void settle_intent();
+  std::optional<RootVersion> settle(const format::CommitIntent& intent);
   void unlock() noexcept;
 
   const SpaceDirectory& directory_;
@@ -68,7 +76,8 @@ class FileRootRegister final : public RootRegister {
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable unlocked_;
-  bool locked_ = false;  // by a thread of this process
+  bool locked_ = false;       // by a thread of this process
+  std::optional<Held> held_;  // while the process lock is held
   std::shared_ptr<os::File> lock_file_;
   std::shared_ptr<os::File> root_file_;
   std::optional<RootVersion>

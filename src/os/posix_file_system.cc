@@ -83,13 +83,10 @@ class PosixFile final : public File {
   }
 
   void allocate(std::uint64_t offset, std::uint64_t length) override {
-    const int error = [&] {
-      return uninterrupted([&] {
-               return ::fallocate(fd_, 0, static_cast<off_t>(offset), static_cast<off_t>(length));
-             }) == 0
-                 ? 0
-                 : errno;
-    }();
+    const int result = uninterrupted([&] {
+      return ::fallocate(fd_, 0, static_cast<off_t>(offset), static_cast<off_t>(length));
+    });
+    const int error = result == 0 ? 0 : errno;
     if (error == 0) return;
     if (error != EOPNOTSUPP && error != ENOSYS) throw_error(path_, "fallocate", error);
     extend_with_zeros(offset + length);
@@ -193,11 +190,17 @@ class PosixFileSystem final : public FileSystem {
       if (entry == nullptr) break;
       const std::string name = entry->d_name;
       if (name == "." || name == "..") continue;
-      const auto kind = kind_of(directory + "/" + name);
-      entries.push_back({name, kind.value_or(FileKind::kOther)});
+      entries.push_back({name, entry_kind(directory, *entry)});
     }
     if (errno != 0) throw_error(directory, "readdir", errno);
     return entries;
+  }
+
+  /// Most file systems tell the kind with the name; links and the others are looked at.
+  FileKind entry_kind(const std::string& directory, const dirent& entry) {
+    if (entry.d_type == DT_REG) return FileKind::kRegular;
+    if (entry.d_type == DT_DIR) return FileKind::kDirectory;
+    return kind_of(directory + "/" + entry.d_name).value_or(FileKind::kOther);
   }
 
   bool make_directory(const std::string& path) override {

@@ -14,7 +14,7 @@
 namespace protobase::os {
 namespace {
 
-class PosixFileSystemTest : public testing::Test {
+class PosixFileSystemTest : public ::testing::Test {
  protected:
   std::unique_ptr<File> make(const std::string& name) {
     return system_->open(directory_.at(name), OpenMode::kCreateNew);
@@ -29,7 +29,7 @@ class PosixFileSystemTest : public testing::Test {
     return text;
   }
 
-  test::TemporaryDirectory directory_;
+  testing::TemporaryDirectory directory_;
   std::shared_ptr<FileSystem> system_ = posix_file_system();
 };
 

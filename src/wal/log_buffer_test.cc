@@ -20,7 +20,7 @@ const UUID kSecond = *UUID::parse("22222222-0000-4000-8000-000000000000");
 constexpr std::size_t kChunk = 256;
 constexpr std::uint64_t kCommitSize = kRecordHeaderSize + kCommitPayloadSize;
 
-class LogBufferTest : public testing::Test {
+class LogBufferTest : public ::testing::Test {
  protected:
   LogBufferTest() { buffer_.start_wal({kFirst, 4096}); }
 

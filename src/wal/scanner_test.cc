@@ -20,7 +20,7 @@ constexpr std::uint64_t kBegin = 4096;
 
 /// A WAL as its writer would have left it: batches go through a LogBuffer onto "the medium", a vector,
 /// where a test then damages what it likes.
-class ScannerTest : public testing::Test {
+class ScannerTest : public ::testing::Test {
  protected:
   ScannerTest() { buffer_.start_wal({kWAL, kBegin}); }
 
