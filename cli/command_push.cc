@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,7 +20,7 @@ namespace {
 struct PushOptions {
   std::string space;
   std::vector<std::string> files;
-  RecordFormat format = RecordFormat::kJSON;
+  std::string format = "json";
   bool jsonl = false;
   bool root = false;
 };
@@ -64,8 +63,15 @@ void push_lines(Input& input, RecordFormat format, PushBatch& batch) {
   }
 }
 
-void check(const PushOptions& options) {
-  if (options.jsonl && options.format == RecordFormat::kRaw) {
+RecordFormat parse_format(const std::string& text) {
+  for (const auto format : {RecordFormat::kJSON, RecordFormat::kMsgPack, RecordFormat::kRaw}) {
+    if (text == to_text(format)) return format;
+  }
+  throw UsageError(fmt::format("--format is json, msgpack or raw, not \"{}\"", text));
+}
+
+void check(const PushOptions& options, RecordFormat format) {
+  if (options.jsonl && format == RecordFormat::kRaw) {
     throw UsageError("--jsonl reads JSON, so it cannot store --format raw; take json or msgpack");
   }
   if (std::ranges::count(options.files, "-") > 1) {
@@ -74,15 +80,16 @@ void check(const PushOptions& options) {
 }
 
 void push(const PushOptions& options, Output& out) {
-  check(options);
+  const RecordFormat format = parse_format(options.format);
+  check(options, format);
   const auto storage = open_for_writing(parse_location(options.space));
   PushBatch batch(*storage, out);
   for (const std::string& file : options.files) {
     Input input(file);
     if (options.jsonl) {
-      push_lines(input, options.format, batch);
+      push_lines(input, format, batch);
     } else {
-      push_whole(input, options.format, batch);
+      push_whole(input, format, batch);
     }
   }
   batch.finish(options.root);
@@ -108,16 +115,11 @@ Command add_push_command(CLI::App& app) {
   options->files = {"-"};
   CLI::App* command = app.add_subcommand("push", "Store files or standard input; print pointers");
   command->add_option("SPACE", options->space, "The directory to store into")->required();
-  command->add_option("FILE", options->files, "Files to push; - (the default) is standard input")
-      ->allow_extra_args(false);  // or the parser takes the name "[a,b]" for two
-  const std::map<std::string, RecordFormat> kFormats = {{"json", RecordFormat::kJSON},
-                                                        {"msgpack", RecordFormat::kMsgPack},
-                                                        {"raw", RecordFormat::kRaw}};
+  command->add_option("FILE", options->files, "Files to push; - (the default) is standard input");
   command
       ->add_option("--format", options->format,
-                   "How to store: json (default), msgpack (from JSON), raw")
-      ->transform(CLI::Transformer(kFormats))
-      ->type_name("json|msgpack|raw");
+                   "How to store: json (default), msgpack (from JSON) or raw")
+      ->type_name("FORMAT");
   command->add_flag("--jsonl", options->jsonl, "Each line of input is one atom");
   command->add_flag("--root", options->root, "Make the last one pushed the root");
   command->footer(kFooter);

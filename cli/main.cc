@@ -10,6 +10,7 @@
 #include <exception>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/command.h"
@@ -56,6 +57,18 @@ std::vector<Command> add_commands(CLI::App& app) {
           add_bench_command(app)};
 }
 
+/// The arguments, last one first as the parser wants them. A name like "[a,b]" would be split into
+/// two by it, "./[a,b]" is the same file.
+std::vector<std::string> reversed_arguments(int argc, char** argv) {
+  std::vector<std::string> arguments;
+  for (int i = argc - 1; i > 0; --i) {
+    std::string argument = argv[i];
+    if (argument.starts_with('[') && argument.ends_with(']')) argument.insert(0, "./");
+    arguments.push_back(std::move(argument));
+  }
+  return arguments;
+}
+
 std::string command_name(const CLI::App& app) {
   const auto chosen = app.get_subcommands();
   return chosen.empty() ? std::string{} : chosen.front()->get_name();
@@ -64,7 +77,10 @@ std::string command_name(const CLI::App& app) {
 /// False when the command line asked for help or the version, which is then printed.
 bool parse(CLI::App& app, int argc, char** argv, Output& out) {
   try {
-    app.parse(argc, argv);
+    app.parse(reversed_arguments(argc, argv));
+    if (app.get_subcommands().empty()) {
+      throw UsageError("no command given; see protobase --help");
+    }
     return true;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() != 0) {
@@ -109,7 +125,7 @@ ExitStatus run(int argc, char** argv) {
   Output out(STDOUT_FILENO);
   try {
     app.set_version_flag("--version", "protobase " PROTOBASE_VERSION, "Print the version");
-    app.require_subcommand(1);
+    app.require_subcommand(0, 1);  // none at all gets a message of our own
     app.footer(kFooter);
     const std::vector<Command> commands = add_commands(app);
     if (parse(app, argc, argv, out)) run_chosen(commands, out);

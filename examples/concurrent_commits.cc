@@ -1,7 +1,6 @@
 // Several writers on one store, none of which loses an update: one half commits by compare-and-set
 // and tries again when another was faster; the other half shuts all others out while it commits.
-// The writers here are threads; processes on one directory behave the same.
-// Usage: concurrent_commits DIRECTORY
+// Here they are threads; processes behave the same. Usage: concurrent_commits DIRECTORY
 #include <exception>
 #include <iostream>
 #include <optional>

@@ -262,8 +262,8 @@ void print_next_steps(const Arguments& arguments, const AtomPointer& root,
   const std::string program = shell_quoted(as_typed(arguments.program).string());
   const std::string space = shell_quoted(as_typed(arguments.space).string());
   fmt::print("\n  {:<9} {}\n", "root", root.to_string());
-  fmt::print("  {:<9} {} ({} on disk)\n", "space",
-             arguments.space.string(), human_bytes(bytes_on_disk(arguments.space)));
+  fmt::print("  {:<9} {} ({} on disk)\n", "space", arguments.space.string(),
+             human_bytes(bytes_on_disk(arguments.space)));
   fmt::print("\nTry next:\n");
   fmt::print("  {} stat {}\n", program, space);
   fmt::print("  {} get {} {}\n", program, space, sample.to_string());

@@ -406,6 +406,9 @@ class Bench(SpaceTest):
         self.assertEqual(["push", "commit, 1 thread", "commit, 16 threads", "get, hot", "get, cold"], names)
         for row in report["results"]:
             self.assertTrue(row["operations"] > 0 and 0 <= row["p50_us"] <= row["p99_us"], row)
+        # A commit may return only after a sync that began after it: n threads share one n times at most.
+        for row, threads in ((report["results"][1], 1), (report["results"][2], 16)):
+            self.assertLessEqual(row["operations"], threads * row["syncs"], row)
         self.assert_verifies()
         before = snapshot(self.space)
         self.fails(FAILED, "bench", self.space, mentions=["not empty"])

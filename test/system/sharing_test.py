@@ -2,11 +2,13 @@
 
 import json
 import random
+import re
+import signal
 import subprocess
 import threading
 import time
 
-from _space import CLI, DONE, LOST_RACE, SANITIZED, SpaceTest, main
+from _space import CLI, DONE, FAILED, LOST_RACE, SANITIZED, SpaceTest, main
 
 WRITERS = 4
 INCREMENTS = 5 if SANITIZED else 15
@@ -83,7 +85,8 @@ class SharedSpace(SpaceTest):
         line = b'{"fill":"%s"}\n' % (b"x" * 5000)
         killed = 0
         for round_number in range(KILLS):
-            killed += self.push_and_kill(line, dice.uniform(0.0, 0.4), known)
+            deadly = dice.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM))
+            killed += self.push_and_kill(line, deadly, dice.uniform(0.0, 0.4), known)
             text = '{"n":%d}' % round_number
             pointer = self.push(text, "--root")
             known[pointer] = text.encode() + b"\n"
@@ -97,8 +100,8 @@ class SharedSpace(SpaceTest):
             self.assertEqual(b"".join(known[pointer] for pointer in part),
                              self.ok("get", self.space, *part))
 
-    def push_and_kill(self, line, seconds, known):
-        """Feeds a writer until it is killed; what it had acknowledged joins `known`."""
+    def push_and_kill(self, line, deadly, seconds, known):
+        """Feeds a writer until the signal ends it; what it had acknowledged joins `known`."""
         process = subprocess.Popen([CLI, "push", self.space, "--jsonl", "--root"], stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE)
         acknowledged = []
@@ -109,7 +112,7 @@ class SharedSpace(SpaceTest):
             while time.monotonic() < end:
                 process.stdin.write(line * 200)
         finally:
-            process.kill()
+            process.send_signal(deadly)
         reader.join()
         process.stdout.close()
         try:
@@ -119,7 +122,33 @@ class SharedSpace(SpaceTest):
         for pointer in acknowledged:
             if pointer.endswith(b"\n"):  # the last line may be cut
                 known[pointer.decode().strip()] = line
-        return process.wait() == -9
+        return process.wait() == -deadly
+
+    def test_an_interrupted_copy_is_resumed(self):
+        line = b'{"fill":"%s"}\n' % (b"x" * 50_000)
+        pointers = self.lines("push", self.space, "--jsonl", "--root", stdin=line * 2000)
+        copy = self.directory / "copy"
+        for progress in (10 << 20, 40 << 20):
+            self.copy_and_kill(copy, progress)
+            self.fails(FAILED, "root", copy, mentions=["copy"])  # half a store is none
+        output = self.ok("copy", self.space, copy).decode()
+        resumed = next(text for text in output.splitlines() if text.startswith("resumed"))
+        print(resumed)
+        self.assertGreater(float(re.fullmatch(r"resumed +([\d.]+) MiB", resumed)[1]), 10)
+        self.assertEqual([pointers[-1]], self.lines("root", copy))
+        self.ok("verify", copy)
+        for start in range(0, len(pointers), 500):
+            part = pointers[start:start + 500]
+            self.assertEqual(line * len(part), self.ok("get", copy, *part))
+
+    def copy_and_kill(self, copy, progress):
+        """Kills a copy once that many bytes are in the target, and makes sure that it was in time."""
+        process = subprocess.Popen([CLI, "copy", self.space, copy], stdout=subprocess.PIPE)
+        while process.poll() is None and sum(path.stat().st_size for path in copy.glob("*.wal")) < progress:
+            time.sleep(0.0005)
+        process.kill()
+        process.communicate(timeout=60)
+        self.assertEqual(-signal.SIGKILL, process.returncode, "the copy was done before it was killed")
 
     def test_readers_beside_a_writer(self):
         first = self.push('{"n":0}', "--root")
