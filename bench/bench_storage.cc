@@ -1,5 +1,5 @@
-// Push, get and commit of a StandaloneFileStorage, with atoms of 200 B. Ratios within one run count; the
-// bare-disk loop at the end is the floor for a commit.
+// Push, get and commit of a StandaloneFileStorage, with atoms of 200 B. Ratios within one run
+// count; the bare-disk loop at the end is the floor for a commit.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>

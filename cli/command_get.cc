@@ -20,25 +20,11 @@ void print_payload(SharedStorage& storage, const AtomPointer& pointer, Output& o
   out.write(storage.get_bytes(pointer).as_text());
 }
 
-/// What the log says of the record. Reads the WAL up to it, so only for records that get_atom
-/// refused.
-bool is_raw(SharedStorage& storage, const AtomPointer& pointer) {
-  bool raw = false;
-  storage.scan_wal(pointer.transaction_id, [&](const RecordInfo& record) {
-    raw = record.pointer == pointer && record.kind == RecordKind::kData &&
-          record.format == RecordFormat::kRaw;
-    return record.pointer < pointer;
-  });
-  return raw;
-}
-
 void print_record(SharedStorage& storage, const AtomPointer& pointer, Output& out) {
-  try {
-    out.write_line(storage.get_atom(pointer)->to_json());
-  } catch (const ValidationError&) {
-    // Either it holds bytes, or an atom nobody can decode: only the first is worth printing.
-    if (!is_raw(storage, pointer)) throw;
+  if (storage.get_format(pointer) == RecordFormat::kRaw) {
     print_payload(storage, pointer, out);
+  } else {
+    out.write_line(storage.get_atom(pointer)->to_json());
   }
 }
 

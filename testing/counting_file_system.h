@@ -1,4 +1,5 @@
-// A FileSystem that hands every call on and counts what it costs: bytes read and written, syncs, opens.
+// A FileSystem that hands every call on and counts what it costs: bytes read and written, syncs,
+// opens.
 #pragma once
 
 #include <atomic>
@@ -9,7 +10,7 @@
 
 #include "os/file_system.h"
 
-namespace protobase::test {
+namespace protobase::testing {
 
 struct FileCounts {
   std::atomic<std::uint64_t> bytes_read{0};
@@ -84,4 +85,4 @@ class CountingFileSystem final : public os::FileSystem {
   const std::shared_ptr<FileCounts> counts_ = std::make_shared<FileCounts>();
 };
 
-}  // namespace protobase::test
+}  // namespace protobase::testing

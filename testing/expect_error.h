@@ -10,9 +10,10 @@
 
 #include "protobase/errors.h"
 
-namespace protobase::test {
+namespace protobase::testing {
 
-/// Runs `call`; fails the test unless it throws exactly `Error` with every one of `words` in the message.
+/// Runs `call`; fails the test unless it throws exactly `Error` with every one of `words` in the
+/// message.
 template <typename Error, typename Call>
 void expect_error(Call call, std::initializer_list<std::string_view> words = {}) {
   try {
@@ -28,4 +29,4 @@ void expect_error(Call call, std::initializer_list<std::string_view> words = {})
   ADD_FAILURE() << "nothing was thrown";
 }
 
-}  // namespace protobase::test
+}  // namespace protobase::testing

@@ -9,6 +9,7 @@ namespace {
 
 bool changes_something(FileCall call) noexcept {
   switch (call) {
+    case FileCall::kCreate:
     case FileCall::kMakeDirectory:
     case FileCall::kRemove:
     case FileCall::kSyncDirectory:
@@ -24,14 +25,14 @@ bool changes_something(FileCall call) noexcept {
 
 const char* to_text(FileCall call) noexcept {
   static constexpr const char* kNames[] = {
-      "open",  "kind_of",  "list",      "make_directory", "remove", "sync_directory", "read",     "write",
-      "allocate", "sync_data", "truncate",       "size",   "try_lock",       "unlock", "is_locked"};
+      "open",  "create", "kind_of",  "list",      "make_directory", "remove",   "sync_directory", "read",
+      "write", "allocate", "sync_data", "truncate", "size",         "try_lock", "unlock",       "is_locked"};
   return kNames[static_cast<std::size_t>(call)];
 }
 
 bool takes_space(FileCall call) noexcept {
   switch (call) {
-    case FileCall::kOpen:
+    case FileCall::kCreate:
     case FileCall::kMakeDirectory:
     case FileCall::kSyncDirectory:
     case FileCall::kWrite:
@@ -156,7 +157,8 @@ FaultFileSystem::FaultFileSystem(std::shared_ptr<os::FileSystem> base)
 FaultFileSystem::~FaultFileSystem() = default;
 
 std::unique_ptr<os::File> FaultFileSystem::open(const std::string& path, os::OpenMode mode) {
-  state_->check(FileCall::kOpen, path);
+  const bool creates = mode == os::OpenMode::kCreateNew || mode == os::OpenMode::kCreate;
+  state_->check(creates ? FileCall::kCreate : FileCall::kOpen, path);
   auto file = base_->open(path, mode);
   if (!file) return nullptr;
   return std::make_unique<FaultFile>(std::move(file), state_, path);

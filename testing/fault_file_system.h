@@ -13,9 +13,9 @@
 
 namespace protobase::testing {
 
-/// The calls of os::FileSystem and os::File.
+/// The calls of os::FileSystem and os::File; kCreate is an open() that may make a file.
 enum class FileCall {
-  kOpen, kKindOf, kList, kMakeDirectory, kRemove, kSyncDirectory,
+  kOpen, kCreate, kKindOf, kList, kMakeDirectory, kRemove, kSyncDirectory,
   kRead, kWrite, kAllocate, kSyncData, kTruncate, kSize, kTryLock, kUnlock, kIsLocked,
 };
 const char* to_text(FileCall call) noexcept;

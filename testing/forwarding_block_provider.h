@@ -9,7 +9,7 @@
 
 #include "protobase/block_provider.h"
 
-namespace protobase::test {
+namespace protobase::testing {
 
 class ForwardingBlockProvider : public BlockProvider {
  public:
@@ -38,4 +38,4 @@ class ForwardingBlockProvider : public BlockProvider {
   const std::shared_ptr<BlockProvider> inner_;
 };
 
-}  // namespace protobase::test
+}  // namespace protobase::testing

@@ -1,5 +1,5 @@
-// A medium that can be made to stand still: between hold() and let_go() no write ends. Tells how many
-// operations were written, how large they were, and how many threads were reading at once.
+// A medium that can be made to stand still: between hold() and let_go() no write ends. Tells how
+// many operations were written, how large they were, and how many threads were reading at once.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 
 #include "testing/forwarding_block_provider.h"
 
-namespace protobase::test {
+namespace protobase::testing {
 
 /// Thread-safe.
 class SlowBlockProvider final : public ForwardingBlockProvider {
@@ -83,4 +83,4 @@ class SlowBlockProvider final : public ForwardingBlockProvider {
   std::uint64_t largest_operation_ = 0;
 };
 
-}  // namespace protobase::test
+}  // namespace protobase::testing

@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <system_error>
 
-namespace protobase::test {
+namespace protobase::testing {
 
 namespace fs = std::filesystem;
 
@@ -54,7 +54,8 @@ void write_file(const std::string& path, const std::string& content) {
 void overwrite(const std::string& path, std::uint64_t offset, std::span<const std::byte> bytes) {
   std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
   file.seekp(static_cast<std::streamoff>(offset));
-  file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  file.write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
   if (!file.flush()) throw std::runtime_error("cannot write " + path);
 }
 
@@ -78,4 +79,4 @@ std::string wal_path(const std::string& directory, const UUID& id) {
   return directory + "/" + id.to_string() + ".wal";
 }
 
-}  // namespace protobase::test
+}  // namespace protobase::testing

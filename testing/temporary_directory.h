@@ -1,5 +1,5 @@
-// A directory of its own for one test, and what tests do with the files of a space: look, compare, copy,
-// damage. Everything below it goes with the object.
+// A directory of its own for one test, and what tests do with the files of a space: look, compare,
+// copy, damage. Everything below it goes with the object.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 #include "protobase/shared_bytes.h"
 #include "protobase/uuid.h"
 
-namespace protobase::test {
+namespace protobase::testing {
 
 /// Made by the constructor, removed with all it holds by the destructor. Throws std::runtime_error.
 class TemporaryDirectory final {
@@ -48,4 +48,4 @@ void flip_bit(const std::string& path, std::uint64_t offset);
 std::vector<UUID> wal_files(const std::string& directory);
 std::string wal_path(const std::string& directory, const UUID& id);
 
-}  // namespace protobase::test
+}  // namespace protobase::testing

@@ -24,7 +24,7 @@ struct CopyReport {
 /// one is resumed. The target cannot be opened before the copy is complete; when the call returns
 /// it is durable. `progress` (may be empty) hears bytes done of all.
 /// Errors: NotFoundError, ValidationError (target in use, or not empty), CorruptionError (a damaged
-/// source: use salvage), NoSpaceError (make room and call again).
+/// source), NoSpaceError (make room and call again).
 PROTOBASE_EXPORT CopyReport
 copy_space(const std::string& from, const std::string& to,
            const std::function<void(std::uint64_t done, std::uint64_t total)>& progress);

@@ -24,6 +24,7 @@ class PROTOBASE_EXPORT EngineStorage : public SharedStorage {
   AtomPointer push_bytes_msgpack(Atom value) final;
   std::shared_ptr<const Atom> get_atom(const AtomPointer& pointer) final;
   SharedBytes get_bytes(const AtomPointer& pointer) final;
+  RecordFormat get_format(const AtomPointer& pointer) final;
   std::vector<std::shared_ptr<const Atom>> get_atoms(std::span<const AtomPointer> pointers) final;
   std::vector<SharedBytes> get_bytes_many(std::span<const AtomPointer> pointers) final;
   std::future<std::shared_ptr<const Atom>> get_atom_async(const AtomPointer& pointer) final;

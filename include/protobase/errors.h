@@ -105,7 +105,8 @@ class PROTOBASE_EXPORT LockingError : public ProtoBaseError {
 };
 
 /// Neither success nor failure could be established. `commit_id` names the attempt: after
-/// reopening, the commit took effect exactly if root_history() lists it.
+/// reopening, the commit took effect exactly if root_history() lists a commit record at that
+/// address.
 class PROTOBASE_EXPORT OutcomeUnknownError : public ProtoBaseError {
  public:
   OutcomeUnknownError(const std::string& message, std::string commit_id)

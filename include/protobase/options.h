@@ -48,7 +48,8 @@ struct PROTOBASE_EXPORT StorageOptions {
   /// and a small commit never queues behind a bulk load. One record larger than this is let
   /// through alone. 8 KiB - 1 TiB.
   std::uint64_t max_unflushed_bytes = std::uint64_t{32} << 20;
-  /// How long a commit waits for another process's root lock before LockingError.
+  /// How long a commit or guard waits for others, threads or processes, before LockingError.
+  /// 0 - 86,400,000 (a day).
   std::uint64_t root_lock_timeout_ms = 30'000;
 
   /// Silent when empty.

@@ -34,15 +34,19 @@ class RootLock {
 ///  - compare_and_set() is atomic and says `false` when the current sequence is not the expected
 ///    one. Precondition: next's commit record, and all it may point to, is durable. On return the
 ///    move is durable too: a register opened later reads `next` or a newer one.
-///  - lock() shuts out every other holder, in this process and others. It saves retries; safety
-///    rests on compare_and_set. The lock of a process that died goes with it, and lock() returns
-///    only after the outcome of what that process was committing is settled.
+///  - lock() shuts out every other holder, in this process and others. It saves retries; what
+///    makes a move safe is compare_and_set (in a directory the lock is the kernel's and never
+///    expires, so there both are one). The lock of a process that died goes with it, and lock()
+///    returns only after the outcome of what that process was committing is settled.
 class RootRegister {
  public:
   virtual ~RootRegister() = default;
 
   /// nullopt: no root was ever set. CorruptionError: the newest root is known to be lost.
   virtual std::optional<RootVersion> read() = 0;
+
+  /// The root that was there before the first commit record; nullopt in a space of our own making.
+  virtual std::optional<AtomPointer> inherited_root() = 0;
 
   /// Not re-entrant. Throws LockingError after `timeout_ms`.
   virtual std::unique_ptr<RootLock> lock(std::uint64_t timeout_ms) = 0;

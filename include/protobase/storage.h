@@ -127,6 +127,8 @@ class PROTOBASE_EXPORT SharedStorage {
   virtual std::shared_ptr<const Atom> get_atom(const AtomPointer& pointer) = 0;
   /// The stored payload, exactly, whatever its format.
   virtual SharedBytes get_bytes(const AtomPointer& pointer) = 0;
+  /// How the payload is to be read: whether get_atom can be used.
+  virtual RecordFormat get_format(const AtomPointer& pointer) = 0;
   /// All of them, in the order asked for, with the reads in flight together. Throws the first
   /// error.
   virtual std::vector<std::shared_ptr<const Atom>> get_atoms(

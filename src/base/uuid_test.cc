@@ -29,10 +29,11 @@ TEST(UUID, UpperCaseIsReadAndWrittenLower) {
 
 TEST(UUID, AnythingElseIsNone) {
   for (const std::string text :
-       {"", "0123abcd", "0123abcd456789ef8123456789abcdef", "{0123abcd-4567-89ef-8123-456789abcdef}",
-        "0123abcd-4567-89ef-8123-456789abcde", "0123abcd-4567-89ef-8123-456789abcdef0",
-        "0123abcd-4567-89ef-8123_456789abcdef", "0123abcg-4567-89ef-8123-456789abcdef",
-        "0123abc-d4567-89ef-8123-456789abcdef", " 0123abcd-4567-89ef-8123-456789abcde"}) {
+       {"", "0123abcd", "0123abcd456789ef8123456789abcdef",
+        "{0123abcd-4567-89ef-8123-456789abcdef}", "0123abcd-4567-89ef-8123-456789abcde",
+        "0123abcd-4567-89ef-8123-456789abcdef0", "0123abcd-4567-89ef-8123_456789abcdef",
+        "0123abcg-4567-89ef-8123-456789abcdef", "0123abc-d4567-89ef-8123-456789abcdef",
+        " 0123abcd-4567-89ef-8123-456789abcde"}) {
     EXPECT_FALSE(UUID::parse(text)) << text;
   }
 }

@@ -87,10 +87,17 @@ std::vector<Result> get_many(WorkerPool& pool, std::span<const AtomPointer> poin
   const std::size_t helpers = std::min<std::size_t>(slices, pool.workers() + 1) - (slices > 0);
   std::latch done(static_cast<std::ptrdiff_t>(helpers));
   for (std::size_t i = 0; i < helpers; ++i) {
-    pool.submit([&] {
-      work();
-      done.count_down();
-    });
+    try {
+      pool.submit([&] {
+        work();
+        done.count_down();
+      });
+    } catch (const ValidationError&) {
+      // Closed meanwhile. Those who run already use this frame, so it waits for them; what is left
+      // fails in work() with the same error.
+      done.count_down(static_cast<std::ptrdiff_t>(helpers - i));
+      break;
+    }
   }
   work();
   done.wait();
@@ -175,6 +182,11 @@ SharedBytes AtomStore::get_bytes(const AtomPointer& pointer) {
   return load_payload(pointer).bytes;
 }
 
+RecordFormat AtomStore::get_format(const AtomPointer& pointer) {
+  throw_if_closed();
+  return load_payload(pointer).format;
+}
+
 std::vector<std::shared_ptr<const Atom>> AtomStore::get_atoms(
     std::span<const AtomPointer> pointers) {
   throw_if_closed();
@@ -222,10 +234,21 @@ std::vector<RootVersion> AtomStore::root_history(std::size_t limit) {
   auto version = provider_->root_register().read();
   while (version && history.size() < limit) {
     history.push_back(*version);
-    if (version->previous_commit.transaction_id.is_nil()) break;
-    version = reader_.read_commit(version->previous_commit);
+    if (version->sequence == 0) break;  // the inherited root
+    version = previous_version(*version);
   }
   return history;
+}
+
+std::optional<RootVersion> AtomStore::previous_version(const RootVersion& version) {
+  if (!version.previous_commit.transaction_id.is_nil()) {
+    return reader_.read_commit(version.previous_commit);
+  }
+  const auto inherited = provider_->root_register().inherited_root();
+  if (!inherited) return std::nullopt;
+  RootVersion oldest;
+  oldest.root = *inherited;
+  return oldest;
 }
 
 FlushResult AtomStore::flush() {

@@ -37,6 +37,7 @@ class AtomStore final : public std::enable_shared_from_this<AtomStore> {
 
   std::shared_ptr<const Atom> get_atom(const AtomPointer& pointer);
   SharedBytes get_bytes(const AtomPointer& pointer);
+  RecordFormat get_format(const AtomPointer& pointer);
   std::vector<std::shared_ptr<const Atom>> get_atoms(std::span<const AtomPointer> pointers);
   std::vector<SharedBytes> get_bytes_many(std::span<const AtomPointer> pointers);
   std::future<std::shared_ptr<const Atom>> get_atom_async(const AtomPointer& pointer);
@@ -64,6 +65,7 @@ class AtomStore final : public std::enable_shared_from_this<AtomStore> {
   CachedPayload load_payload(const AtomPointer& pointer);
   std::shared_ptr<const Atom> load_atom(const AtomPointer& pointer);
   void check_root(const AtomPointer& root);
+  std::optional<RootVersion> previous_version(const RootVersion& version);
 
   const StorageOptions options_;
   const std::shared_ptr<BlockProvider> provider_;

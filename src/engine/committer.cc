@@ -1,5 +1,7 @@
 #include "engine/committer.h"
 
+#include <chrono>
+#include <string>
 #include <utility>
 
 #include "protobase/errors.h"
@@ -25,6 +27,7 @@ bool Committer::commit(const AtomPointer& root,
   Request request{root, expected};
   if (holds_guard()) {
     commit_group({&request});
+    if (request.failure) std::rethrow_exception(request.failure);
     return request.accepted;
   }
   std::unique_lock lock(mutex_);
@@ -79,13 +82,23 @@ bool Committer::holds_guard() const {
 }
 
 void Committer::wait_for_turn(std::unique_lock<std::mutex>& lock, Request& request) {
-  request.turn.wait(lock, [&] { return request.done || queue_.front() == &request; });
+  const auto has_turn = [&] { return request.done || queue_.front() == &request; };
+  const auto timeout = std::chrono::milliseconds(lock_timeout_ms_);
+  if (request.turn.wait_for(lock, timeout, has_turn)) return;
+  if (request.in_turn) {  // too late to step back: the commit is on its way
+    request.turn.wait(lock, has_turn);
+    return;
+  }
+  std::erase(queue_, &request);
+  throw LockingError("another thread kept the root for " + std::to_string(lock_timeout_ms_) +
+                     " ms");
 }
 
 Committer::Group Committer::front_group() {
   Group group;
   for (Request* request : queue_) {
     if (request->is_guard || group.size() == kMaxGroup) break;
+    request->in_turn = true;
     group.push_back(request);
   }
   return group;
@@ -103,20 +116,67 @@ void Committer::end_turn(const Group& group) {
 void Committer::commit_group(const Group& group) {
   const std::optional<RootVersion> current = register_.read();
   std::optional<AtomPointer> root = current ? std::optional(current->root) : std::nullopt;
+  Group accepted;
   std::vector<RootVersion> versions;
   for (Request* request : group) {
     request->accepted = !request->expected || *request->expected == root;
     if (!request->accepted) continue;
     root = request->root;
-    RootVersion version;
-    version.root = request->root;
-    versions.push_back(version);
+    accepted.push_back(request);
+    versions.emplace_back().root = request->root;
   }
-  if (!versions.empty()) write_versions(versions, current);
+  if (versions.empty()) return;
+  number_versions(versions, current);
+  try {
+    write_versions(versions);
+  } catch (const std::exception& error) {
+    if (versions.front().commit.transaction_id.is_nil()) throw;  // not begun
+    give_up(accepted, versions, error);
+    return;
+  }
+  publish(accepted, versions, current);
 }
 
-void Committer::write_versions(std::vector<RootVersion>& versions,
-                               const std::optional<RootVersion>& current) {
+void Committer::write_versions(std::vector<RootVersion>& versions) {
+  try {
+    log_.commit(versions, [&](const AtomPointer& begin) {
+      register_.prepare(versions.front().sequence, versions.back().sequence, begin);
+    });
+  } catch (const NoSpaceError&) {
+    register_.abandon();  // the log has taken the commit records back
+    for (RootVersion& version : versions) version.commit = {};
+    throw;
+  }
+}
+
+void Committer::publish(const Group& accepted, const std::vector<RootVersion>& versions,
+                        const std::optional<RootVersion>& current) {
+  const auto expected = current ? std::optional(current->sequence) : std::nullopt;
+  try {
+    if (!register_.compare_and_set(expected, versions.back())) {
+      throw LockingError("the root was moved by someone else while the root lock was held");
+    }
+  } catch (const std::exception& error) {
+    give_up(accepted, versions, error);
+    return;
+  }
+  commits_.fetch_add(versions.size(), std::memory_order_relaxed);
+}
+
+void Committer::give_up(const Group& accepted, const std::vector<RootVersion>& versions,
+                        const std::exception& error) {
+  // The register still knows where these commits may be: whoever takes its lock next settles them.
+  for (std::size_t i = 0; i < accepted.size(); ++i) {
+    const std::string id = versions[i].commit.to_string();
+    accepted[i]->failure = std::make_exception_ptr(OutcomeUnknownError(
+        std::string("the commit may or may not have reached the disk: ") + error.what() +
+            "; close, open again and look for commit " + id + " in the root history",
+        id));
+  }
+}
+
+void Committer::number_versions(std::vector<RootVersion>& versions,
+                                const std::optional<RootVersion>& current) {
   std::uint64_t sequence = register_.next_sequence();
   std::uint64_t previous = current ? current->sequence : 0;
   const std::int64_t now = clock_->unix_us();
@@ -126,27 +186,6 @@ void Committer::write_versions(std::vector<RootVersion>& versions,
     version.time_us = now;
   }
   if (current) versions.front().previous_commit = current->commit;
-  try {
-    log_.commit(versions, [&](const AtomPointer& begin) {
-      register_.prepare(versions.front().sequence, versions.back().sequence, begin);
-    });
-  } catch (const NoSpaceError&) {
-    register_.abandon();
-    throw;
-  } catch (const std::exception& error) {
-    register_.abandon();
-    const AtomPointer& commit = versions.back().commit;
-    if (commit.transaction_id.is_nil()) throw;  // nothing was appended: certainly not committed
-    throw OutcomeUnknownError(std::string("the commit may or may not have reached the disk: ") +
-                                  error.what() + "; close, open again and look for commit " +
-                                  commit.to_string() + " in the root history",
-                              commit.to_string());
-  }
-  const auto expected = current ? std::optional(current->sequence) : std::nullopt;
-  if (!register_.compare_and_set(expected, versions.back())) {
-    throw LockingError("the root was moved by someone else while the root lock was held");
-  }
-  commits_.fetch_add(versions.size(), std::memory_order_relaxed);
 }
 
 void Committer::release_guard() {

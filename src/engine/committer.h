@@ -50,6 +50,7 @@ class Committer final {
     AtomPointer root;
     std::optional<std::optional<AtomPointer>> expected;
     bool is_guard = false;
+    bool in_turn = false;  ///< its group is being committed
     bool done = false;
     bool accepted = false;
     std::exception_ptr failure{};
@@ -62,8 +63,13 @@ class Committer final {
   Group front_group();
   void end_turn(const Group& group);
   void commit_group(const Group& group);
-  void write_versions(std::vector<RootVersion>& versions,
-                      const std::optional<RootVersion>& current);
+  void number_versions(std::vector<RootVersion>& versions,
+                       const std::optional<RootVersion>& current);
+  void write_versions(std::vector<RootVersion>& versions);
+  void publish(const Group& accepted, const std::vector<RootVersion>& versions,
+               const std::optional<RootVersion>& current);
+  static void give_up(const Group& accepted, const std::vector<RootVersion>& versions,
+                      const std::exception& error);
   void release_guard();
 
   RootRegister& register_;

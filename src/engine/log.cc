@@ -193,12 +193,11 @@ void Log::lead_flush(Lock& lock) {
 }
 
 void Log::write_and_sync(Lock& lock, const WALWriteOperation& operation) {
-  std::vector<UUID> finished;
-  std::erase_if(finished_wals_, [&](const UUID& id) {
-    if (id == operation.transaction_id) return false;
-    finished.push_back(id);
-    return true;
-  });
+  // WALs before this operation's are durable by now; those behind it are still to be written.
+  const auto current =
+      std::find(finished_wals_.begin(), finished_wals_.end(), operation.transaction_id);
+  const std::vector<UUID> finished(finished_wals_.begin(), current);
+  finished_wals_.erase(finished_wals_.begin(), current);
   lock.unlock();
   for (const UUID& id : finished) provider_.release_wal(id, /*resumable=*/false);
   provider_.write(operation);

@@ -95,7 +95,7 @@ class Log {
   bool closed_ = false;
   bool writer_paused_ = false;  // after a failure, until somebody waits for room
   std::vector<Waiter*> waiters_;
-  std::vector<UUID> finished_wals_;  // left behind by roll-over, not yet given back
+  std::vector<UUID> finished_wals_;  // left behind by roll-over, oldest first
   std::exception_ptr stopped_;       // the first failure that cannot be tried again
   std::uint64_t syncs_ = 0;
   std::uint64_t written_bytes_ = 0;

@@ -22,6 +22,7 @@ using format::RecordType;
 constexpr std::size_t kFirstRead = 512;
 // Smaller payloads are copied out of the log's buffer, so that no reader keeps a whole chunk alive.
 constexpr std::size_t kShareFromBuffer = 64 * 1024;
+constexpr std::size_t kTrustedSize = 1 << 20;
 
 [[noreturn]] void throw_no_atom(const AtomPointer& pointer, const std::string& why) {
   throw NotFoundError("no atom at " + pointer.to_string() + ": " + why);
@@ -122,8 +123,9 @@ RecordReader::Record RecordReader::fetch_rest(const AtomPointer& pointer,
                                               const RecordHeader& header,
                                               std::span<const std::byte> head) {
   const std::size_t size = kRecordHeaderSize + header.payload_size;
-  // Checked before anything is allocated: the length is not verified yet.
-  if (size > provider_.describe(pointer.transaction_id).end - pointer.offset) {
+  // The length is not verified yet: a large one is checked before so much is allocated.
+  if (size > kTrustedSize &&
+      size > provider_.describe(pointer.transaction_id).end - pointer.offset) {
     explain(pointer, "its length of " + std::to_string(header.payload_size) +
                          " bytes runs past the end of the WAL");
   }
@@ -131,7 +133,12 @@ RecordReader::Record RecordReader::fetch_rest(const AtomPointer& pointer,
   const std::span<std::byte> bytes(memory.get(), size);
   std::memcpy(bytes.data(), head.data(), head.size());
   const auto rest = bytes.subspan(head.size());
-  provider_.read(pointer.transaction_id, pointer.offset + head.size(), rest, rest.size());
+  try {
+    provider_.read(pointer.transaction_id, pointer.offset + head.size(), rest, rest.size());
+  } catch (const NotFoundError&) {
+    explain(pointer, "its length of " + std::to_string(header.payload_size) +
+                         " bytes runs past the end of the WAL");
+  }
   if (!format::verify_record(bytes, pointer)) {
     explain(pointer, format::describe_mismatch(bytes, pointer));
   }

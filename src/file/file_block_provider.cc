@@ -1,6 +1,8 @@
 // FileBlockProvider: puts directory, writers, open files and root register together.
 #include "protobase/file_block_provider.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <mutex>
 #include <set>
@@ -44,7 +46,8 @@ class FileBlockProvider::Impl {
   Impl(std::string directory, FileBlockProviderOptions options)
       : options_(complete(std::move(options))),
         directory_(options_.file_system, std::move(directory)),
-        register_(directory_, options_.clock, options_.logger, [this] { join(); }),
+        register_(directory_, options_.clock, options_.logger,
+                  [this](bool create) { join(create); }),
         open_files_(directory_, options_.max_open_files) {
     const file::SpaceListing listing = directory_.list();
     if (listing.unfinished_copy) {
@@ -55,19 +58,20 @@ class FileBlockProvider::Impl {
       if (!listing.is_space) throw NotFoundError("no space at " + directory_.path());
       open_read_only();
     } else if (listing.is_space) {
-      join();  // one that is not there yet is made by the first write
+      join(/*create=*/false);  // one that is not there yet is made by the first write
     }
   }
 
   AtomPointer claim_wal() {
     throw_if_closed();
     throw_if_read_only();
-    join_if_there();
+    join(/*create=*/false);
     const std::lock_guard lock(mutex_);
+    const auto published = register_.published();
     for (const UUID& id : directory_.list().wals) {
       if (unusable_.contains(id) || writers_.contains(id)) continue;
       file::WALHead head;
-      auto file = file::take_wal(directory_, id, head, options_.logger);
+      auto file = file::take_wal(directory_, id, published, head, options_.logger);
       if (!file) continue;
       const std::uint64_t end = head.checkpoint.durable_offset;
       writers_.emplace(id, std::make_shared<file::WALWriter>(std::move(file), id, head));
@@ -136,6 +140,7 @@ class FileBlockProvider::Impl {
     throw_if_closed();
     const auto wal = open_files_.get(id);
     if (wal->layout == WALLayout::kLegacyPython) return std::nullopt;
+    if (file::read_wal_head(*wal->file, id).is_unborn()) return std::nullopt;
     std::array<std::byte, format::kWALHeaderSize> header{};
     wal->file->read(0, header);
     switch (format::check_wal_header(header, id)) {
@@ -188,26 +193,27 @@ class FileBlockProvider::Impl {
     register_.attach_read_only(others);
   }
 
-  void join_if_there() {
-    if (directory_.list().is_space) join();
+  /// Becomes a member of the space; does nothing when it is not there and is not to be made. The
+  /// first member recovers it.
+  void join(bool create) {
+    throw_if_closed();
+    if (options_.access == SpaceAccess::kReadOnly || joined_) return;
+    {
+      const std::lock_guard lock(join_mutex_);
+      if (joined_ || (!create && !directory_.list().is_space)) return;
+      become_member();
+      joined_ = true;
+    }
+    register_.settle_open_commit();
   }
 
-  /// Becomes a member of the space, making it when it is not there. The first member recovers it.
-  void join() {
-    if (options_.access == SpaceAccess::kReadOnly) return;
-    const std::lock_guard lock(join_mutex_);
-    if (joined_) return;
-    throw_if_closed();
-    auto& file_system = directory_.file_system();
-    directory_.create();
-    auto lock_file = file_system.open(directory_.lock_path(), os::OpenMode::kRead) == nullptr
-                         ? create_lock_file()
-                         : file_system.open(directory_.lock_path(), os::OpenMode::kReadWrite);
-    if (!lock_file) throw UnexpectedError(directory_.lock_path() + " vanished while opening");
+  void become_member() {
+    auto lock_file = open_lock_file();
     wait_for_join_lock(*lock_file);
     std::optional<file::RecoveredSpace> recovered;
     if (lock_file->try_lock(file::kMembershipLock, /*exclusive=*/true)) {
-      recovered = file::recover_space(directory_, /*settle=*/true, options_.logger);
+      recovered =
+          file::recover_space(directory_, read_published_root(), /*settle=*/true, options_.logger);
     }
     const std::shared_ptr<os::File> shared_lock_file = std::move(lock_file);
     register_.attach(shared_lock_file, recovered);
@@ -216,13 +222,22 @@ class FileBlockProvider::Impl {
     const std::lock_guard members(mutex_);
     lock_file_ = shared_lock_file;
     if (recovered) unusable_.merge(recovered->unusable);
-    joined_ = true;
   }
 
-  std::unique_ptr<os::File> create_lock_file() {
-    auto lock_file = directory_.file_system().open(directory_.lock_path(), os::OpenMode::kCreate);
-    directory_.file_system().sync_directory(directory_.path());
-    return lock_file;
+  /// The lock file is the last step of making a space: once it is there, so are its directory and
+  /// that one's entry, durably.
+  std::unique_ptr<os::File> open_lock_file() {
+    auto& file_system = directory_.file_system();
+    if (auto file = file_system.open(directory_.lock_path(), os::OpenMode::kReadWrite)) return file;
+    directory_.create();
+    auto file = file_system.open(directory_.lock_path(), os::OpenMode::kCreate);
+    file_system.sync_directory(directory_.path());
+    return file;
+  }
+
+  std::optional<RootVersion> read_published_root() {
+    const auto file = directory_.file_system().open(directory_.root_path(), os::OpenMode::kRead);
+    return file ? register_.read_published(*file) : std::nullopt;
   }
 
   void wait_for_join_lock(os::File& lock_file) {
@@ -248,7 +263,7 @@ class FileBlockProvider::Impl {
       if (found == writers_.end()) throw NotFoundError("no WAL " + id.to_string() + " is claimed");
       if (found->second) return found->second;
     }
-    join();
+    join(/*create=*/true);
     auto writer = file::WALWriter::create(directory_, id, *options_.clock);
     const std::lock_guard lock(mutex_);
     return writers_[id] = std::move(writer);
@@ -260,7 +275,7 @@ class FileBlockProvider::Impl {
   file::OpenFiles open_files_;
   std::atomic<bool> closed_{false};
   std::mutex join_mutex_;
-  bool joined_ = false;
+  std::atomic<bool> joined_{false};
   std::mutex mutex_;  // guards the rest
   std::shared_ptr<os::File> lock_file_;
   std::unordered_map<UUID, std::shared_ptr<file::WALWriter>> writers_;

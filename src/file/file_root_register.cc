@@ -26,6 +26,12 @@ std::uint64_t sequence_of(const std::optional<RootVersion>& version) noexcept {
   return version ? version->sequence : 0;
 }
 
+/// Whether a commit was begun and neither published nor given up.
+bool is_open(const format::CommitIntent& intent,
+             const std::optional<RootVersion>& published) noexcept {
+  return !intent.abandoned && intent.last_sequence > sequence_of(published);
+}
+
 }  // namespace
 
 class FileRootRegister::Lock final : public RootLock {
@@ -40,12 +46,20 @@ class FileRootRegister::Lock final : public RootLock {
 };
 
 FileRootRegister::FileRootRegister(const SpaceDirectory& directory,
-                                   std::shared_ptr<os::Clock> clock, Logger logger,
-                                   std::function<void()> join)
+                                   std::shared_ptr<os::Clock> clock, Logger logger, Join join)
     : directory_(directory),
       clock_(std::move(clock)),
       logger_(std::move(logger)),
       join_(std::move(join)) {}
+
+std::optional<RootVersion> FileRootRegister::published() const {
+  std::shared_ptr<os::File> file;
+  {
+    const std::lock_guard lock(mutex_);
+    file = root_file_;
+  }
+  return file ? read_published(*file) : std::nullopt;
+}
 
 void FileRootRegister::attach(std::shared_ptr<os::File> lock_file,
                               const std::optional<RecoveredSpace>& recovered) {
@@ -58,23 +72,36 @@ void FileRootRegister::attach(std::shared_ptr<os::File> lock_file,
   root_file_ = std::move(file);
   if (recovered) {
     take_over(*recovered, published);
-    if (!lost_commit_.empty()) return;  // what is there is evidence
+    if (lost_commit_) return;  // what is there is evidence
     const format::CommitIntent none{0, highest_sequence_, {}, /*abandoned=*/true};
     write_bytes(*root_file_, format::kIntentPlace, format::make_intent(none));
     if (recovered_) write_bytes(*root_file_, 0, format::make_published_root(*recovered_));
-  } else if (!published) {
-    recovered_ = recover_space(directory_, /*settle=*/false, logger_).newest;
+    return;
+  }
+  if (!published) {
+    recovered_ = recover_space(directory_, published, /*settle=*/false, logger_).newest;
+  }
+}
+
+void FileRootRegister::settle_open_commit() {
+  const auto intent = read_intent();
+  if (!intent || !is_open(*intent, published())) return;
+  try {
+    lock(/*timeout_ms=*/0);  // taking it settles
+  } catch (const LockingError&) {
+    return;  // whoever holds it is alive and in the middle of that commit
   }
 }
 
 void FileRootRegister::attach_read_only(bool others) {
   const std::lock_guard lock(mutex_);
+  read_only_ = true;
   root_file_ = directory_.file_system().open(directory_.root_path(), os::OpenMode::kRead);
   // Read before the WALs are: what it says was durable by then, so they must know it too.
   std::optional<RootVersion> published;
   if (root_file_) published = read_published(*root_file_);
   if (others && published) return;
-  take_over(recover_space(directory_, /*settle=*/false, logger_), published);
+  take_over(recover_space(directory_, published, /*settle=*/false, logger_), published);
 }
 
 void FileRootRegister::take_over(const RecoveredSpace& recovered,
@@ -83,12 +110,13 @@ void FileRootRegister::take_over(const RecoveredSpace& recovered,
   highest_sequence_ = std::max(recovered.highest_sequence, sequence_of(published));
   lost_commit_ = recovered.lost_commit;
   if (sequence_of(published) > sequence_of(recovered_)) {
-    lost_commit_ = published->commit.to_string();
+    lost_commit_ = published->commit;
   }
 }
 
 void FileRootRegister::detach() {
   const std::lock_guard lock(mutex_);
+  closed_ = true;
   lock_file_.reset();
   root_file_.reset();
 }
@@ -102,13 +130,19 @@ std::optional<RootVersion> FileRootRegister::read() {
 }
 
 std::optional<RootVersion> FileRootRegister::read_shared() {
+  join_(/*create=*/false);  // another process may have made the space meanwhile
   std::optional<RootVersion> recovered;
   std::shared_ptr<os::File> file;
   {
     const std::lock_guard lock(mutex_);
-    if (!lost_commit_.empty()) {
-      throw CorruptionError("the newest root is lost: its commit record at " + lost_commit_ +
-                            " is damaged or missing; restore the file or salvage the space");
+    if (closed_) throw ValidationError("the space is closed");
+    if (lost_commit_) {
+      throw CorruptionError(*lost_commit_,
+                            "the commit record of the newest root is damaged or missing, so the "
+                            "root is lost; restore the file from a copy");
+    }
+    if (read_only_ && !root_file_) {  // another process may have made it meanwhile
+      root_file_ = directory_.file_system().open(directory_.root_path(), os::OpenMode::kRead);
     }
     recovered = recovered_;
     file = root_file_;
@@ -125,9 +159,10 @@ std::optional<RootVersion> FileRootRegister::read_shared() {
 }
 
 std::unique_ptr<RootLock> FileRootRegister::lock(std::uint64_t timeout_ms) {
-  join_();
+  join_(/*create=*/true);
   {
     std::unique_lock lock(mutex_);
+    if (closed_) throw ValidationError("the space is closed");
     if (!unlocked_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
                             [&] { return !locked_; })) {
       throw LockingError("another thread held the root lock for " + std::to_string(timeout_ms) +
@@ -207,7 +242,7 @@ std::optional<RootVersion> FileRootRegister::read_published(os::File& file) cons
 std::optional<RootVersion> FileRootRegister::read_from_wals() const {
   if (logger_)
     logger_(LogLevel::kWarning, directory_.root_path() + " is damaged; reading the WALs");
-  return recover_space(directory_, /*settle=*/false, logger_).newest;
+  return recover_space(directory_, std::nullopt, /*settle=*/false, logger_).newest;
 }
 
 std::optional<format::CommitIntent> FileRootRegister::read_intent() const {
@@ -243,7 +278,7 @@ void FileRootRegister::take_process_lock(std::uint64_t timeout_ms) {
 FileRootRegister::Held FileRootRegister::read_and_settle() {
   Held held{read_shared(), 0};
   const auto intent = read_intent();
-  if (intent && !intent->abandoned && intent->last_sequence > sequence_of(held.current)) {
+  if (intent && is_open(*intent, held.current)) {
     if (const auto found = settle(*intent)) held.current = found;
   }
   const std::lock_guard lock(mutex_);

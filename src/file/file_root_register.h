@@ -28,9 +28,11 @@ namespace protobase::file {
 /// Thread-safe.
 class FileRootRegister final : public RootRegister {
  public:
-  /// `join` is called before the first lock: it makes sure that attach() was called.
+  /// Opens the space if it is there by now, calling attach(); with `create`, makes it first.
+  using Join = std::function<void(bool create)>;
+
   FileRootRegister(const SpaceDirectory& directory, std::shared_ptr<os::Clock> clock, Logger logger,
-                   std::function<void()> join);
+                   Join join);
 
   /// The space is open for writing; this process is a member. `recovered`: it is the only one, and
   /// that is what its WALs say.
@@ -39,6 +41,12 @@ class FileRootRegister final : public RootRegister {
   /// right, the WALs are asked.
   void attach_read_only(bool others);
   void detach();
+  /// Settles a commit whose process died over it or is unsure of it, if there is one.
+  void settle_open_commit();
+  /// The root in `file`, from the WALs when it is damaged; nullopt when none was published.
+  std::optional<RootVersion> read_published(os::File& file) const;
+  /// What protobase.root says, without judging it; nullopt when there is none.
+  std::optional<RootVersion> published() const;
 
   std::optional<RootVersion> read() override;
   std::unique_ptr<RootLock> lock(std::uint64_t timeout_ms) override;
@@ -47,6 +55,7 @@ class FileRootRegister final : public RootRegister {
   void abandon() noexcept override;
   bool compare_and_set(std::optional<std::uint64_t> expected_sequence,
                        const RootVersion& next) override;
+  std::optional<AtomPointer> inherited_root() override { return directory_.read_legacy_root(); }
 
  private:
   class Lock;
@@ -59,7 +68,6 @@ class FileRootRegister final : public RootRegister {
 
   void take_over(const RecoveredSpace& recovered, const std::optional<RootVersion>& published);
   std::shared_ptr<os::File> root_file() const;
-  std::optional<RootVersion> read_published(os::File& file) const;
   std::optional<RootVersion> read_from_wals() const;
   std::optional<format::CommitIntent> read_intent() const;
   std::optional<RootVersion> read_shared();
@@ -72,10 +80,12 @@ class FileRootRegister final : public RootRegister {
   const SpaceDirectory& directory_;
   const std::shared_ptr<os::Clock> clock_;
   const Logger logger_;
-  const std::function<void()> join_;
+  const Join join_;
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable unlocked_;
+  bool closed_ = false;
+  bool read_only_ = false;
   bool locked_ = false;       // by a thread of this process
   std::optional<Held> held_;  // while the process lock is held
   std::shared_ptr<os::File> lock_file_;
@@ -83,7 +93,7 @@ class FileRootRegister final : public RootRegister {
   std::optional<RootVersion>
       recovered_;                       // what the WALs said at open; a floor for what is published
   std::uint64_t highest_sequence_ = 0;  // ever known
-  std::string lost_commit_;             // the newest root is lost: where it was
+  std::optional<AtomPointer> lost_commit_;  // the newest root is lost: where it was
 };
 
 }  // namespace protobase::file

@@ -10,6 +10,12 @@ namespace {
 
 constexpr std::string_view kWALSuffix = ".wal";
 
+/// Only the spelling that is used to open the file counts: lower case.
+std::optional<UUID> parse_name(std::string_view name) {
+  const auto id = UUID::parse(name);
+  return id && id->to_string() == name ? id : std::nullopt;
+}
+
 /// Adds what one directory entry means to `listing`; false when it is none of a space's.
 bool add_entry(const os::DirectoryEntry& entry, SpaceListing& listing) {
   if (entry.kind != os::FileKind::kRegular) return false;
@@ -21,11 +27,11 @@ bool add_entry(const os::DirectoryEntry& entry, SpaceListing& listing) {
   if (name == "protobase.copy") return listing.unfinished_copy = true;
   if (name == "space_root") return listing.legacy_root = true;
   if (name.ends_with(kWALSuffix)) {
-    const auto id = UUID::parse(name.substr(0, name.size() - kWALSuffix.size()));
+    const auto id = parse_name(name.substr(0, name.size() - kWALSuffix.size()));
     if (id) listing.wals.push_back(*id);
     return id.has_value();
   }
-  const auto id = UUID::parse(name);
+  const auto id = parse_name(name);
   if (id) listing.legacy_wals.push_back(*id);
   return id.has_value();
 }
@@ -61,10 +67,13 @@ SpaceListing SpaceDirectory::list() const {
 }
 
 void SpaceDirectory::create() const {
-  if (file_system_->kind_of(path_)) return;
   const std::string parent = os::parent_directory(path_);
-  if (parent != "." && parent != "/") SpaceDirectory(file_system_, parent).create();
-  if (file_system_->make_directory(path_)) file_system_->sync_directory(parent);
+  if (!file_system_->kind_of(path_)) {
+    if (!file_system_->kind_of(parent)) SpaceDirectory(file_system_, parent).create();
+    file_system_->make_directory(path_);
+  }
+  // Also when it was there: whoever made it may not have lived to do this.
+  file_system_->sync_directory(parent);
 }
 
 std::optional<AtomPointer> SpaceDirectory::read_legacy_root() const {

@@ -18,18 +18,25 @@ namespace protobase::file {
 struct RecoveredSpace {
   std::optional<RootVersion> newest;   ///< newest readable commit
   std::uint64_t highest_sequence = 0;  ///< of any commit known to have been durable
-  std::string lost_commit;  ///< set when a newer one than `newest` is known to be lost: where
+  std::optional<AtomPointer>
+      lost_commit;          ///< set when a newer one than `newest` is known to be lost: where
   std::set<UUID> unusable;  ///< WALs that are damaged or sealed: never to be appended to
 };
 
-/// Reads every WAL's tail. With `settle`, also closes those whose writer died (and no other process
-/// may have the space open). Damage is logged, not thrown. Throws NotSupportedError for a newer
-/// format.
-RecoveredSpace recover_space(const SpaceDirectory& directory, bool settle, const Logger& logger);
+/// Below which offset of WAL `id` a published root proves that all was durable; 0 when it does not.
+std::uint64_t proven_durable(const std::optional<RootVersion>& published, const UUID& id) noexcept;
+
+/// Reads every WAL's tail; what it finds is durable. With `settle`, also closes those whose writer
+/// died (and no other process may have the space open). Damage is logged, not thrown. Throws
+/// NotSupportedError for a newer format. `published`: what protobase.root said before.
+RecoveredSpace recover_space(const SpaceDirectory& directory,
+                             const std::optional<RootVersion>& published, bool settle,
+                             const Logger& logger);
 
 /// One WAL, opened by its writer-to-be: takes the writer lock, settles the tail. nullptr when
 /// somebody else writes it, it is sealed, damaged, or no version-1 WAL.
-std::unique_ptr<os::File> take_wal(const SpaceDirectory& directory, const UUID& id, WALHead& head,
+std::unique_ptr<os::File> take_wal(const SpaceDirectory& directory, const UUID& id,
+                                   const std::optional<RootVersion>& published, WALHead& head,
                                    const Logger& logger);
 
 }  // namespace protobase::file

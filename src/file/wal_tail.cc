@@ -44,7 +44,8 @@ std::string describe(const RecordInfo& info) {
          std::to_string(info.pointer.offset) + ": " + info.reason;
 }
 
-void scan_tail(os::File& file, const UUID& id, const WALHead& head, WALTail& tail) {
+void scan_tail(os::File& file, const UUID& id, const WALHead& head, std::uint64_t proven,
+               WALTail& tail) {
   wal::WindowReader window(
       [&](std::uint64_t offset, std::span<std::byte> out) { return file.read(offset, out); });
   const std::uint64_t begin = head.checkpoint.durable_offset;
@@ -63,7 +64,9 @@ void scan_tail(os::File& file, const UUID& id, const WALHead& head, WALTail& tai
     }
     return true;
   };
-  tail.end = wal::scan_records({id, begin, std::max(head.file_size, begin), begin}, window, visit);
+  const std::uint64_t durable = std::max(begin, proven);
+  tail.end =
+      wal::scan_records({id, begin, std::max(head.file_size, begin), durable}, window, visit);
 }
 
 }  // namespace
@@ -80,14 +83,16 @@ WALHead read_wal_head(os::File& file, const UUID& id) {
                             "; this program reads version " +
                             std::to_string(format::kWALFormatVersion) + ": use a newer one");
   }
+  head.is_damaged = filled < bytes.size() || format::find_header_damage(bytes, id).has_value();
   if (const auto found = format::newest_checkpoint(bytes, id)) {
+    head.has_checkpoint = true;
     head.checkpoint = found->checkpoint;
     head.next_slot = 1 - found->index;
   }
   return head;
 }
 
-WALTail read_wal_tail(os::File& file, const UUID& id, const WALHead& head) {
+WALTail read_wal_tail(os::File& file, const UUID& id, const WALHead& head, std::uint64_t proven) {
   WALTail tail;
   if (head.state != format::WALHeaderState::kValid) {
     tail.damage.push_back("WAL " + id.to_string() + ": its header is damaged or of another file");
@@ -99,11 +104,11 @@ WALTail read_wal_tail(os::File& file, const UUID& id, const WALHead& head) {
                           std::to_string(head.file_size) + ", expected at least " +
                           std::to_string(checkpoint.durable_offset) + " bytes");
   }
-  if (is_untouched(file, checkpoint)) {
+  if (proven <= checkpoint.durable_offset && is_untouched(file, checkpoint)) {
     tail.end = checkpoint.durable_offset;
     tail.settled = true;
   } else {
-    scan_tail(file, id, head, tail);
+    scan_tail(file, id, head, proven, tail);
   }
   if (!tail.newest_commit && checkpoint.commit_sequence != 0) {
     tail.newest_commit = read_commit_at(file, {id, checkpoint.commit_offset});
@@ -130,7 +135,8 @@ void rewrite_tail(os::File& file, const UUID& id, const WALHead& head, const WAL
 void settle_wal_tail(os::File& file, const UUID& id, WALHead& head, const WALTail& tail) {
   // A file longer than its closing checkpoint holds leftovers of a write that was lost: were they
   // not cut off before the log goes on, one of them might seem to continue it.
-  if (tail.settled && head.file_size <= tail.end) return;
+  // And a slot torn by the crash is written anew.
+  if (tail.settled && head.file_size <= tail.end && !head.is_damaged) return;
   if (head.file_size > tail.end) file.truncate(tail.end);
   head.file_size = tail.end;
   rewrite_tail(file, id, head, tail);

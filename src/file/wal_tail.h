@@ -18,6 +18,14 @@ struct WALHead {
   format::Checkpoint checkpoint;
   std::size_t next_slot = 0;  ///< where the next checkpoint goes
   std::uint64_t file_size = 0;
+  bool has_checkpoint = false;
+  bool is_damaged = false;  ///< some byte of the 4096 is not as it should be
+
+  /// A crash cut the making of the file short: no record was ever written to it.
+  bool is_unborn() const noexcept {
+    return file_size <= format::kWALHeaderSize && !has_checkpoint && is_damaged &&
+           state != format::WALHeaderState::kMisplaced;
+  }
 };
 
 /// Throws NotSupportedError when the WAL was written by a newer version.
@@ -33,8 +41,10 @@ struct WALTail {
   bool settled = false;             ///< closed, and nothing was written since
 };
 
-/// Reads from the newest checkpoint to the end.
-WALTail read_wal_tail(os::File& file, const UUID& id, const WALHead& head);
+/// Reads from the newest checkpoint to the end. `proven`: everything below is known, from outside
+/// the file, to have been durable.
+WALTail read_wal_tail(os::File& file, const UUID& id, const WALHead& head,
+                      std::uint64_t proven = 0);
 
 /// Writes the tail behind the checkpoint once more and syncs it: after a failed fdatasync the page
 /// cache may hold what the disk does not, and says it is clean.

@@ -66,6 +66,7 @@ void WALWriter::write(const WALWriteOperation& operation) {
   throw_if_poisoned();
   const std::uint64_t end = operation.offset + operation.size();
   const std::uint64_t written = written_.load(std::memory_order_relaxed);
+  if (end <= durable()) return;  // the same operation once more
   if (operation.offset > written || operation.offset < durable()) {
     throw UnexpectedError("WAL " + id_.to_string() + ": a write at " +
                           std::to_string(operation.offset) + " where the log stands at " +

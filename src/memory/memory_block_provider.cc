@@ -26,13 +26,24 @@ class MemoryRootRegister::Lock final : public RootLock {
   MemoryRootRegister& owner_;
 };
 
+void MemoryRootRegister::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+}
+
+void MemoryRootRegister::throw_if_closed() const {
+  if (closed_) throw ValidationError("the root register is closed");
+}
+
 std::optional<RootVersion> MemoryRootRegister::read() {
   const std::lock_guard lock(mutex_);
+  throw_if_closed();
   return root_;
 }
 
 std::unique_ptr<RootLock> MemoryRootRegister::lock(std::uint64_t timeout_ms) {
   std::unique_lock lock(mutex_);
+  throw_if_closed();
   if (!unlocked_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&] { return !locked_; })) {
     throw LockingError("the root lock was not free within " + std::to_string(timeout_ms) + " ms");
   }
@@ -42,6 +53,7 @@ std::unique_ptr<RootLock> MemoryRootRegister::lock(std::uint64_t timeout_ms) {
 
 std::uint64_t MemoryRootRegister::next_sequence() {
   const std::lock_guard lock(mutex_);
+  throw_if_closed();
   return last_sequence_ + 1;
 }
 
@@ -54,6 +66,7 @@ void MemoryRootRegister::prepare(std::uint64_t /*first*/, std::uint64_t last,
 bool MemoryRootRegister::compare_and_set(std::optional<std::uint64_t> expected_sequence,
                                          const RootVersion& next) {
   const std::lock_guard lock(mutex_);
+  throw_if_closed();
   const auto current = root_ ? std::optional(root_->sequence) : std::nullopt;
   if (current != expected_sequence) return false;
   root_ = next;
@@ -132,7 +145,10 @@ WALDescription MemoryBlockProvider::describe(const UUID& id) {
   return {id, WALLayout::kVersion1, wal.end, wal.end, wal.end, wal.records};
 }
 
-std::optional<std::string> MemoryBlockProvider::find_damage(const UUID& /*wal*/) {
+std::optional<std::string> MemoryBlockProvider::find_damage(const UUID& wal) {
+  throw_if_closed();
+  const std::shared_lock lock(mutex_);
+  find(wal);
   return std::nullopt;
 }
 
@@ -146,6 +162,7 @@ std::vector<UUID> MemoryBlockProvider::list_wals() {
 
 void MemoryBlockProvider::close() {
   if (closed_.exchange(true)) return;
+  root_register_.close();
   const std::unique_lock lock(mutex_);
   wals_.clear();
 }

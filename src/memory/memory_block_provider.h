@@ -19,19 +19,24 @@ namespace protobase::memory {
 class MemoryRootRegister final : public RootRegister {
  public:
   std::optional<RootVersion> read() override;
+  std::optional<AtomPointer> inherited_root() override { return std::nullopt; }
   std::unique_ptr<RootLock> lock(std::uint64_t timeout_ms) override;
   std::uint64_t next_sequence() override;
   void prepare(std::uint64_t first, std::uint64_t last, const AtomPointer& scan_from) override;
   void abandon() noexcept override {}
   bool compare_and_set(std::optional<std::uint64_t> expected_sequence,
                        const RootVersion& next) override;
+  void close();
 
  private:
   class Lock;
 
+  void throw_if_closed() const;
+
   std::mutex mutex_;
   std::condition_variable unlocked_;
   bool locked_ = false;
+  bool closed_ = false;
   std::uint64_t last_sequence_ = 0;
   std::optional<RootVersion> root_;
 };

@@ -47,7 +47,9 @@ TEST_F(PosixFileSystemTest, ManyPartsAreWrittenOneBehindTheOther) {
   const auto file = make("a");
   std::vector<std::string> texts;
   std::string expected;
-  for (int i = 0; i < 1000; ++i) expected += texts.emplace_back(static_cast<std::size_t>(i % 7), 'a' + static_cast<char>(i % 26));
+  for (int i = 0; i < 1000; ++i)
+    expected +=
+        texts.emplace_back(static_cast<std::size_t>(i % 7), 'a' + static_cast<char>(i % 26));
   std::vector<std::span<const std::byte>> parts;
   for (const auto& text : texts) parts.push_back(as_bytes(text));
   file->write(10, parts);

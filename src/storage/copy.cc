@@ -35,6 +35,7 @@ struct SourceWAL {
   UUID id;
   WALLayout layout = WALLayout::kVersion1;
   std::uint64_t end = 0;
+  bool sealed = false;
   std::optional<RootVersion> newest_commit{};
 };
 
@@ -145,6 +146,7 @@ class Copy {
       const auto tail = file::read_wal_tail(*file, wal.id, head);
       if (!tail.damage.empty()) throw CorruptionError(tail.damage.front());
       wal.end = tail.end;
+      wal.sealed = head.checkpoint.sealed;
       wal.newest_commit = tail.newest_commit;
     }
     wals_.push_back(wal);
@@ -199,6 +201,7 @@ class Copy {
     closing.durable_offset = wal.end;
     closing.records = records;
     closing.closed = true;
+    closing.sealed = wal.sealed;
     if (wal.newest_commit) {
       closing.commit_sequence = wal.newest_commit->sequence;
       closing.commit_offset = wal.newest_commit->commit.offset;

@@ -29,6 +29,9 @@ std::shared_ptr<const Atom> EngineStorage::get_atom(const AtomPointer& pointer) 
 SharedBytes EngineStorage::get_bytes(const AtomPointer& pointer) {
   return store_->get_bytes(pointer);
 }
+RecordFormat EngineStorage::get_format(const AtomPointer& pointer) {
+  return store_->get_format(pointer);
+}
 std::vector<std::shared_ptr<const Atom>> EngineStorage::get_atoms(
     std::span<const AtomPointer> pointers) {
   return store_->get_atoms(pointers);

@@ -87,7 +87,8 @@ TEST_F(LogBufferTest, WhatWasAppendedIsFoundAtOnce) {
 
 TEST_F(LogBufferTest, ARecordNeverStraddlesTwoChunks) {
   std::vector<AtomPointer> pointers;
-  for (int i = 0; i < 40; ++i) pointers.push_back(append(std::string(40, static_cast<char>('a' + i % 26))));
+  for (int i = 0; i < 40; ++i)
+    pointers.push_back(append(std::string(40, static_cast<char>('a' + i % 26))));
   for (int i = 0; i < 40; ++i) {
     EXPECT_EQ(found(pointers[i]), std::string(40, static_cast<char>('a' + i % 26)));
   }
@@ -106,8 +107,8 @@ TEST_F(LogBufferTest, ARecordThatFillsAChunkExactlyFits) {
 TEST_F(LogBufferTest, LargerOnesGetAChunkOfTheirOwn) {
   const auto small = append("small");
   const auto large = append(std::string(10 * kChunk, 'L'));
-  const auto prepared = buffer_.append(RecordFormat::kJSON,
-                                       prepare_record(as_bytes(std::string(5 * kChunk, 'P'))));
+  const auto prepared =
+      buffer_.append(RecordFormat::kJSON, prepare_record(as_bytes(std::string(5 * kChunk, 'P'))));
   const auto after = append("after");
   EXPECT_EQ(found(small), "small");
   EXPECT_EQ(found(large), std::string(10 * kChunk, 'L'));

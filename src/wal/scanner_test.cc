@@ -18,8 +18,8 @@ using format::kRecordHeaderSize;
 const UUID kWAL = *UUID::parse("11111111-0000-4000-8000-000000000000");
 constexpr std::uint64_t kBegin = 4096;
 
-/// A WAL as its writer would have left it: batches go through a LogBuffer onto "the medium", a vector,
-/// where a test then damages what it likes.
+/// A WAL as its writer would have left it: batches go through a LogBuffer onto "the medium", a
+/// vector, where a test then damages what it likes.
 class ScannerTest : public ::testing::Test {
  protected:
   ScannerTest() { buffer_.start_wal({kWAL, kBegin}); }
@@ -76,8 +76,8 @@ class ScannerTest : public ::testing::Test {
   std::uint64_t scan(std::uint64_t durable = kBegin, std::uint64_t begin = kBegin) {
     WindowReader window(reader());
     found_.clear();
-    return scan_records({kWAL, begin, std::max<std::uint64_t>(medium_.size(), begin), durable}, window,
-                        [&](const RecordInfo& info, std::span<const std::byte> payload) {
+    return scan_records({kWAL, begin, std::max<std::uint64_t>(medium_.size(), begin), durable},
+                        window, [&](const RecordInfo& info, std::span<const std::byte> payload) {
                           found_.push_back(info);
                           payloads_.emplace_back(reinterpret_cast<const char*>(payload.data()),
                                                  payload.size());
@@ -137,10 +137,9 @@ TEST_F(ScannerTest, TheVisitorMayStop) {
   commit();
   WindowReader window(reader());
   int visits = 0;
-  const auto end = scan_records({kWAL, kBegin, medium_.size(), kBegin}, window,
-                                [&](const RecordInfo&, std::span<const std::byte>) {
-                                  return ++visits < 2;
-                                });
+  const auto end =
+      scan_records({kWAL, kBegin, medium_.size(), kBegin}, window,
+                   [&](const RecordInfo&, std::span<const std::byte>) { return ++visits < 2; });
   EXPECT_EQ(visits, 2);
   EXPECT_EQ(end, second);
 }
@@ -284,8 +283,9 @@ TEST_F(ScannerTest, EveryDamagedByteBelowTheProofIsFoundExactlyOnce) {
     medium_ = whole;
     damage(at);
     EXPECT_EQ(scan(), whole.size()) << at;
-    EXPECT_EQ(std::count(kinds().begin(), kinds().end(), 'B'), 1) << "byte " << at << ": " << kinds();
-    EXPECT_EQ(kinds().substr(kinds().size() - 2), "DC");
+    const std::string seen = kinds();
+    EXPECT_EQ(std::count(seen.begin(), seen.end(), 'B'), 1) << "byte " << at << ": " << seen;
+    EXPECT_EQ(seen.substr(seen.size() - 2), "DC");
   }
 }
 

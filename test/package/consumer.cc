@@ -4,7 +4,7 @@
 
 int main() {
   protobase::MemoryStorage storage;
-  const protobase::Atom greeting{{"className", "Greeting"}, {"text", "hello"}};
+  const auto greeting = protobase::Atom::object({{"className", "Greeting"}, {"text", "hello"}});
   const protobase::AtomPointer pointer = storage.push_atom(greeting);
   storage.set_current_root(pointer);
   return *storage.get_atom(*storage.read_current_root()) == greeting ? 0 : 1;

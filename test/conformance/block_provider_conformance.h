@@ -1,0 +1,316 @@
+// The contract of BlockProvider (include/protobase/block_provider.h) as tests. Every implementation
+// and every decorator runs them: give INSTANTIATE_TEST_SUITE_P a BlockProviderCase.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "protobase/block_provider.h"
+#include "protobase/errors.h"
+
+namespace protobase::conformance {
+
+/// One implementation: a place where bytes live, opened as often as a test wants.
+struct BlockProviderCase {
+  std::string name;
+  /// Makes a new, empty place and returns what opens it. What the place needs lives as long as
+  /// that.
+  std::function<std::function<std::shared_ptr<BlockProvider>()>()> new_place;
+  bool survives_closing = true;  ///< what was durable is there when the place is opened again
+};
+
+inline std::ostream& operator<<(std::ostream& out, const BlockProviderCase& value) {
+  return out << value.name;
+}
+
+class BlockProviderConformance : public ::testing::TestWithParam<BlockProviderCase> {
+ protected:
+  void SetUp() override {
+    open_ = GetParam().new_place();
+    provider_ = open_();
+  }
+
+  static SharedBytes text(const std::string& value) {
+    return SharedBytes::copy_of(as_bytes(value));
+  }
+
+  static WALWriteOperation operation(const AtomPointer& where,
+                                     const std::vector<std::string>& segments) {
+    WALWriteOperation write{where.transaction_id, where.offset, {}, segments.size()};
+    for (const auto& segment : segments) write.segments.push_back(text(segment));
+    return write;
+  }
+
+  /// Writes `content` at `where`; returns the place behind it.
+  AtomPointer write(const AtomPointer& where, const std::string& content) {
+    provider_->write(operation(where, {content}));
+    return {where.transaction_id, where.offset + content.size()};
+  }
+
+  std::string read(const AtomPointer& where, std::size_t size) {
+    std::string out(size, '?');
+    out.resize(provider_->read(where.transaction_id, where.offset,
+                               std::as_writable_bytes(std::span(out)), size));
+    return out;
+  }
+
+  /// A WAL with `content` in it, synced.
+  AtomPointer new_wal(const std::string& content) {
+    const AtomPointer begin = provider_->claim_wal();
+    write(begin, content);
+    provider_->sync(begin.transaction_id);
+    return begin;
+  }
+
+  bool lists(const UUID& wal) {
+    const auto wals = provider_->list_wals();
+    return std::find(wals.begin(), wals.end(), wal) != wals.end();
+  }
+
+  std::function<std::shared_ptr<BlockProvider>()> open_;
+  std::shared_ptr<BlockProvider> provider_;
+};
+
+TEST_P(BlockProviderConformance, ANewPlaceIsEmpty) {
+  EXPECT_TRUE(provider_->list_wals().empty());
+  EXPECT_EQ(provider_->root_register().read(), std::nullopt);
+}
+
+TEST_P(BlockProviderConformance, AClaimedWALBeginsAtTheFirstRecord) {
+  const AtomPointer begin = provider_->claim_wal();
+  EXPECT_FALSE(begin.transaction_id.is_nil());
+  EXPECT_EQ(begin.offset, kWALFirstRecordOffset);
+}
+
+TEST_P(BlockProviderConformance, EveryClaimIsADifferentWAL) {
+  const auto first = provider_->claim_wal();
+  const auto second = provider_->claim_wal();
+  EXPECT_NE(first.transaction_id, second.transaction_id);
+}
+
+TEST_P(BlockProviderConformance, WhatIsWrittenIsReadBeforeAndAfterTheSync) {
+  const auto begin = provider_->claim_wal();
+  write(begin, "hello world.....");
+  EXPECT_EQ(read(begin, 16), "hello world.....");
+  provider_->sync(begin.transaction_id);
+  EXPECT_EQ(read(begin, 16), "hello world.....");
+  EXPECT_EQ(read({begin.transaction_id, begin.offset + 6}, 5), "world");
+}
+
+TEST_P(BlockProviderConformance, SegmentsLieOneBehindTheOther) {
+  const auto begin = provider_->claim_wal();
+  provider_->write(operation(begin, {"first---", "second--------", "3"}));
+  EXPECT_EQ(read(begin, 23), "first---second--------3");
+}
+
+TEST_P(BlockProviderConformance, TheNextOperationGoesOnWhereTheLastEnded) {
+  const auto begin = provider_->claim_wal();
+  const auto second = write(begin, "one.....");
+  provider_->sync(begin.transaction_id);
+  const auto third = write(second, "two.....");
+  write(third, "three...");
+  provider_->sync(begin.transaction_id);
+  EXPECT_EQ(read(begin, 24), "one.....two.....three...");
+}
+
+TEST_P(BlockProviderConformance, WritingTheSameOperationTwiceIsHarmless) {
+  const auto begin = provider_->claim_wal();
+  const auto once = operation(begin, {"written ", "twice..."});
+  provider_->write(once);
+  provider_->write(once);
+  provider_->sync(begin.transaction_id);
+  write({begin.transaction_id, begin.offset + 16}, "and on..");
+  EXPECT_EQ(read(begin, 24), "written twice...and on..");
+  EXPECT_EQ(provider_->describe(begin.transaction_id).end, begin.offset + 24);
+}
+
+TEST_P(BlockProviderConformance, WritingItOnceMoreAfterTheSyncIsHarmlessToo) {
+  const auto begin = provider_->claim_wal();
+  const auto once = operation(begin, {"durable."});
+  provider_->write(once);
+  provider_->sync(begin.transaction_id);
+  provider_->write(once);
+  provider_->sync(begin.transaction_id);
+  EXPECT_EQ(read(begin, 8), "durable.");
+  EXPECT_EQ(provider_->describe(begin.transaction_id).end, begin.offset + 8);
+}
+
+TEST_P(BlockProviderConformance, SyncingWhenNothingIsNewIsFine) {
+  const auto begin = new_wal("content.");
+  provider_->sync(begin.transaction_id);
+  EXPECT_EQ(read(begin, 8), "content.");
+}
+
+TEST_P(BlockProviderConformance, ReadFillsAtLeastWhatWasAskedFor) {
+  const auto begin = new_wal("0123456789abcdef");
+  std::string out(64, '?');
+  const auto filled = provider_->read(begin.transaction_id, begin.offset,
+                                      std::as_writable_bytes(std::span(out)), 16);
+  EXPECT_GE(filled, 16u);
+  EXPECT_LE(filled, 64u);
+  EXPECT_EQ(out.substr(0, 16), "0123456789abcdef");
+  // What lies ready behind the log is nothing.
+  for (std::size_t i = 16; i < filled; ++i) EXPECT_EQ(out[i], '\0') << i;
+}
+
+TEST_P(BlockProviderConformance, ReadingPastTheEndIsNotFound) {
+  const auto begin = new_wal("content.");
+  std::vector<std::byte> out(1 << 26);
+  EXPECT_THROW(provider_->read(begin.transaction_id, begin.offset, out, out.size()), NotFoundError);
+  EXPECT_THROW(provider_->read(begin.transaction_id, std::uint64_t{1} << 40, out, 1),
+               NotFoundError);
+}
+
+TEST_P(BlockProviderConformance, AnUnknownWALIsNotFound) {
+  new_wal("content.");
+  const UUID stranger = *UUID::parse("99999999-9999-4999-8999-999999999999");
+  std::byte out[1];
+  EXPECT_THROW(provider_->read(stranger, kWALFirstRecordOffset, out, 1), NotFoundError);
+  EXPECT_THROW(provider_->describe(stranger), NotFoundError);
+  EXPECT_THROW(provider_->sync(stranger), NotFoundError);
+  EXPECT_THROW(provider_->write(operation({stranger, 4096}, {"nobody's"})), NotFoundError);
+  EXPECT_FALSE(lists(stranger));
+}
+
+TEST_P(BlockProviderConformance, EveryWrittenWALIsListedAndDescribed) {
+  const auto first = new_wal("8 bytes.");
+  const auto second = new_wal("sixteen bytes...");
+  EXPECT_TRUE(lists(first.transaction_id));
+  EXPECT_TRUE(lists(second.transaction_id));
+  const auto description = provider_->describe(second.transaction_id);
+  EXPECT_EQ(description.transaction_id, second.transaction_id);
+  EXPECT_EQ(description.layout, WALLayout::kVersion1);
+  EXPECT_EQ(description.end, kWALFirstRecordOffset + 16);
+  EXPECT_EQ(description.durable, kWALFirstRecordOffset + 16);
+  EXPECT_EQ(description.records, 1u);
+  EXPECT_GE(description.stored_bytes, 16u);
+  EXPECT_EQ(provider_->find_damage(second.transaction_id), std::nullopt);
+}
+
+TEST_P(BlockProviderConformance, DurableNeverRunsAheadOfTheSync) {
+  const auto begin = new_wal("durable.");
+  write({begin.transaction_id, begin.offset + 8}, "not yet.");
+  const auto before = provider_->describe(begin.transaction_id);
+  EXPECT_LE(before.durable, before.end);
+  provider_->sync(begin.transaction_id);
+  EXPECT_EQ(provider_->describe(begin.transaction_id).durable, begin.offset + 16);
+}
+
+TEST_P(BlockProviderConformance, AReleasedWALStaysReadable) {
+  for (const bool resumable : {false, true}) {
+    const auto begin = new_wal("released");
+    provider_->release_wal(begin.transaction_id, resumable);
+    EXPECT_EQ(read(begin, 8), "released");
+    EXPECT_EQ(provider_->describe(begin.transaction_id).end, begin.offset + 8);
+  }
+}
+
+TEST_P(BlockProviderConformance, AFinishedWALIsNeverGivenOutAgain) {
+  const auto begin = new_wal("finished");
+  provider_->release_wal(begin.transaction_id, /*resumable=*/false);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_NE(provider_->claim_wal().transaction_id, begin.transaction_id);
+  }
+}
+
+TEST_P(BlockProviderConformance, AResumedWALGoesOnBehindItsLastByte) {
+  const auto begin = new_wal("one.....");
+  provider_->release_wal(begin.transaction_id, /*resumable=*/true);
+  const auto next = provider_->claim_wal();
+  write(next, "two.....");
+  provider_->sync(next.transaction_id);
+  EXPECT_EQ(read(begin, 8), "one.....");
+  EXPECT_EQ(read(next, 8), "two.....");
+  if (next.transaction_id == begin.transaction_id) {
+    EXPECT_EQ(next.offset, begin.offset + 8);
+  } else {
+    EXPECT_EQ(next.offset, kWALFirstRecordOffset);
+  }
+}
+
+TEST_P(BlockProviderConformance, LargeOperationsArriveWhole) {
+  const auto begin = provider_->claim_wal();
+  std::string large(5 << 20, '\0');
+  for (std::size_t i = 0; i < large.size(); ++i) large[i] = static_cast<char>(i * 31 >> 3);
+  const auto next = write(begin, large);
+  write(next, "and a small one.");
+  provider_->sync(begin.transaction_id);
+  EXPECT_TRUE(read(begin, large.size()) == large);
+  EXPECT_EQ(read(next, 16), "and a small one.");
+}
+
+TEST_P(BlockProviderConformance, ReadsRunBesideWrites) {
+  const auto begin = new_wal("readable");
+  std::atomic<bool> stop{false};
+  std::atomic<int> wrong{0};
+  std::vector<std::jthread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&] {
+      while (!stop) wrong += read(begin, 8) != "readable";
+    });
+  }
+  auto where = AtomPointer{begin.transaction_id, begin.offset + 8};
+  for (int i = 0; i < 200; ++i) {
+    where = write(where, std::string(64, 'w'));
+    if (i % 20 == 0) provider_->sync(begin.transaction_id);
+  }
+  stop = true;
+  readers.clear();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST_P(BlockProviderConformance, TwoWritersWriteTheirWALsSideBySide) {
+  std::vector<std::jthread> writers;
+  std::vector<AtomPointer> begins(4);
+  for (auto& begin : begins) begin = provider_->claim_wal();
+  for (std::size_t i = 0; i < begins.size(); ++i) {
+    writers.emplace_back([this, i, where = begins[i]]() mutable {
+      for (int n = 0; n < 50; ++n) {
+        where = write(where, std::string(8, static_cast<char>('a' + i)));
+        provider_->sync(where.transaction_id);
+      }
+    });
+  }
+  writers.clear();
+  for (std::size_t i = 0; i < begins.size(); ++i) {
+    EXPECT_EQ(read(begins[i], 400), std::string(400, static_cast<char>('a' + i)));
+  }
+}
+
+TEST_P(BlockProviderConformance, AfterCloseEveryCallIsRefused) {
+  const auto begin = new_wal("content.");
+  provider_->close();
+  provider_->close();
+  std::byte out[8];
+  EXPECT_THROW(provider_->claim_wal(), ValidationError);
+  EXPECT_THROW(provider_->write(operation(begin, {"late...."})), ValidationError);
+  EXPECT_THROW(provider_->sync(begin.transaction_id), ValidationError);
+  EXPECT_THROW(provider_->release_wal(begin.transaction_id, true), ValidationError);
+  EXPECT_THROW(provider_->read(begin.transaction_id, begin.offset, out, 8), ValidationError);
+  EXPECT_THROW(provider_->describe(begin.transaction_id), ValidationError);
+  EXPECT_THROW(provider_->find_damage(begin.transaction_id), ValidationError);
+  EXPECT_THROW(provider_->list_wals(), ValidationError);
+  EXPECT_THROW(provider_->root_register().lock(0), ValidationError);
+}
+
+TEST_P(BlockProviderConformance, WhatWasDurableIsThereWhenOpenedAgain) {
+  if (!GetParam().survives_closing) GTEST_SKIP() << "nothing survives closing here, by design";
+  const auto begin = new_wal("survivor");
+  provider_->release_wal(begin.transaction_id, true);
+  provider_->close();
+  provider_ = open_();
+  EXPECT_TRUE(lists(begin.transaction_id));
+  EXPECT_EQ(read(begin, 8), "survivor");
+  EXPECT_EQ(provider_->describe(begin.transaction_id).end, begin.offset + 8);
+}
+
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BlockProviderConformance);
+
+}  // namespace protobase::conformance

@@ -1,0 +1,29 @@
+// The root registers of the local storages against the contract of RootRegister.
+#include "test/conformance/root_register_conformance.h"
+
+#include "memory/memory_block_provider.h"
+#include "protobase/file_block_provider.h"
+#include "testing/temporary_directory.h"
+
+namespace protobase::conformance {
+namespace {
+
+using Open = std::function<std::shared_ptr<BlockProvider>()>;
+
+Open new_memory() {
+  return [] { return std::make_shared<memory::MemoryBlockProvider>(); };
+}
+
+Open new_directory() {
+  return [place = std::make_shared<testing::TemporaryDirectory>()] {
+    return std::make_shared<FileBlockProvider>(place->at("space"));
+  };
+}
+
+INSTANTIATE_TEST_SUITE_P(Local, RootRegisterConformance,
+                         ::testing::Values(RootRegisterCase{"Memory", new_memory, false},
+                                           RootRegisterCase{"File", new_directory}),
+                         [](const auto& test) { return test.param.name; });
+
+}  // namespace
+}  // namespace protobase::conformance

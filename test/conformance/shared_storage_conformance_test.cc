@@ -1,0 +1,30 @@
+// The local storages against the contract of SharedStorage.
+#include "test/conformance/shared_storage_conformance.h"
+
+#include "protobase/memory_storage.h"
+#include "protobase/standalone_file_storage.h"
+#include "test/conformance/shared_storage_root_conformance.h"
+#include "test/conformance/shared_storage_threads_conformance.h"
+#include "testing/temporary_directory.h"
+
+namespace protobase::conformance {
+namespace {
+
+SharedStorageCase::Open new_memory() {
+  return [](const StorageOptions& options) { return std::make_unique<MemoryStorage>(options); };
+}
+
+SharedStorageCase::Open new_directory() {
+  return [place = std::make_shared<testing::TemporaryDirectory>()](const StorageOptions& options) {
+    return std::make_unique<StandaloneFileStorage>(place->at("space"), options);
+  };
+}
+
+INSTANTIATE_TEST_SUITE_P(Local, SharedStorageConformance,
+                         ::testing::Values(SharedStorageCase{"MemoryStorage", new_memory, false},
+                                           SharedStorageCase{"StandaloneFileStorage",
+                                                             new_directory}),
+                         [](const auto& test) { return test.param.name; });
+
+}  // namespace
+}  // namespace protobase::conformance
