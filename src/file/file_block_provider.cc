@@ -140,7 +140,7 @@ class FileBlockProvider::Impl {
     throw_if_closed();
     const auto wal = open_files_.get(id);
     if (wal->layout == WALLayout::kLegacyPython) return std::nullopt;
-    if (file::read_wal_head(*wal->file, id).is_unborn()) return std::nullopt;
+    if (file::read_wal_head(*wal->file, id).is_unborn) return std::nullopt;
     std::array<std::byte, format::kWALHeaderSize> header{};
     wal->file->read(0, header);
     switch (format::check_wal_header(header, id)) {

@@ -26,6 +26,22 @@ std::uint64_t sequence_of(const std::optional<RootVersion>& version) noexcept {
   return version ? version->sequence : 0;
 }
 
+/// Adds what protobase.root proves: a root that was published was durable.
+RecoveredSpace with_published(RecoveredSpace recovered,
+                              const std::optional<RootVersion>& published) {
+  recovered.highest_sequence = std::max(recovered.highest_sequence, sequence_of(published));
+  if (sequence_of(published) > sequence_of(recovered.newest)) {
+    recovered.lost_commit = published->commit;
+  }
+  return recovered;
+}
+
+void start_root_file(os::File& file, const RecoveredSpace& recovered) {
+  const format::CommitIntent none{0, recovered.highest_sequence, {}, /*abandoned=*/true};
+  write_bytes(file, format::kIntentPlace, format::make_intent(none));
+  if (recovered.newest) write_bytes(file, 0, format::make_published_root(*recovered.newest));
+}
+
 /// Whether a commit was begun and neither published nor given up.
 bool is_open(const format::CommitIntent& intent,
              const std::optional<RootVersion>& published) noexcept {
@@ -67,20 +83,35 @@ void FileRootRegister::attach(std::shared_ptr<os::File> lock_file,
       directory_.file_system().open(directory_.root_path(), os::OpenMode::kCreate);
   if (file->size() < kRootFileSize) file->truncate(kRootFileSize);
   const auto published = read_published(*file);
+  RecoveredSpace state;
+  if (recovered) {
+    state = with_published(*recovered, published);
+    if (!state.lost_commit) start_root_file(*file, state);  // else what is there is evidence
+  } else if (!published) {
+    state = recover_space(directory_, published, /*settle=*/false, logger_);
+  }
+  // Nothing throws from here on: an attempt that failed must not leave locked files behind.
   const std::lock_guard lock(mutex_);
+  recovered_ = std::move(state);
   lock_file_ = std::move(lock_file);
   root_file_ = std::move(file);
-  if (recovered) {
-    take_over(*recovered, published);
-    if (lost_commit_) return;  // what is there is evidence
-    const format::CommitIntent none{0, highest_sequence_, {}, /*abandoned=*/true};
-    write_bytes(*root_file_, format::kIntentPlace, format::make_intent(none));
-    if (recovered_) write_bytes(*root_file_, 0, format::make_published_root(*recovered_));
-    return;
+}
+
+void FileRootRegister::attach_read_only(bool others) {
+  std::shared_ptr<os::File> file =
+      directory_.file_system().open(directory_.root_path(), os::OpenMode::kRead);
+  // Read before the WALs are: what it says was durable by then, so they must know it too.
+  std::optional<RootVersion> published;
+  if (file) published = read_published(*file);
+  RecoveredSpace state;
+  if (!others || !published) {
+    state =
+        with_published(recover_space(directory_, published, /*settle=*/false, logger_), published);
   }
-  if (!published) {
-    recovered_ = recover_space(directory_, published, /*settle=*/false, logger_).newest;
-  }
+  const std::lock_guard lock(mutex_);
+  read_only_ = true;
+  recovered_ = std::move(state);
+  root_file_ = std::move(file);
 }
 
 void FileRootRegister::settle_open_commit() {
@@ -90,27 +121,6 @@ void FileRootRegister::settle_open_commit() {
     lock(/*timeout_ms=*/0);  // taking it settles
   } catch (const LockingError&) {
     return;  // whoever holds it is alive and in the middle of that commit
-  }
-}
-
-void FileRootRegister::attach_read_only(bool others) {
-  const std::lock_guard lock(mutex_);
-  read_only_ = true;
-  root_file_ = directory_.file_system().open(directory_.root_path(), os::OpenMode::kRead);
-  // Read before the WALs are: what it says was durable by then, so they must know it too.
-  std::optional<RootVersion> published;
-  if (root_file_) published = read_published(*root_file_);
-  if (others && published) return;
-  take_over(recover_space(directory_, published, /*settle=*/false, logger_), published);
-}
-
-void FileRootRegister::take_over(const RecoveredSpace& recovered,
-                                 const std::optional<RootVersion>& published) {
-  recovered_ = recovered.newest;
-  highest_sequence_ = std::max(recovered.highest_sequence, sequence_of(published));
-  lost_commit_ = recovered.lost_commit;
-  if (sequence_of(published) > sequence_of(recovered_)) {
-    lost_commit_ = published->commit;
   }
 }
 
@@ -136,15 +146,15 @@ std::optional<RootVersion> FileRootRegister::read_shared() {
   {
     const std::lock_guard lock(mutex_);
     if (closed_) throw ValidationError("the space is closed");
-    if (lost_commit_) {
-      throw CorruptionError(*lost_commit_,
+    if (recovered_.lost_commit) {
+      throw CorruptionError(*recovered_.lost_commit,
                             "the commit record of the newest root is damaged or missing, so the "
                             "root is lost; restore the file from a copy");
     }
     if (read_only_ && !root_file_) {  // another process may have made it meanwhile
       root_file_ = directory_.file_system().open(directory_.root_path(), os::OpenMode::kRead);
     }
-    recovered = recovered_;
+    recovered = recovered_.newest;
     file = root_file_;
   }
   std::optional<RootVersion> version;
@@ -282,8 +292,8 @@ FileRootRegister::Held FileRootRegister::read_and_settle() {
     if (const auto found = settle(*intent)) held.current = found;
   }
   const std::lock_guard lock(mutex_);
-  held.last_tried =
-      std::max({highest_sequence_, sequence_of(held.current), intent ? intent->last_sequence : 0});
+  held.last_tried = std::max(
+      {recovered_.highest_sequence, sequence_of(held.current), intent ? intent->last_sequence : 0});
   return held;
 }
 

@@ -66,7 +66,6 @@ class FileRootRegister final : public RootRegister {
     std::uint64_t last_tried = 0;  ///< the highest sequence any commit ever used
   };
 
-  void take_over(const RecoveredSpace& recovered, const std::optional<RootVersion>& published);
   std::shared_ptr<os::File> root_file() const;
   std::optional<RootVersion> read_from_wals() const;
   std::optional<format::CommitIntent> read_intent() const;
@@ -90,10 +89,7 @@ class FileRootRegister final : public RootRegister {
   std::optional<Held> held_;  // while the process lock is held
   std::shared_ptr<os::File> lock_file_;
   std::shared_ptr<os::File> root_file_;
-  std::optional<RootVersion>
-      recovered_;                       // what the WALs said at open; a floor for what is published
-  std::uint64_t highest_sequence_ = 0;  // ever known
-  std::optional<AtomPointer> lost_commit_;  // the newest root is lost: where it was
+  RecoveredSpace recovered_;  // what the WALs said at open: a floor for what is published
 };
 
 }  // namespace protobase::file

@@ -33,7 +33,7 @@ class Recovery {
         directory_.wal_path(id), settle_ ? os::OpenMode::kReadWrite : os::OpenMode::kRead);
     if (!file) return;
     WALHead head = read_wal_head(*file, id);
-    if (head.is_unborn()) {
+    if (head.is_unborn) {
       result_.unusable.insert(id);
       return;
     }

@@ -15,6 +15,15 @@ namespace {
 
 constexpr std::size_t kCopyStep = 1 << 20;
 
+/// Whether every byte is zero or what a new header has there.
+bool is_part_of_fresh_header(std::span<const std::byte> bytes, const UUID& id) {
+  const auto fresh = format::make_wal_header(id);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (bytes[i] != std::byte{0} && bytes[i] != fresh[i]) return false;
+  }
+  return true;
+}
+
 /// The commit record a checkpoint names; nullopt when it does not verify.
 std::optional<RootVersion> read_commit_at(os::File& file, const AtomPointer& where) {
   std::array<std::byte, format::kRecordHeaderSize + format::kCommitPayloadSize> record;
@@ -84,8 +93,9 @@ WALHead read_wal_head(os::File& file, const UUID& id) {
                             std::to_string(format::kWALFormatVersion) + ": use a newer one");
   }
   head.is_damaged = filled < bytes.size() || format::find_header_damage(bytes, id).has_value();
+  head.is_unborn = head.state != format::WALHeaderState::kValid &&
+                   head.file_size <= format::kWALHeaderSize && is_part_of_fresh_header(bytes, id);
   if (const auto found = format::newest_checkpoint(bytes, id)) {
-    head.has_checkpoint = true;
     head.checkpoint = found->checkpoint;
     head.next_slot = 1 - found->index;
   }

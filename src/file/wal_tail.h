@@ -18,14 +18,10 @@ struct WALHead {
   format::Checkpoint checkpoint;
   std::size_t next_slot = 0;  ///< where the next checkpoint goes
   std::uint64_t file_size = 0;
-  bool has_checkpoint = false;
-  bool is_damaged = false;  ///< some byte of the 4096 is not as it should be
-
-  /// A crash cut the making of the file short: no record was ever written to it.
-  bool is_unborn() const noexcept {
-    return file_size <= format::kWALHeaderSize && !has_checkpoint && is_damaged &&
-           state != format::WALHeaderState::kMisplaced;
-  }
+  bool is_damaged = false;  ///< some byte of the header or a slot is not as it should be
+  /// A crash cut the making of the file short, and no record was ever written to it: a header that
+  /// is not whole, nothing but its bytes or zeros, and nothing behind it.
+  bool is_unborn = false;
 };
 
 /// Throws NotSupportedError when the WAL was written by a newer version.

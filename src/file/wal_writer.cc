@@ -24,8 +24,7 @@ constexpr std::uint64_t kBlock = 4096;
 
 std::shared_ptr<WALWriter> WALWriter::create(const SpaceDirectory& directory, const UUID& id,
                                              os::Clock& clock) {
-  auto& file_system = directory.file_system();
-  auto file = file_system.open(directory.wal_path(id), os::OpenMode::kCreateNew);
+  auto file = directory.file_system().open(directory.wal_path(id), os::OpenMode::kCreateNew);
   if (!file) throw UnexpectedError(directory.wal_path(id) + " exists already: a WAL id was reused");
   // Another process that lists the directory may look into the file for a moment.
   for (int tries = 0; !file->try_lock(kWriterLock, true); ++tries) {
@@ -33,26 +32,18 @@ std::shared_ptr<WALWriter> WALWriter::create(const SpaceDirectory& directory, co
       throw LockingError(directory.wal_path(id) + " stays locked by another process");
     clock.sleep_us(1000);
   }
-  const auto header = format::make_wal_header(id);
-  const std::span<const std::byte> part(header);
-  try {
-    file->write(0, {&part, 1});
-    file->sync_data();
-    file_system.sync_directory(directory.path());
-  } catch (const ProtoBaseError&) {
-    file_system.remove(directory.wal_path(id));  // nothing of it was ever acknowledged
-    throw;
-  }
   WALHead head;
   head.state = format::WALHeaderState::kValid;
-  head.file_size = header.size();
-  return std::make_shared<WALWriter>(std::move(file), id, head);
+  head.file_size = format::kWALHeaderSize;
+  return std::make_shared<WALWriter>(std::move(file), id, head, &directory);
 }
 
-WALWriter::WALWriter(std::unique_ptr<os::File> file, const UUID& id, const WALHead& head)
+WALWriter::WALWriter(std::unique_ptr<os::File> file, const UUID& id, const WALHead& head,
+                     const SpaceDirectory* unbegun)
     : file_(std::move(file)),
       id_(id),
       head_(head),
+      unbegun_(unbegun),
       ready_(head.file_size),
       written_commit_{head.checkpoint.commit_sequence, head.checkpoint.commit_offset},
       durable_commit_(written_commit_),
@@ -72,6 +63,7 @@ void WALWriter::write(const WALWriteOperation& operation) {
                           std::to_string(operation.offset) + " where the log stands at " +
                           std::to_string(written));
   }
+  if (unbegun_ != nullptr) begin();
   make_room(operation);  // NoSpaceError leaves everything as it was
   try {
     checkpoint_if_due();
@@ -80,8 +72,7 @@ void WALWriter::write(const WALWriteOperation& operation) {
     for (const SharedBytes& segment : operation.segments) parts.push_back(segment.span());
     file_->write(operation.offset, parts);
   } catch (const ProtoBaseError& error) {
-    poison_ = error.what();
-    throw UnexpectedError("a write failed half way: " + poison_);
+    poison("a write failed half way", error);
   }
   ready_ = std::max(ready_, end);
   if (end <= written) return;  // the same operation once more
@@ -96,8 +87,7 @@ void WALWriter::sync() {
   try {
     file_->sync_data();
   } catch (const ProtoBaseError& error) {
-    poison_ = error.what();
-    throw UnexpectedError("a sync failed: " + poison_);
+    poison("a sync failed", error);
   }
   durable_commit_ = written_commit_;
   records_.store(written_records_, std::memory_order_relaxed);
@@ -107,6 +97,7 @@ void WALWriter::sync() {
 void WALWriter::close(bool sealed) {
   const std::lock_guard lock(mutex_);
   throw_if_poisoned();
+  if (unbegun_ != nullptr) return;  // nothing was ever written
   if (ready_ > durable()) file_->truncate(durable());
   format::Checkpoint checkpoint = current_checkpoint();
   checkpoint.closed = true;
@@ -119,6 +110,25 @@ void WALWriter::close(bool sealed) {
 void WALWriter::throw_if_poisoned() const {
   if (poison_.empty()) return;
   throw UnexpectedError("WAL " + id_.to_string() + " takes no more writes: " + poison_);
+}
+
+void WALWriter::poison(const std::string& what, const std::exception& error) {
+  poison_ = what + ": " + error.what();
+  throw UnexpectedError("WAL " + id_.to_string() + ": " + poison_);
+}
+
+/// NoSpaceError leaves it to be begun again.
+void WALWriter::begin() {
+  const auto header = format::make_wal_header(id_);
+  const std::span<const std::byte> part(header);
+  file_->write(0, {&part, 1});
+  try {
+    file_->sync_data();
+    unbegun_->file_system().sync_directory(unbegun_->path());
+  } catch (const ProtoBaseError& error) {
+    poison("a sync failed", error);
+  }
+  unbegun_ = nullptr;
 }
 
 void WALWriter::make_room(const WALWriteOperation& operation) {

@@ -9,8 +9,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <mutex>
+#include <string>
 
 #include "file/space_directory.h"
 #include "file/wal_tail.h"
@@ -22,11 +24,13 @@ namespace protobase::file {
 /// Thread-safe. Holds the file's writer lock for as long as it lives.
 class WALWriter final {
  public:
-  /// Makes the file of a new WAL.
+  /// Makes the file of a new WAL, empty; the first write() begins it. `directory` must outlive it.
   static std::shared_ptr<WALWriter> create(const SpaceDirectory& directory, const UUID& id,
                                            os::Clock& clock);
-  /// Takes up a WAL that was closed. `file` holds the writer lock.
-  WALWriter(std::unique_ptr<os::File> file, const UUID& id, const WALHead& head);
+  /// Takes up a WAL that was closed. `file` holds the writer lock. With `unbegun`, its header is
+  /// still to be written, and its entry in that directory to be synced.
+  WALWriter(std::unique_ptr<os::File> file, const UUID& id, const WALHead& head,
+            const SpaceDirectory* unbegun = nullptr);
   WALWriter(const WALWriter&) = delete;
   WALWriter& operator=(const WALWriter&) = delete;
 
@@ -42,6 +46,8 @@ class WALWriter final {
 
  private:
   void throw_if_poisoned() const;
+  [[noreturn]] void poison(const std::string& what, const std::exception& error);
+  void begin();
   void make_room(const WALWriteOperation& operation);
   void extend_with_zeros(std::uint64_t end);
   void checkpoint_if_due();
@@ -51,7 +57,8 @@ class WALWriter final {
   const UUID id_;
   std::mutex mutex_;
   WALHead head_;
-  std::uint64_t ready_ = 0;  ///< the file has room, already written, up to here
+  const SpaceDirectory* unbegun_;  ///< null once header and directory entry are durable
+  std::uint64_t ready_ = 0;        ///< the file has room, already written, up to here
   CommitMark written_commit_;
   CommitMark durable_commit_;
   std::uint64_t written_records_ = 0;

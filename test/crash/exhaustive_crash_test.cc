@@ -7,6 +7,7 @@
 // were judged before with the same record are counted as visited, not judged again.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cctype>
 #include <iostream>
@@ -35,14 +36,11 @@ constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;
 #endif
-#ifndef LENGTH
-#define LENGTH 3
-#endif
-constexpr std::size_t kLength = kSanitized ? 2 : LENGTH;      // steps of a workload
+constexpr std::size_t kLength = kSanitized ? 2 : 3;       // steps of a workload
 constexpr std::uint64_t kMaxSubsets = 1 << 10;           // all of them up to here, else a sample
-constexpr std::uint64_t kSampledSubsets = kSanitized ? 16 : 128;
-constexpr std::uint64_t kTears = kSanitized ? 8 : 64;    // per moment, on top of the subsets
-constexpr std::uint64_t kRecoveryEvery = 16;             // of so many images one recovers with crashes
+constexpr std::uint64_t kSampledSubsets = kSanitized ? 16 : 64;
+constexpr std::uint64_t kTears = kSanitized ? 8 : 48;    // per moment, on top of the subsets
+constexpr std::uint64_t kRecoveryEvery = 32;             // of so many images one recovers with crashes
 constexpr std::uint64_t kRecoverySubsets = 4;            // per moment of that recovery
 constexpr std::uint64_t kSeed = 20240607;
 constexpr std::uint64_t kLeastStates = kSanitized ? 1'000 : 100'000;
@@ -116,19 +114,27 @@ std::string describe(const std::vector<Uncertainty>& uncertainties,
   return text;
 }
 
-/// The store as somebody finds it after the crash: right, writable, and right again.
-void judge(const std::shared_ptr<MemoryFileSystem>& image, Oracle oracle) {
+/// Garbage in a file's unused parts is found by verify, and rightly told.
+bool has_garbage(const std::vector<Outcome>& outcomes) {
+  return std::any_of(outcomes.begin(), outcomes.end(),
+                     [](const Outcome& outcome) { return outcome.fate == Fate::kGarbage; });
+}
+
+/// The store as somebody finds it after the crash: right, writable, and right again, also after a
+/// power cut that takes whatever it may take.
+void judge(const std::shared_ptr<MemoryFileSystem>& image, Oracle oracle, bool verify = true) {
   auto storage = open_storage(image, kSeed + 1000);
-  oracle.check(*storage);
+  oracle.check(*storage, verify);
   oracle.saw_root(storage->read_current_root(), "the reopened storage");
   const std::string payload = "after the crash";
   const AtomPointer root = storage->push_bytes(as_bytes(payload));
   storage->set_current_root(root);
   const auto history = storage->root_history(3);
   if (history.empty() || history.front().root != root) throw Violation("a new commit is not the root");
-  storage->close();
-  storage = open_storage(image, kSeed + 2000);
-  if (storage->read_current_root() != root) throw Violation("a new commit does not survive a reopen");
+  storage.reset();
+  const std::vector<Outcome> lost(image->uncertainties().size(), Outcome{Fate::kLost, 0});
+  storage = open_storage(image->crash_clone(lost), kSeed + 2000);
+  if (storage->read_current_root() != root) throw Violation("a new commit is lost");
   if (storage->get_bytes(root).as_text() != payload) throw Violation("a new atom has wrong bytes");
   oracle.check_durable_atoms(*storage);
   storage->close();
@@ -209,8 +215,9 @@ class Examination {
     ++totals_.judged;
     const bool recover = judged_.size() % kRecoveryEvery == 1;
     const auto copy = recover ? image->clone() : nullptr;
-    attempt_power_cut(uncertainties_, outcomes, [&] { judge(image, moment_.oracle); });
-    if (!recover) return;
+    attempt_power_cut(uncertainties_, outcomes,
+                      [&] { judge(image, moment_.oracle, !has_garbage(outcomes)); });
+    if (!recover || has_garbage(outcomes)) return;
     attempt_power_cut(uncertainties_, outcomes, [&] {
       after_ = "power cut:" + describe(uncertainties_, outcomes) + "\n  then ";
       judge_with_recovery_crashes(copy);

@@ -15,11 +15,16 @@ std::string text_of(const std::optional<AtomPointer>& pointer) {
 }  // namespace
 
 void Oracle::pushed(int writer, const AtomPointer& pointer, std::string payload) {
-  pushes_.push_back({writer, pointer, std::make_shared<const std::string>(std::move(payload)), false});
+  pushes_.push_back({writer, pointer, std::make_shared<const std::string>(std::move(payload)), false,
+                     false});
 }
 
 void Oracle::flushed(int writer) {
   for (Push& push : pushes_) push.durable |= push.writer == writer;
+}
+
+void Oracle::gone(int writer) {
+  for (Push& push : pushes_) push.given_up |= push.writer == writer && !push.durable;
 }
 
 void Oracle::commit_begins(int writer, const AtomPointer& root) {
@@ -81,7 +86,7 @@ void Oracle::check(SharedStorage& storage, bool verify) const {
     for (std::size_t c = 0; c < commits_.size(); ++c) {
       must_be_there |= present[c] && commits_[c].writer == pushes_[i].writer && i < commits_[c].pushes;
     }
-    check_atom(storage, pushes_[i], must_be_there);
+    if (must_be_there || !pushes_[i].given_up) check_atom(storage, pushes_[i], must_be_there);
   }
   if (!verify) return;
   const VerifyReport report = storage.verify({});
@@ -96,29 +101,30 @@ void Oracle::check_durable_atoms(SharedStorage& storage) const {
   }
 }
 
+/// Which commits are in the history. From the newest back: an address that was given up may be that of
+/// a later, acknowledged root.
 std::vector<bool> Oracle::check_history(SharedStorage& storage) const {
-  auto history = storage.root_history(1000);
+  const auto history = storage.root_history(1000);
   const auto root = storage.read_current_root();
   const auto newest = history.empty() ? std::nullopt : std::optional(history.front().root);
   if (root != newest) throw Violation("the root is not the newest of the history");
-  std::reverse(history.begin(), history.end());
   std::vector<bool> present(commits_.size(), false);
   std::size_t at = 0;
-  for (std::size_t c = 0; c < commits_.size(); ++c) {
+  for (std::size_t c = commits_.size(); c-- > 0;) {
     const bool matches = at < history.size() && history[at].root == commits_[c].root;
     if (matches && commits_[c].state != State::kNotCommitted) {
       present[c] = true;
       ++at;
     } else if (commits_[c].state == State::kAcknowledged) {
       throw Violation("acknowledged commit of " + commits_[c].root.to_string() +
-                      " is lost; the root is " + text_of(root));
+                      " is lost or not in its place; the root is " + text_of(root));
     }
   }
   if (at != history.size()) {
     throw Violation("the history holds a commit that was not made: " + history[at].root.to_string());
   }
   for (std::size_t i = 1; i < history.size(); ++i) {
-    if (history[i].sequence <= history[i - 1].sequence) throw Violation("sequences do not grow");
+    if (history[i].sequence >= history[i - 1].sequence) throw Violation("sequences do not grow");
   }
   return present;
 }

@@ -27,10 +27,12 @@ class Oracle {
     kNotCommitted,  ///< refused, or answered that it did not happen
   };
 
-  /// `writer` tells storages apart that are open at the same time.
+  /// `writer` is one storage from opening to closing; another one has another number.
   void pushed(int writer, const AtomPointer& pointer, std::string payload);
   /// All that `writer` pushed is durable.
   void flushed(int writer);
+  /// `writer` is gone, not all it pushed is durable: other atoms may get those addresses.
+  void gone(int writer);
   void commit_begins(int writer, const AtomPointer& root);
   /// The answer to the last commit_begins().
   void commit_ended(State state);
@@ -56,6 +58,7 @@ class Oracle {
     AtomPointer pointer;
     std::shared_ptr<const std::string> payload;
     bool durable = false;
+    bool given_up = false;  // its address may be another's now
   };
   struct Commit {
     int writer = 0;

@@ -96,7 +96,11 @@ World::World(std::shared_ptr<os::FileSystem> files, std::shared_ptr<os::FileSyst
              std::uint64_t seed)
     : files_(std::move(files)), second_files_(std::move(second_files)), seed_(seed) {}
 
-void World::open() { storages_[0] = open_storage(files_, ++seed_); }
+void World::open(int place) {
+  const auto at = static_cast<std::size_t>(place);
+  storages_[at] = open_storage(place == 0 ? files_ : second_files_, ++seed_);
+  writers_[at] = ++opened_;
+}
 
 void World::run(Step step) {
   switch (step) {
@@ -104,7 +108,7 @@ void World::run(Step step) {
     case Step::kPushLarge: push(0, kLarge); return;
     case Step::kFlush:
       storages_[0]->flush_wal();
-      oracle_.flushed(0);
+      oracle_.flushed(writer(0));
       return;
     case Step::kCommit: commit(0); return;
     case Step::kCompareAndSet: compare_and_set(); return;
@@ -112,19 +116,22 @@ void World::run(Step step) {
       push(0, kWALMaxSize);
       push(0, kSmall);
       return;
-    case Step::kReopen: reopen(); return;
+    case Step::kReopen:
+      close(0);
+      open(0);
+      return;
     case Step::kSecondCommit:
-      if (!storages_[1]) storages_[1] = open_storage(second_files_, ++seed_);
+      if (!storages_[1]) open(1);
       commit(1);
       return;
   }
 }
 
-AtomPointer World::push(int writer, std::size_t size) {
+AtomPointer World::push(int place, std::size_t size) {
   std::string payload = make_payload(pushes_++, size);
   const AtomPointer pointer =
-      storage(writer)->push_bytes(as_bytes(payload), RecordFormat::kRaw);
-  oracle_.pushed(writer, pointer, std::move(payload));
+      storage(place)->push_bytes(as_bytes(payload), RecordFormat::kRaw);
+  oracle_.pushed(writer(place), pointer, std::move(payload));
   return pointer;
 }
 
@@ -144,48 +151,48 @@ bool World::answered(Call call) {
   }
 }
 
-void World::commit(int writer) {
-  const AtomPointer root = push(writer, kSmall);
-  oracle_.commit_begins(writer, root);
+void World::commit(int place) {
+  const AtomPointer root = push(place, kSmall);
+  oracle_.commit_begins(writer(place), root);
   answered([&] {
-    storage(writer)->set_current_root(root);
+    storage(place)->set_current_root(root);
     return true;
   });
 }
 
 void World::compare_and_set() {
   const AtomPointer root = push(0, kSmall);
-  oracle_.commit_begins(0, root);
+  oracle_.commit_begins(writer(0), root);
   if (answered([&] { return storages_[0]->compare_and_set_root(root, root); })) {
     throw Violation("compare_and_set_root accepted a wrong expectation");
   }
   const auto expected = storages_[0]->read_current_root();
-  oracle_.commit_begins(0, root);
+  oracle_.commit_begins(writer(0), root);
   if (!answered([&] { return storages_[0]->compare_and_set_root(expected, root); })) {
     throw Violation("compare_and_set_root refused the right expectation");
   }
 }
 
-void World::reopen() {
-  {
-    const std::unique_ptr<SharedStorage> storage = std::move(storages_[0]);
+void World::close(int place) {
+  const std::unique_ptr<SharedStorage> storage = std::move(storages_[static_cast<std::size_t>(place)]);
+  if (!storage) return;
+  try {
     storage->close();
-    oracle_.flushed(0);
+  } catch (const ProtoBaseError&) {
+    oracle_.gone(writer(place));
+    throw;
   }
-  open();
+  oracle_.flushed(writer(place));
 }
 
 void World::close_all() {
-  for (std::size_t i = 0; i < storages_.size(); ++i) {
-    if (!storages_[i]) continue;
-    const std::unique_ptr<SharedStorage> storage = std::move(storages_[i]);
-    storage->close();
-    oracle_.flushed(static_cast<int>(i));
+  try {
+    close(0);
+  } catch (const ProtoBaseError&) {
+    close(1);
+    throw;
   }
-}
-
-void World::drop_all() {
-  for (auto& storage : storages_) storage.reset();
+  close(1);
 }
 
 }  // namespace protobase::crash

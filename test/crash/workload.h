@@ -71,21 +71,22 @@ class World {
   World(std::shared_ptr<os::FileSystem> files, std::shared_ptr<os::FileSystem> second_files,
         std::uint64_t seed);
 
-  void open();
+  void open() { open(0); }
   void run(Step step);
-  void commit(int writer);
-  /// Close may throw; the storages are gone in any case.
+  void commit(int place);
+  /// May throw; the storages are gone in any case.
   void close_all();
-  void drop_all();
 
   Oracle& oracle() { return oracle_; }
   /// nullptr when it is not open. 0: the first, 1: the second.
-  SharedStorage* storage(int writer) { return storages_[static_cast<std::size_t>(writer)].get(); }
+  SharedStorage* storage(int place) { return storages_[static_cast<std::size_t>(place)].get(); }
 
  private:
-  AtomPointer push(int writer, std::size_t size);
+  int writer(int place) const { return writers_[static_cast<std::size_t>(place)]; }
+  void open(int place);
+  void close(int place);
+  AtomPointer push(int place, std::size_t size);
   void compare_and_set();
-  void reopen();
   template <typename Call>
   bool answered(Call call);
 
@@ -93,6 +94,8 @@ class World {
   const std::shared_ptr<os::FileSystem> second_files_;
   std::uint64_t seed_;
   unsigned pushes_ = 0;
+  int opened_ = 0;
+  std::array<int, 2> writers_{};
   Oracle oracle_;
   std::array<std::unique_ptr<SharedStorage>, 2> storages_;
 };
