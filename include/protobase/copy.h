@@ -12,11 +12,12 @@
 
 namespace protobase {
 
+/// What copy_space() did.
 struct CopyReport {
-  std::uint64_t wals = 0;
+  std::uint64_t wals = 0;           ///< in the target
   std::uint64_t bytes = 0;          ///< of WAL content now in the target
   std::uint64_t resumed_bytes = 0;  ///< of those, already there from an earlier, interrupted copy
-  std::optional<AtomPointer> root;
+  std::optional<AtomPointer> root;  ///< of both; nullopt when none was set
 };
 
 /// Copies the space in directory `from` (a consistent state, also while others write to it) into

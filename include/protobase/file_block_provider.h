@@ -24,13 +24,14 @@ enum class SpaceAccess {
 
 /// The parts a FileBlockProvider stands on; empty ones mean the machine's own.
 struct FileBlockProviderOptions {
+  /// Read and write, or only read.
   SpaceAccess access = SpaceAccess::kReadWrite;
   /// Files of other WALs kept open for reading at most. 1 - 65536.
   std::size_t max_open_files = 128;
-  std::shared_ptr<os::FileSystem> file_system{};
-  std::shared_ptr<os::Clock> clock{};
-  std::shared_ptr<os::Random> random{};
-  Logger logger{};
+  std::shared_ptr<os::FileSystem> file_system{};  ///< null: the machine's
+  std::shared_ptr<os::Clock> clock{};             ///< null: the machine's
+  std::shared_ptr<os::Random> random{};           ///< null: the kernel's
+  Logger logger{};                                ///< silent when empty
 };
 
 /// Directory layout, file format and sharing protocol: docs/internals/file_format.md.

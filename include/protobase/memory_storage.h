@@ -10,6 +10,7 @@ namespace protobase {
 /// StandaloneFileStorage otherwise.
 class PROTOBASE_EXPORT MemoryStorage final : public EngineStorage {
  public:
+  /// Throws ValidationError when an option is out of range.
   explicit MemoryStorage(const StorageOptions& options = {});
 };
 

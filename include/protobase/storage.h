@@ -52,6 +52,7 @@ enum class RecordKind {
   kTorn,    ///< the tail of a write that was never acknowledged; nothing valid is behind it
 };
 
+/// One place of a WAL, as a scan meets it.
 struct RecordInfo {
   AtomPointer pointer;
   RecordKind kind = RecordKind::kData;
@@ -64,6 +65,7 @@ struct RecordInfo {
 
 /// What a pass over the whole store found.
 struct VerifyReport {
+  /// Where, and what was expected and found there.
   struct BadPlace {
     AtomPointer pointer;
     std::string reason;
@@ -133,9 +135,11 @@ class PROTOBASE_EXPORT SharedStorage {
   /// error.
   virtual std::vector<std::shared_ptr<const Atom>> get_atoms(
       std::span<const AtomPointer> pointers) = 0;
+  /// As get_atoms, for payloads.
   virtual std::vector<SharedBytes> get_bytes_many(std::span<const AtomPointer> pointers) = 0;
   /// Runs on a worker; the future holds the result or the exception.
   virtual std::future<std::shared_ptr<const Atom>> get_atom_async(const AtomPointer& pointer) = 0;
+  /// As get_atom_async, for the payload.
   virtual std::future<SharedBytes> get_bytes_async(const AtomPointer& pointer) = 0;
 
   // --- root
@@ -159,6 +163,7 @@ class PROTOBASE_EXPORT SharedStorage {
 
   /// Makes everything pushed before durable.
   virtual FlushResult flush_wal() = 0;
+  /// Counters and cache figures; cheap enough to poll.
   virtual StorageStats stats() const = 0;
   /// Every WAL of the store, other writers' included, in a stable order.
   virtual std::vector<WALDescription> list_wals() = 0;
