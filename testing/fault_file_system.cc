@@ -25,8 +25,9 @@ bool changes_something(FileCall call) noexcept {
 
 const char* to_text(FileCall call) noexcept {
   static constexpr const char* kNames[] = {
-      "open",  "create", "kind_of",  "list",      "make_directory", "remove",   "sync_directory", "read",
-      "write", "allocate", "sync_data", "truncate", "size",         "try_lock", "unlock",       "is_locked"};
+      "open",           "create",   "kind_of", "list",     "make_directory", "remove",
+      "sync_directory", "read",     "write",   "allocate", "sync_data",      "truncate",
+      "size",           "try_lock", "unlock",  "is_locked"};
   return kNames[static_cast<std::size_t>(call)];
 }
 
@@ -62,15 +63,16 @@ struct FaultFileSystem::State {
     const bool later = fault->for_good && hits > 0 && same_kind;
     if (!now && !later) return std::nullopt;
     if (hits++ == 0) {
-      first_hit = std::string(to_text(call)) + " " + path + " (call " +
-                  std::to_string(calls.size()) + ")";
+      first_hit =
+          std::string(to_text(call)) + " " + path + " (call " + std::to_string(calls.size()) + ")";
     }
     return fault;
   }
 
   [[noreturn]] static void fail(const Fault& fault, FileCall call, const std::string& path) {
     const std::string message = path + ": " + to_text(call) + " failed: ";
-    if (fault.error == Fault::Error::kNoSpace) throw NoSpaceError(message + "No space left on device");
+    if (fault.error == Fault::Error::kNoSpace)
+      throw NoSpaceError(message + "No space left on device");
     throw UnexpectedError(message + "Input/output error");
   }
 
@@ -141,7 +143,8 @@ class FaultFile final : public os::File {
   void write_half(std::uint64_t offset, std::span<const std::span<const std::byte>> parts) {
     std::vector<std::byte> bytes;
     for (const auto& part : parts) bytes.insert(bytes.end(), part.begin(), part.end());
-    const std::span<const std::byte> half = std::span<const std::byte>(bytes).first(bytes.size() / 2);
+    const std::span<const std::byte> half =
+        std::span<const std::byte>(bytes).first(bytes.size() / 2);
     base_->write(offset, {&half, 1});
   }
 

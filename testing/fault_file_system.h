@@ -15,8 +15,22 @@ namespace protobase::testing {
 
 /// The calls of os::FileSystem and os::File; kCreate is an open() that may make a file.
 enum class FileCall {
-  kOpen, kCreate, kKindOf, kList, kMakeDirectory, kRemove, kSyncDirectory,
-  kRead, kWrite, kAllocate, kSyncData, kTruncate, kSize, kTryLock, kUnlock, kIsLocked,
+  kOpen,
+  kCreate,
+  kKindOf,
+  kList,
+  kMakeDirectory,
+  kRemove,
+  kSyncDirectory,
+  kRead,
+  kWrite,
+  kAllocate,
+  kSyncData,
+  kTruncate,
+  kSize,
+  kTryLock,
+  kUnlock,
+  kIsLocked,
 };
 const char* to_text(FileCall call) noexcept;
 /// Whether a full disk can make the call fail.

@@ -19,7 +19,7 @@ using Content = std::vector<std::byte>;
 struct Change {
   bool is_write = false;
   std::uint64_t offset = 0;
-  std::shared_ptr<const Content> data{};         // of a write
+  std::shared_ptr<const Content> data{};      // of a write
   std::optional<std::uint64_t> size_after{};  // when it changed the size
   bool dropped = false;                       // no later sync makes it durable
 };
@@ -80,7 +80,8 @@ std::byte garbage_at(std::uint64_t offset) {
   return static_cast<std::byte>((x * 0xBF58476D1CE4E5B9ull) >> 56);
 }
 
-/// `change` as far as `outcome` lets it reach the disk; bytes below `durable_size` are never garbled.
+/// `change` as far as `outcome` lets it reach the disk; bytes below `durable_size` are never
+/// garbled.
 void apply_write(Content& content, const Change& change, const Outcome& outcome,
                  std::uint64_t durable_size) {
   const std::span<const std::byte> data(*change.data);
@@ -121,6 +122,8 @@ std::shared_ptr<const Content> synced_content(const Inode& file) {
 /// Copies a tree with everything that is not synced; an inode keeps being one.
 class Cloner {
  public:
+  explicit Cloner(bool with_locks) : with_locks_(with_locks) {}
+
   InodePointer copy(const InodePointer& from) {
     InodePointer& to = copies_[from.get()];
     if (to) return to;
@@ -130,6 +133,7 @@ class Cloner {
     made->now = from->now;
     made->durable = from->durable;
     made->changes = from->changes;
+    if (with_locks_) made->locks = from->locks;
     made->diverged = from->diverged;
     for (const auto& [name, child] : from->entries) made->entries[name] = copy(child);
     for (const auto& [name, child] : from->durable_entries) {
@@ -142,6 +146,7 @@ class Cloner {
   }
 
  private:
+  const bool with_locks_;
   std::map<const Inode*, InodePointer> copies_;
 };
 
@@ -155,7 +160,8 @@ std::vector<std::pair<std::string, InodePointer>> possible_children(const Inode&
   return children;
 }
 
-void list_uncertainties(const Inode& inode, const std::string& path, std::vector<Uncertainty>& out) {
+void list_uncertainties(const Inode& inode, const std::string& path,
+                        std::vector<Uncertainty>& out) {
   using Kind = Uncertainty::Kind;
   if (!inode.is_directory) {
     if (const auto sizes = count_sizes(inode)) out.push_back({Kind::kSize, path, 0, sizes});
@@ -510,7 +516,15 @@ void MemoryFileSystem::set_before_change(std::function<void(const std::string& c
 std::shared_ptr<MemoryFileSystem> MemoryFileSystem::clone() const {
   const std::lock_guard lock(tree_->mutex);
   auto tree = std::make_shared<Tree>();
-  tree->root = Cloner().copy(tree_->root);
+  tree->root = Cloner(/*with_locks=*/false).copy(tree_->root);
+  return std::shared_ptr<MemoryFileSystem>(new MemoryFileSystem(std::move(tree)));
+}
+
+std::shared_ptr<MemoryFileSystem> MemoryFileSystem::clone_with_locks() const {
+  const std::lock_guard lock(tree_->mutex);
+  auto tree = std::make_shared<Tree>();
+  tree->root = Cloner(/*with_locks=*/true).copy(tree_->root);
+  tree->next_owner = tree_->next_owner;
   return std::shared_ptr<MemoryFileSystem>(new MemoryFileSystem(std::move(tree)));
 }
 

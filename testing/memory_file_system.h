@@ -1,10 +1,10 @@
-// os::FileSystem in memory that remembers what was synced, so that a test can look at what a power cut
-// or a kill leaves behind at any moment.
+// os::FileSystem in memory that remembers what was synced, so that a test can look at what a power
+// cut or a kill leaves behind at any moment.
 //
-// The model, strict where POSIX is: a write is durable after sync_data() of its file, a directory entry
-// after sync_directory() of its directory; a synced file without a durable entry is lost. Writes, file
-// sizes and entries not yet synced reach the disk in any order, or not at all. Sizes of one file go in
-// order, as every journal keeps them.
+// The model, strict where POSIX is: a write is durable after sync_data() of its file, a directory
+// entry after sync_directory() of its directory; a synced file without a durable entry is lost.
+// Writes, file sizes and entries not yet synced reach the disk in any order, or not at all. Sizes
+// of one file go in order, as every journal keeps them.
 #pragma once
 
 #include <cstdint>
@@ -64,6 +64,8 @@ class MemoryFileSystem final : public os::FileSystem {
 
   /// As after a kill: everything written is there and uncertain as before, nobody holds a lock.
   std::shared_ptr<MemoryFileSystem> clone() const;
+  /// A copy of now, in which whoever holds a lock holds it for ever.
+  std::shared_ptr<MemoryFileSystem> clone_with_locks() const;
   /// What a power cut now may leave or take, in a fixed order.
   std::vector<Uncertainty> uncertainties() const;
   /// As after a power cut: one outcome for each uncertainty; what is left is durable.

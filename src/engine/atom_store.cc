@@ -61,15 +61,16 @@ auto run_async(WorkerPool& pool, Task task) {
 /// failure in order.
 template <typename Result, typename Get>
 std::vector<Result> get_many(WorkerPool& pool, std::span<const AtomPointer> pointers, Get get) {
-  constexpr std::size_t kSlice = 16;  // fewer are not worth waking a thread for
+  // Large enough to be worth a thread's while, small enough to keep all of them busy.
+  const std::size_t slice = std::clamp<std::size_t>(pointers.size() / (pool.workers() + 1), 1, 16);
   std::vector<Result> results(pointers.size());
   std::atomic<std::size_t> next{0};
   std::mutex failure_mutex;
   std::exception_ptr failure;
   std::size_t failed_at = pointers.size();
   const auto work = [&] {
-    for (std::size_t begin; (begin = next.fetch_add(kSlice)) < pointers.size();) {
-      const std::size_t end = std::min(begin + kSlice, pointers.size());
+    for (std::size_t begin; (begin = next.fetch_add(slice)) < pointers.size();) {
+      const std::size_t end = std::min(begin + slice, pointers.size());
       for (std::size_t i = begin; i < end; ++i) {
         try {
           results[i] = get(pointers[i]);
@@ -83,7 +84,7 @@ std::vector<Result> get_many(WorkerPool& pool, std::span<const AtomPointer> poin
       }
     }
   };
-  const std::size_t slices = (pointers.size() + kSlice - 1) / kSlice;
+  const std::size_t slices = (pointers.size() + slice - 1) / slice;
   const std::size_t helpers = std::min<std::size_t>(slices, pool.workers() + 1) - (slices > 0);
   std::latch done(static_cast<std::ptrdiff_t>(helpers));
   for (std::size_t i = 0; i < helpers; ++i) {
@@ -241,9 +242,7 @@ std::vector<RootVersion> AtomStore::root_history(std::size_t limit) {
 }
 
 std::optional<RootVersion> AtomStore::previous_version(const RootVersion& version) {
-  if (!version.previous_commit.transaction_id.is_nil()) {
-    return reader_.read_commit(version.previous_commit);
-  }
+  if (const auto previous = reader_.read_previous(version)) return previous;
   const auto inherited = provider_->root_register().inherited_root();
   if (!inherited) return std::nullopt;
   RootVersion oldest;

@@ -65,6 +65,20 @@ RootVersion RecordReader::read_commit(const AtomPointer& pointer) {
   return format::read_commit_payload(payload.first<format::kCommitPayloadSize>(), pointer).version;
 }
 
+std::optional<RootVersion> RecordReader::read_previous(const RootVersion& version) {
+  if (version.previous_commit.transaction_id.is_nil()) return std::nullopt;
+  const RootVersion previous = read_commit(version.previous_commit);
+  // Sequences grow, so that no chain of commits, however it was forged, goes round for ever.
+  if (previous.sequence != version.previous_sequence || previous.sequence >= version.sequence) {
+    throw CorruptionError(version.commit, "expected the commit before " +
+                                              std::to_string(version.sequence) + " to be " +
+                                              std::to_string(version.previous_sequence) +
+                                              ", found " + std::to_string(previous.sequence) +
+                                              " at " + version.previous_commit.to_string());
+  }
+  return previous;
+}
+
 WALLayout RecordReader::layout_of(const UUID& wal) {
   {
     const std::shared_lock lock(layouts_mutex_);
@@ -151,8 +165,9 @@ CachedPayload RecordReader::read_legacy(const AtomPointer& pointer) {
   const auto read_exactly = [&](std::uint64_t offset, std::span<std::byte> out) {
     provider_.read(wal, offset, out, out.size());
   };
-  const auto record =
-      format::parse_legacy_record(read_exactly, provider_.describe(wal).end, pointer);
+  const std::uint64_t end = provider_.describe(wal).end;
+  legacy_boundaries_.check(pointer, end);
+  const auto record = format::parse_legacy_record(read_exactly, end, pointer);
   const auto size = static_cast<std::size_t>(record.payload_size);
   auto memory = std::make_shared_for_overwrite<std::byte[]>(size);
   const std::span<std::byte> payload(memory.get(), size);

@@ -4,10 +4,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <unordered_map>
 
+#include "engine/legacy_boundaries.h"
 #include "engine/log.h"
 #include "format/record.h"
 #include "protobase/atom_cache.h"
@@ -18,7 +20,8 @@ namespace protobase::engine {
 /// Thread-safe. Whatever it returns has been verified.
 class RecordReader {
  public:
-  RecordReader(BlockProvider& provider, const Log& log) : provider_(provider), log_(log) {}
+  RecordReader(BlockProvider& provider, const Log& log)
+      : provider_(provider), log_(log), legacy_boundaries_(provider) {}
 
   /// The data record at `pointer`. NotFoundError: no record starts there. CorruptionError: what
   /// is there is not what was written.
@@ -26,6 +29,9 @@ class RecordReader {
 
   /// The commit record at `pointer`; errors as above.
   RootVersion read_commit(const AtomPointer& pointer);
+
+  /// The commit that `version` replaced; nullopt when it was the first.
+  std::optional<RootVersion> read_previous(const RootVersion& version);
 
   std::uint64_t reads() const noexcept { return reads_.load(std::memory_order_relaxed); }
 
@@ -46,6 +52,7 @@ class RecordReader {
   BlockProvider& provider_;
   const Log& log_;
   std::atomic<std::uint64_t> reads_{0};
+  LegacyBoundaries legacy_boundaries_;
   std::shared_mutex layouts_mutex_;
   std::unordered_map<UUID, WALLayout> layouts_;  ///< one small entry for each WAL ever read
 };

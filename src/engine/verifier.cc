@@ -107,7 +107,7 @@ class Verification {
       }
       while (version && !version->previous_commit.transaction_id.is_nil()) {
         at = version->previous_commit;
-        version = reader_.read_commit(at);
+        version = reader_.read_previous(*version);
       }
     } catch (const CorruptionError& error) {
       const AtomPointer where = error.where().value_or(at);

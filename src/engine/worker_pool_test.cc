@@ -42,7 +42,7 @@ TEST(WorkerPool, NeverMoreThanItHasWorkers) {
     });
   }
   pool.stop();
-  EXPECT_EQ(most, 2);
+  EXPECT_LE(most, 2);
 }
 
 TEST(WorkerPool, TheQueueIsBounded) {

@@ -14,6 +14,14 @@ void warn(const Logger& logger, const std::string& message) {
   if (logger) logger(LogLevel::kWarning, message);
 }
 
+void settle(const SpaceDirectory& directory, os::File& file, const UUID& id, WALHead& head,
+            const WALTail& tail) {
+  const bool never_closed = !head.has_checkpoint;
+  settle_wal_tail(file, id, head, tail);
+  // Nor may its writer have lived to sync the directory.
+  if (never_closed) directory.file_system().sync_directory(directory.path());
+}
+
 class Recovery {
  public:
   Recovery(const SpaceDirectory& directory, const std::optional<RootVersion>& published,
@@ -39,14 +47,24 @@ class Recovery {
     }
     const WALTail tail = read_wal_tail(*file, id, head, proven_durable(published_, id));
     for (const std::string& damage : tail.damage) warn(logger_, damage);
-    note_commits(id, tail);
+    note_commits(id, settle_ ? tail : without_doubt(*file, id, head, tail));
     const bool intact = tail.damage.empty() && !tail.lost_commit;
     if (intact && settle_) {
-      settle_wal_tail(*file, id, head, tail);
+      settle(directory_, *file, id, head, tail);
     } else if (!tail.settled) {
       file->sync_data();  // its writer may not have: what we saw must not be taken back
     }
     if (!intact || head.checkpoint.sealed) result_.unusable.insert(id);
+  }
+
+  /// The tail without commits that a live writer may be about to make durable, or has failed to:
+  /// after a failed sync ours would succeed and mean nothing.
+  static WALTail without_doubt(os::File& file, const UUID& id, const WALHead& head,
+                               const WALTail& tail) {
+    if (tail.settled || !file.is_locked(kWriterLock)) return tail;
+    WALHead proven = head;
+    proven.file_size = std::min(head.file_size, tail.proven);
+    return read_wal_tail(file, id, proven);
   }
 
   void note_commits(const UUID& id, const WALTail& tail) {
@@ -92,7 +110,7 @@ std::unique_ptr<os::File> take_wal(const SpaceDirectory& directory, const UUID& 
     for (const std::string& damage : tail.damage) warn(logger, damage);
     return nullptr;
   }
-  settle_wal_tail(*file, id, head, tail);
+  settle(directory, *file, id, head, tail);
   return file;
 }
 

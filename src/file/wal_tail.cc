@@ -66,6 +66,10 @@ void scan_tail(os::File& file, const UUID& id, const WALHead& head, std::uint64_
     } else {
       ++tail.records;
     }
+    if (info.kind == RecordKind::kCommit || info.kind == RecordKind::kMark) {
+      const std::byte* durable = payload.data() + payload.size() - sizeof(std::uint64_t);
+      tail.proven = std::max(tail.proven, base::load_le<std::uint64_t>(durable));
+    }
     if (info.kind == RecordKind::kCommit) {
       tail.newest_commit =
           format::read_commit_payload(payload.first<format::kCommitPayloadSize>(), info.pointer)
@@ -96,6 +100,7 @@ WALHead read_wal_head(os::File& file, const UUID& id) {
   head.is_unborn = head.state != format::WALHeaderState::kValid &&
                    head.file_size <= format::kWALHeaderSize && is_part_of_fresh_header(bytes, id);
   if (const auto found = format::newest_checkpoint(bytes, id)) {
+    head.has_checkpoint = true;
     head.checkpoint = found->checkpoint;
     head.next_slot = 1 - found->index;
   }
@@ -109,6 +114,7 @@ WALTail read_wal_tail(os::File& file, const UUID& id, const WALHead& head, std::
   }
   const format::Checkpoint& checkpoint = head.checkpoint;
   tail.records = checkpoint.records;
+  tail.proven = std::max(checkpoint.durable_offset, proven);
   if (checkpoint.durable_offset > head.file_size) {
     tail.damage.push_back("WAL " + id.to_string() + ": the file ends at " +
                           std::to_string(head.file_size) + ", expected at least " +
@@ -149,6 +155,11 @@ void settle_wal_tail(os::File& file, const UUID& id, WALHead& head, const WALTai
   if (tail.settled && head.file_size <= tail.end && !head.is_damaged) return;
   if (head.file_size > tail.end) file.truncate(tail.end);
   head.file_size = tail.end;
+  if (!head.has_checkpoint) {  // perhaps it was never synced
+    const auto header = format::make_wal_header(id);
+    const std::span<const std::byte> part(header);
+    file.write(0, {&part, 1});
+  }
   rewrite_tail(file, id, head, tail);
   format::Checkpoint checkpoint = head.checkpoint;
   checkpoint.durable_offset = tail.end;

@@ -18,6 +18,7 @@ struct WALHead {
   format::Checkpoint checkpoint;
   std::size_t next_slot = 0;  ///< where the next checkpoint goes
   std::uint64_t file_size = 0;
+  bool has_checkpoint = false;
   bool is_damaged = false;  ///< some byte of the header or a slot is not as it should be
   /// A crash cut the making of the file short, and no record was ever written to it: a header that
   /// is not whole, nothing but its bytes or zeros, and nothing behind it.
@@ -29,6 +30,7 @@ WALHead read_wal_head(os::File& file, const UUID& id);
 
 struct WALTail {
   std::uint64_t end = 0;                            ///< behind the last record that counts
+  std::uint64_t proven = 0;                         ///< below, all is known to have been durable
   std::uint64_t records = 0;                        ///< in the whole WAL
   std::optional<format::Checkpoint> lost_commit{};  ///< a durable commit record that cannot be read
   std::optional<RootVersion> newest_commit{};

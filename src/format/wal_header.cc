@@ -1,6 +1,7 @@
 #include "format/wal_header.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "base/endian.h"
@@ -39,6 +40,16 @@ std::optional<Checkpoint> read_slot(const std::byte* slot, const UUID& id,
   return checkpoint;
 }
 
+/// Whether the preamble differs from that of WAL `id` in a single bit.
+bool is_one_bit_off(std::span<const std::byte> bytes, const UUID& id) noexcept {
+  const auto expected = make_wal_header(id);
+  int bits = 0;
+  for (std::size_t i = 0; i < kPreambleSize; ++i) {
+    bits += std::popcount(std::to_integer<unsigned>(bytes[i] ^ expected[i]));
+  }
+  return bits == 1;
+}
+
 }  // namespace
 
 std::array<std::byte, kWALHeaderSize> make_wal_header(const UUID& id) {
@@ -58,12 +69,10 @@ WALHeaderState check_wal_header(std::span<const std::byte> bytes, const UUID& id
   }
   const bool checks = base::load_le<std::uint64_t>(bytes.data() + kChecksummedSize) ==
                       base::xxh3(bytes.first(kChecksummedSize));
-  // A newer version may compute its checksum otherwise, so the version is judged first; but a
-  // damaged version field next to an otherwise sound header is damage.
+  // A newer version may compute its checksum otherwise. One flipped bit is damage all the same.
   if (!checks) {
-    return wal_header_version(bytes) > kWALFormatVersion && wal_header_version(bytes) < 1000
-               ? WALHeaderState::kNewer
-               : WALHeaderState::kBad;
+    const bool newer = wal_header_version(bytes) > kWALFormatVersion;
+    return newer && !is_one_bit_off(bytes, id) ? WALHeaderState::kNewer : WALHeaderState::kBad;
   }
   if (wal_header_version(bytes) > kWALFormatVersion) return WALHeaderState::kNewer;
   if (bytes.size() < kWALHeaderSize) return WALHeaderState::kBad;

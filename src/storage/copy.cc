@@ -143,6 +143,7 @@ class Copy {
       const auto file = file_system_->open(source_.wal_path(wal.id), os::OpenMode::kRead);
       if (!file) throw NotFoundError(source_.wal_path(wal.id) + " vanished during the copy");
       const auto head = file::read_wal_head(*file, wal.id);
+      if (head.is_unborn) return;
       const auto tail = file::read_wal_tail(*file, wal.id, head);
       if (!tail.damage.empty()) throw CorruptionError(tail.damage.front());
       wal.end = tail.end;
@@ -192,7 +193,7 @@ class Copy {
       to->sync_data();
       head = file::read_wal_head(*to, wal.id);
     }
-    const file::WALTail there = file::read_wal_tail(*to, wal.id, head);
+    const Prefix there = whole_prefix(wal.id, *to, head.file_size);
     to->truncate(there.end);
     report_.resumed_bytes += there.end - kWALFirstRecordOffset;
     const std::uint64_t records = there.records + copy_records(wal, *from, *to, there.end);
@@ -208,6 +209,27 @@ class Copy {
     }
     file::write_checkpoint(*to, wal.id, head, closing);
     to->sync_data();
+  }
+
+  struct Prefix {
+    std::uint64_t end = kWALFirstRecordOffset;
+    std::uint64_t records = 0;
+  };
+
+  /// What an interrupted copy left that can be kept: the records up to the first bad place. Behind
+  /// it there may be more, written to the disk out of order.
+  static Prefix whole_prefix(const UUID& id, os::File& file, std::uint64_t size) {
+    wal::WindowReader window(
+        [&](std::uint64_t offset, std::span<std::byte> out) { return file.read(offset, out); });
+    Prefix prefix;
+    const auto visit = [&](const RecordInfo& info, std::span<const std::byte>) {
+      if (info.kind == RecordKind::kBad || info.kind == RecordKind::kTorn) return false;
+      prefix.end = info.pointer.offset + info.stored_size;
+      ++prefix.records;
+      return true;
+    };
+    wal::scan_records({id, kWALFirstRecordOffset, size, 0}, window, visit);
+    return prefix;
   }
 
   /// Copies the records from `begin` to the end of `wal`; returns how many.

@@ -290,18 +290,26 @@ TEST_F(ReopeningTest, AWALThatWasCutShortIsNamedByVerify) {
   }
 }
 
-TEST_F(ReopeningTest, AFileWhoseCreationWasCutShortIsCleanedUp) {
+TEST_F(ReopeningTest, AFileWhoseCreationWasCutShortIsNoDamageAndLeftAlone) {
   AtomPointer root;
   {
     StandaloneFileStorage storage(space());
     root = commit(storage, "root");
   }
   const UUID stillborn = *UUID::parse("99999999-9999-4999-8999-999999999999");
-  testing::write_file(testing::wal_path(space(), stillborn), "");
-  StandaloneFileStorage storage(space());
-  EXPECT_EQ(storage.read_current_root(), root);
-  EXPECT_EQ(storage.verify({}).bad_places, 0u);
-  EXPECT_EQ(testing::wal_files(space()).size(), 1u);
+  const auto header = format::make_wal_header(stillborn);
+  const std::string whole(reinterpret_cast<const char*>(header.data()), header.size());
+  for (const std::string& content :
+       {std::string(), whole.substr(0, 20), whole.substr(0, 3000), std::string(4096, '\0')}) {
+    testing::write_file(testing::wal_path(space(), stillborn), content);
+    StandaloneFileStorage storage(space());
+    EXPECT_EQ(storage.read_current_root(), root);
+    EXPECT_EQ(storage.verify({}).bad_places, 0u);
+    EXPECT_NE(commit(storage, "on").transaction_id, stillborn) << "never appended to";
+    storage.set_current_root(root);
+    storage.close();
+    EXPECT_EQ(testing::read_file(testing::wal_path(space(), stillborn)), content);
+  }
 }
 
 TEST_F(ReopeningTest, OpeningReadsTheTailOnly) {

@@ -42,7 +42,7 @@ AtomPointer LogBuffer::append(RecordFormat format, PreparedRecord record) {
   const auto size = static_cast<std::size_t>(format::stored_size(record.payload_size));
   format::seal_record({record.memory.get(), size}, RecordType::kData, format, record.payload_size,
                       record.payload_hash, where);
-  new_chunk(std::move(record.memory), size);
+  new_own_chunk(std::move(record.memory), size);
   advance(size);
   unsealed_ = true;
   return where;
@@ -55,7 +55,7 @@ void LogBuffer::append_commit(RootVersion& version) {
   const std::uint64_t position = end_;
   append(RecordType::kCommit, RecordFormat::kRaw, payload, format::hash_payload(payload));
   const Chunk& chunk = chunks_.back();
-  std::byte* record = chunk.memory.get() + (version.commit.offset - chunk.base.offset);
+  std::byte* record = chunk.begin + (version.commit.offset - chunk.base.offset);
   pending_commits_.push_back({position, version.sequence, version.commit, record});
   unsealed_ = false;
 }
@@ -90,7 +90,7 @@ std::optional<WALWriteOperation> LogBuffer::next_operation() const {
     } else if (operation->transaction_id != chunk.base.transaction_id) {
       break;
     }
-    const std::span<const std::byte> bytes(chunk.memory.get(), chunk.used);
+    const std::span<const std::byte> bytes(chunk.begin, chunk.used);
     operation->segments.emplace_back(chunk.memory, bytes.subspan(chunk.flushed));
     operation->records += chunk.unflushed_records;
   }
@@ -131,7 +131,7 @@ std::optional<SharedBytes> LogBuffer::find(const AtomPointer& pointer) const {
   for (const Chunk& chunk : chunks_) {
     if (chunk.base.transaction_id != pointer.transaction_id) continue;
     if (pointer.offset < chunk.base.offset || pointer.offset >= chunk.end_offset()) continue;
-    const std::span<const std::byte> bytes(chunk.memory.get(), chunk.used);
+    const std::span<const std::byte> bytes(chunk.begin, chunk.used);
     return SharedBytes(chunk.memory, bytes.subspan(pointer.offset - chunk.base.offset));
   }
   return std::nullopt;
@@ -148,26 +148,40 @@ WALState LogBuffer::state() const noexcept {
 }
 
 std::byte* LogBuffer::reserve(std::size_t size) {
-  const bool fits = !chunks_.empty() && chunks_.back().capacity - chunks_.back().used >= size &&
-                    chunks_.back().base.transaction_id == next_.transaction_id &&
-                    chunks_.back().end_offset() == next_.offset;
-  if (!fits) {
-    if (size <= chunk_size_) {
-      new_chunk(chunk_memory(), chunk_size_);
-    } else {
-      new_chunk(std::make_shared_for_overwrite<std::byte[]>(size), size);
-    }
+  if (continues_last_chunk(size)) {
+    if (chunks_.back().of_block) block_.used += size;
+  } else if (size > block_size_) {
+    new_own_chunk(std::make_shared_for_overwrite<std::byte[]>(size), size);
+  } else {
+    if (block_.memory == nullptr || block_size_ - block_.used < size) start_block();
+    std::byte* const begin = block_.memory.get() + block_.used;
+    new_chunk(block_.memory, begin, block_size_ - block_.used).of_block = true;
+    block_.used += size;
   }
-  return chunks_.back().memory.get() + chunks_.back().used;
+  return chunks_.back().begin + chunks_.back().used;
 }
 
-void LogBuffer::new_chunk(std::shared_ptr<std::byte[]> memory, std::size_t capacity) {
+bool LogBuffer::continues_last_chunk(std::size_t size) const noexcept {
+  if (chunks_.empty()) return false;
+  const Chunk& chunk = chunks_.back();
+  return chunk.capacity - chunk.used >= size && chunk.end_offset() == next_.offset &&
+         chunk.base.transaction_id == next_.transaction_id;
+}
+
+void LogBuffer::new_own_chunk(std::shared_ptr<std::byte[]> memory, std::size_t size) {
+  std::byte* const begin = memory.get();
+  new_chunk(std::move(memory), begin, size);
+}
+
+LogBuffer::Chunk& LogBuffer::new_chunk(std::shared_ptr<std::byte[]> memory, std::byte* begin,
+                                       std::size_t capacity) {
   if (chunks_.size() == 1 && chunks_.front().flushed == chunks_.front().used) drop_front_chunk();
   Chunk chunk;
   chunk.memory = std::move(memory);
+  chunk.begin = begin;
   chunk.capacity = capacity;
   chunk.base = next_;
-  chunks_.push_back(std::move(chunk));
+  return chunks_.emplace_back(std::move(chunk));
 }
 
 void LogBuffer::advance(std::size_t size) noexcept {
@@ -179,13 +193,18 @@ void LogBuffer::advance(std::size_t size) noexcept {
   ++unflushed_records_;
 }
 
-std::shared_ptr<std::byte[]> LogBuffer::chunk_memory() {
-  if (spare_ != nullptr && spare_.use_count() == 1) return std::exchange(spare_, nullptr);
-  return std::make_shared_for_overwrite<std::byte[]>(chunk_size_);
+void LogBuffer::start_block() {
+  block_.used = 0;
+  if (spare_ != nullptr && spare_.use_count() == 1) {
+    block_.memory = std::move(spare_);
+  } else {
+    block_.memory = std::make_shared_for_overwrite<std::byte[]>(block_size_);
+  }
 }
 
 void LogBuffer::drop_front_chunk() {
-  if (chunks_.front().capacity == chunk_size_) spare_ = std::move(chunks_.front().memory);
+  Chunk& chunk = chunks_.front();
+  if (chunk.of_block && chunk.memory != block_.memory) spare_ = std::move(chunk.memory);
   chunks_.pop_front();
 }
 

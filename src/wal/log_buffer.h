@@ -34,7 +34,7 @@ PreparedRecord prepare_record(std::span<const std::byte> payload);
 
 class LogBuffer {
  public:
-  explicit LogBuffer(std::size_t chunk_size) : chunk_size_(chunk_size) {}
+  explicit LogBuffer(std::size_t block_size) : block_size_(block_size) {}
   LogBuffer(const LogBuffer&) = delete;
   LogBuffer& operator=(const LogBuffer&) = delete;
 
@@ -77,10 +77,12 @@ class LogBuffer {
  private:
   struct Chunk {
     std::shared_ptr<std::byte[]> memory;
+    bool of_block = false;       ///< `memory` is a block, which chunks may share
+    std::byte* begin = nullptr;  ///< in `memory`
     std::size_t capacity = 0;
     std::size_t used = 0;
     std::size_t flushed = 0;
-    AtomPointer base;  ///< address of memory[0]
+    AtomPointer base;  ///< address of *begin
     std::uint64_t unflushed_records = 0;
 
     std::uint64_t end_offset() const noexcept { return base.offset + used; }
@@ -91,17 +93,25 @@ class LogBuffer {
     AtomPointer where;
     std::byte* record = nullptr;
   };
+  /// The memory that small records go into, chunk after chunk until it is used up.
+  struct Block {
+    std::shared_ptr<std::byte[]> memory;
+    std::size_t used = 0;
+  };
 
   std::byte* reserve(std::size_t size);
-  void new_chunk(std::shared_ptr<std::byte[]> memory, std::size_t capacity);
+  bool continues_last_chunk(std::size_t size) const noexcept;
+  Chunk& new_chunk(std::shared_ptr<std::byte[]> memory, std::byte* begin, std::size_t capacity);
+  void new_own_chunk(std::shared_ptr<std::byte[]> memory, std::size_t size);
   void advance(std::size_t size) noexcept;
-  std::shared_ptr<std::byte[]> chunk_memory();
+  void start_block();
   void drop_front_chunk();
 
-  const std::size_t chunk_size_;
+  const std::size_t block_size_;
   std::deque<Chunk> chunks_;  ///< oldest first; the last one is appended to
   std::deque<PendingCommit> pending_commits_;
-  std::shared_ptr<std::byte[]> spare_;  ///< one chunk's memory, kept for the next
+  Block block_;
+  std::shared_ptr<std::byte[]> spare_;  ///< a used-up block's memory, kept for the next
   AtomPointer next_;
   std::uint64_t wal_durable_offset_ = 0;  ///< of the WAL being appended to
   std::uint64_t end_ = 0;

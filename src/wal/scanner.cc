@@ -17,6 +17,8 @@ using format::RecordHeader;
 using format::RecordType;
 
 constexpr std::size_t kWindowSize = 256 * 1024;
+// Searching for the record behind a damaged place hashes at most so many times the range scanned.
+constexpr std::uint64_t kSearchFactor = 4;
 
 /// Why no record starts somewhere.
 enum class Problem { kNone, kZeros, kCutHeader, kNoHeader, kTooLong, kMismatch, kPadding };
@@ -45,7 +47,10 @@ bool padding_is_zero(std::span<const std::byte> record, std::size_t payload_size
 class Scan {
  public:
   Scan(const ScanRange& range, WindowReader& reader, const VisitRecord& visit)
-      : range_(range), reader_(reader), visit_(visit) {}
+      : range_(range),
+        reader_(reader),
+        visit_(visit),
+        search_budget_(kSearchFactor * (range.end - std::min(range.begin, range.end))) {}
 
   std::uint64_t run() {
     std::uint64_t at = range_.begin;
@@ -146,9 +151,17 @@ class Scan {
     return base::load_le<std::uint64_t>(record.data() + kRecordHeaderSize + info.payload_size - 8);
   }
 
-  /// The next place at or behind `at` where a valid record starts, or the end.
+  /// The next place at or behind `at` where a valid record starts, or the end. A payload may be full
+  /// of bytes that look like headers of large records: what is hashed on their account is bounded,
+  /// after that only commit and mark records are found.
   std::uint64_t find_record(std::uint64_t at) {
     for (; at < range_.end; at += format::kRecordAlignment) {
+      const auto head = reader_.at(at, kRecordHeaderSize);
+      RecordHeader header;
+      if (head.size() < kRecordHeaderSize) return range_.end;
+      if (format::parse_header(head, header) != HeaderState::kValid) continue;
+      if (header.payload_size > search_budget_) continue;
+      if (header.payload_size > format::kCommitPayloadSize) search_budget_ -= header.payload_size;
       RecordInfo info;
       std::span<const std::byte> record;
       if (read_record(at, info, record) == Problem::kNone) return at;
@@ -159,6 +172,7 @@ class Scan {
   const ScanRange& range_;
   WindowReader& reader_;
   const VisitRecord& visit_;
+  std::uint64_t search_budget_;  ///< payload bytes that searches may still hash
   bool at_end_of_medium_ = false;
 };
 

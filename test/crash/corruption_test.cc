@@ -1,6 +1,7 @@
-// A small closed space is damaged in every way a disk or a hand can damage it: every bit flipped, every
-// length cut off, files swapped, missing, or replaced by older copies. What is promised: right bytes or
-// a clear error, never wrong bytes, never an older root; verify names every damaged place of a WAL.
+// A small closed space is damaged in every way a disk or a hand can damage it: every bit flipped,
+// every length cut off, files swapped, missing, or replaced by older copies. What is promised:
+// right bytes or a clear error, never wrong bytes, never an older root; verify names every damaged
+// place of a WAL.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -90,7 +91,7 @@ Space make_space(bool large) {
 
 /// What somebody found out about a damaged copy.
 struct Findings {
-  std::string wrong;          ///< what must not be; empty when all is well
+  std::string wrong;                 ///< what must not be; empty when all is well
   std::set<std::size_t> unreadable;  ///< atoms
   bool opened = false;
   bool root_right = false;
@@ -191,7 +192,8 @@ class Flips {
     const auto id = wal_of(path);
     if (!id) return nullptr;
     for (const Place& place : space_.places) {
-      if (place.pointer.transaction_id == *id && offset >= place.pointer.offset && offset < place.end) {
+      if (place.pointer.transaction_id == *id && offset >= place.pointer.offset &&
+          offset < place.end) {
         return &place;
       }
     }
@@ -202,9 +204,11 @@ class Flips {
     const std::uint64_t offset = bit / 8;
     const Place* place = place_at(path, offset);
     // The zeros of a header are like those of the small space, where each bit is flipped.
-    if (large_ && wal_of(path) && offset > 1100 && offset < kWALFirstRecordOffset) return 61 * kBitStep;
+    if (large_ && wal_of(path) && offset > 1100 && offset < kWALFirstRecordOffset)
+      return 61 * kBitStep;
     const bool is_long = place != nullptr && place->end - place->pointer.offset > kLongPayload &&
-                         offset > place->pointer.offset + 64 && offset + 64 + kLongStep < place->end;
+                         offset > place->pointer.offset + 64 &&
+                         offset + 64 + kLongStep < place->end;
     return is_long ? kLongStep * kBitStep : kBitStep;
   }
 
@@ -244,7 +248,8 @@ class Flips {
     // Opening for writing may write the header's hints anew; records stay as they are.
     if (hit == nullptr && access == SpaceAccess::kReadWrite) return;
     if (found.report.bad_places == 0) return fail("verify does not report it");
-    if (hit != nullptr && !names(found.report, hit->pointer)) fail("verify does not name the place");
+    if (hit != nullptr && !names(found.report, hit->pointer))
+      fail("verify does not name the place");
   }
 
   static bool names(const VerifyReport& report, const AtomPointer& pointer) {
@@ -262,8 +267,8 @@ class Flips {
 TEST(Corruption, EveryBitFlippedInASmallSpace) { Flips(/*large=*/false).run(); }
 TEST(Corruption, EveryBitFlippedInASpaceWithASealedWAL) { Flips(/*large=*/true).run(); }
 
-/// Damages a copy of the space, looks at it in both ways, and pushes to it if it lets us: no pointer
-/// may be handed out twice.
+/// Damages a copy of the space, looks at it in both ways, and pushes to it if it lets us: no
+/// pointer may be handed out twice.
 class Damage {
  public:
   Damage(Failures& failures, const Space& space) : failures_(failures), space_(space) {}
@@ -352,7 +357,8 @@ TEST(Corruption, FilesMissingSwappedOrEmptied) {
       files->set_content(path, space.files->content(other));
       files->set_content(other, space.files->content(path));
       const bool both_wals = wal_of(path) && wal_of(other);
-      damage.look(path + " swapped with " + other, files, wal_of(path) || wal_of(other), !both_wals);
+      damage.look(path + " swapped with " + other, files, wal_of(path) || wal_of(other),
+                  !both_wals);
     }
   }
   failures.tell();

@@ -1,10 +1,10 @@
-// Every workload of up to three steps x every moment at which the machine may stop x every subset of what
-// was not yet synced: the store is opened on what is left and judged by the oracle; and once more with
-// the machine stopping again while the store recovers.
+// Every workload of up to three steps x every moment at which the machine may stop x every subset
+// of what was not yet synced: the store is opened on what is left and judged by the oracle; and
+// once more with the machine stopping again while the store recovers.
 //
-// A moment is "before a call that changes files" or the end. Workloads that begin alike behave alike, so
-// of each only the moments of its last step are looked at. What is left is a disk image; images that
-// were judged before with the same record are counted as visited, not judged again.
+// A moment is "before a call that changes files" or the end. Workloads that begin alike behave
+// alike, so of each only the moments of its last step are looked at. What is left is a disk image;
+// images that were judged before with the same record are counted as visited, not judged again.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -36,15 +36,16 @@ constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;
 #endif
-constexpr std::size_t kLength = kSanitized ? 2 : 3;       // steps of a workload
-constexpr std::uint64_t kMaxSubsets = 1 << 10;           // all of them up to here, else a sample
+constexpr std::size_t kLength = kSanitized ? 2 : 3;  // steps of a workload
+constexpr std::uint64_t kMaxSubsets = 1 << 10;       // all of them up to here, else a sample
 constexpr std::uint64_t kSampledSubsets = kSanitized ? 16 : 64;
-constexpr std::uint64_t kTears = kSanitized ? 8 : 48;    // per moment, on top of the subsets
-constexpr std::uint64_t kRecoveryEvery = 32;             // of so many images one recovers with crashes
-constexpr std::uint64_t kRecoverySubsets = 4;            // per moment of that recovery
+constexpr std::uint64_t kTears = kSanitized ? 8 : 48;  // per moment, on top of the subsets
+constexpr std::uint64_t kRecoveryEvery = 64;   // of so many images one recovers with crashes
+constexpr std::uint64_t kRecoverySubsets = 4;  // per moment of that recovery
 constexpr std::uint64_t kSeed = 20240607;
 constexpr std::uint64_t kLeastStates = kSanitized ? 1'000 : 100'000;
-constexpr std::size_t kMaxFailures = 10;                 // kinds of them
+constexpr const char* kEnd = "the end";
+constexpr std::size_t kMaxFailures = 10;  // kinds of them
 
 /// The machine stops here: files and record of that moment.
 struct Moment {
@@ -130,7 +131,8 @@ void judge(const std::shared_ptr<MemoryFileSystem>& image, Oracle oracle, bool v
   const AtomPointer root = storage->push_bytes(as_bytes(payload));
   storage->set_current_root(root);
   const auto history = storage->root_history(3);
-  if (history.empty() || history.front().root != root) throw Violation("a new commit is not the root");
+  if (history.empty() || history.front().root != root)
+    throw Violation("a new commit is not the root");
   storage.reset();
   const std::vector<Outcome> lost(image->uncertainties().size(), Outcome{Fate::kLost, 0});
   storage = open_storage(image->crash_clone(lost), kSeed + 2000);
@@ -249,7 +251,9 @@ class Examination {
       std::vector<Outcome> outcomes;
       for (const Uncertainty& uncertainty : uncertainties) {
         const std::uint64_t last = option_count(uncertainty) - 1;
-        outcomes.push_back(option(uncertainty, i == 0 ? 0 : i == 1 ? last : random_() % (last + 1)));
+        outcomes.push_back(option(uncertainty, i == 0   ? 0
+                                               : i == 1 ? last
+                                                        : random_() % (last + 1)));
       }
       ++totals_.visited;
       ++totals_.judged;
@@ -266,8 +270,8 @@ class Examination {
     try {
       call();
     } catch (const std::exception& error) {
-      totals_.fail(name_ + "\n  stopped before: " + moment_.call + "\n  " + after_ + "power cut:" +
-                       describe(uncertainties, outcomes),
+      totals_.fail(name_ + "\n  stopped before: " + moment_.call + "\n  " + after_ +
+                       "power cut:" + describe(uncertainties, outcomes),
                    error.what());
     }
   }
@@ -306,7 +310,7 @@ class Recording {
       active_ = steps[i] == Step::kSecondCommit ? 1 : 0;
       world_.run(steps[i]);
     }
-    note("the end");
+    note(kEnd);
     files_->set_before_change({});
     return std::move(moments_);
   }
@@ -315,16 +319,23 @@ class Recording {
   World& world() { return world_; }
 
  private:
-  /// Whoever looks at the store at this moment was told a root, which may not go back any more.
   void note(const std::string& call) {
-    Moment moment{files_->clone(), world_.oracle(), call};
-    if (SharedStorage* other = world_.storage(1 - active_)) {
-      moment.oracle.saw_root(other->read_current_root(), "the other storage");
+    moments_.push_back({files_->clone(), world_.oracle(), call});
+    if (files_->kind_of(kSpace + "/protobase.lock")) note_look(call);
+    SharedStorage* other = world_.storage(1 - active_);
+    if (call == kEnd && other != nullptr) {
+      moments_.back().oracle.saw_root(other->read_current_root(), "the other storage");
     }
-    if (files_->kind_of(kSpace + "/protobase.lock")) {
-      const auto reader = open_storage(files_, 0, SpaceAccess::kReadOnly);
-      moment.oracle.saw_root(reader->read_current_root(), "a reader");
-    }
+  }
+
+  /// Another process looks at the store at this moment: the root it is told may not go back any more.
+  /// It looks at a copy, because looking may sync.
+  void note_look(const std::string& call) {
+    Moment moment{files_->clone_with_locks(), world_.oracle(), call + ", after a look"};
+    const auto reader = open_storage(moment.files, 0, SpaceAccess::kReadOnly);
+    const auto root = reader->read_current_root();
+    if (root == moment.oracle.acknowledged_root()) return;
+    moment.oracle.saw_root(root, "a reader");
     moments_.push_back(std::move(moment));
   }
 

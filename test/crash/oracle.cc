@@ -15,8 +15,8 @@ std::string text_of(const std::optional<AtomPointer>& pointer) {
 }  // namespace
 
 void Oracle::pushed(int writer, const AtomPointer& pointer, std::string payload) {
-  pushes_.push_back({writer, pointer, std::make_shared<const std::string>(std::move(payload)), false,
-                     false});
+  pushes_.push_back(
+      {writer, pointer, std::make_shared<const std::string>(std::move(payload)), false, false});
 }
 
 void Oracle::flushed(int writer) {
@@ -84,7 +84,8 @@ void Oracle::check(SharedStorage& storage, bool verify) const {
   for (std::size_t i = 0; i < pushes_.size(); ++i) {
     bool must_be_there = pushes_[i].durable;
     for (std::size_t c = 0; c < commits_.size(); ++c) {
-      must_be_there |= present[c] && commits_[c].writer == pushes_[i].writer && i < commits_[c].pushes;
+      must_be_there |=
+          present[c] && commits_[c].writer == pushes_[i].writer && i < commits_[c].pushes;
     }
     if (must_be_there || !pushes_[i].given_up) check_atom(storage, pushes_[i], must_be_there);
   }
@@ -101,8 +102,8 @@ void Oracle::check_durable_atoms(SharedStorage& storage) const {
   }
 }
 
-/// Which commits are in the history. From the newest back: an address that was given up may be that of
-/// a later, acknowledged root.
+/// Which commits are in the history. From the newest back: an address that was given up may be that
+/// of a later, acknowledged root.
 std::vector<bool> Oracle::check_history(SharedStorage& storage) const {
   const auto history = storage.root_history(1000);
   const auto root = storage.read_current_root();
@@ -121,7 +122,8 @@ std::vector<bool> Oracle::check_history(SharedStorage& storage) const {
     }
   }
   if (at != history.size()) {
-    throw Violation("the history holds a commit that was not made: " + history[at].root.to_string());
+    throw Violation("the history holds a commit that was not made: " +
+                    history[at].root.to_string());
   }
   for (std::size_t i = 1; i < history.size(); ++i) {
     if (history[i].sequence >= history[i - 1].sequence) throw Violation("sequences do not grow");

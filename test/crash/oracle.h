@@ -1,5 +1,5 @@
-// What a store was asked to do and what it answered, kept outside the store; and the judgement whether
-// what comes back after a crash or a fault keeps the promise.
+// What a store was asked to do and what it answered, kept outside the store; and the judgement
+// whether what comes back after a crash or a fault keeps the promise.
 #pragma once
 
 #include <memory>
@@ -46,8 +46,8 @@ class Oracle {
 
   /// Reads everything from a storage opened after the crash. Throws Violation. Promised: the root
   /// history is all acknowledged commits in order, with unanswered ones between them or not; what a
-  /// commit in it may refer to, and what was flushed, is there byte by byte; anything else is right or
-  /// absent; with `verify`, that finds nothing.
+  /// commit in it may refer to, and what was flushed, is there byte by byte; anything else is right
+  /// or absent; with `verify`, that finds nothing.
   void check(SharedStorage& storage, bool verify = true) const;
   /// The part about atoms only: every durable one is right.
   void check_durable_atoms(SharedStorage& storage) const;

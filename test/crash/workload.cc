@@ -64,8 +64,8 @@ std::unique_ptr<SharedStorage> open_storage(std::shared_ptr<os::FileSystem> file
 }
 
 const char* to_text(Step step) noexcept {
-  static constexpr const char* kNames[kSteps] = {"push",  "push large", "flush",  "commit",
-                                                 "cas",   "roll over",  "reopen", "second's commit"};
+  static constexpr const char* kNames[kSteps] = {"push", "push large", "flush",  "commit",
+                                                 "cas",  "roll over",  "reopen", "second's commit"};
   return kNames[static_cast<std::size_t>(step)];
 }
 
@@ -129,8 +129,7 @@ void World::run(Step step) {
 
 AtomPointer World::push(int place, std::size_t size) {
   std::string payload = make_payload(pushes_++, size);
-  const AtomPointer pointer =
-      storage(place)->push_bytes(as_bytes(payload), RecordFormat::kRaw);
+  const AtomPointer pointer = storage(place)->push_bytes(as_bytes(payload), RecordFormat::kRaw);
   oracle_.pushed(writer(place), pointer, std::move(payload));
   return pointer;
 }
@@ -174,7 +173,8 @@ void World::compare_and_set() {
 }
 
 void World::close(int place) {
-  const std::unique_ptr<SharedStorage> storage = std::move(storages_[static_cast<std::size_t>(place)]);
+  const std::unique_ptr<SharedStorage> storage =
+      std::move(storages_[static_cast<std::size_t>(place)]);
   if (!storage) return;
   try {
     storage->close();

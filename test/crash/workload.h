@@ -1,5 +1,5 @@
-// Short workloads on a store whose files, clock and randomness are a test's own: the same steps write
-// the same bytes in every run.
+// Short workloads on a store whose files, clock and randomness are a test's own: the same steps
+// write the same bytes in every run.
 #pragma once
 
 #include <array>
@@ -50,7 +50,7 @@ std::unique_ptr<SharedStorage> open_storage(std::shared_ptr<os::FileSystem> file
 
 enum class Step {
   kPushSmall,
-  kPushLarge,      ///< larger than the log's buffer
+  kPushLarge,  ///< larger than the log's buffer
   kFlush,
   kCommit,         ///< push and set_current_root
   kCompareAndSet,  ///< push and compare_and_set_root, first with a wrong expectation
