@@ -1,6 +1,6 @@
-// protobase-bulk-load SPACE ATOMS [BYTES]: pushes that many atoms, closes, opens again, reads some, and
-// prints as one line of JSON what it took. Shows that memory is bounded by the caches and buffers, and
-// that opening reads the tail of the log only. Used by test/system/scale_test.py.
+// protobase-bulk-load SPACE ATOMS [BYTES]: pushes that many atoms, closes, opens again, reads some,
+// and prints as one line of JSON what it took. Shows that memory is bounded by the caches and
+// buffers, and that opening reads the tail of the log only. Used by test/system/scale_test.py.
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>

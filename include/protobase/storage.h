@@ -147,8 +147,9 @@ class PROTOBASE_EXPORT SharedStorage {
   /// The newest committed root, of any process; nullopt before the first.
   virtual std::optional<AtomPointer> read_current_root() = 0;
   /// Commits: makes everything pushed before durable and then `root` the root, in one step.
-  /// ValidationError: nothing is stored at `root`. LockingError: another process held the root
-  /// lock too long. NoSpaceError: not committed. OutcomeUnknownError: the medium failed half way.
+  /// ValidationError: nothing is stored at `root`. LockingError: another process,
+  /// or another thread's guard, held the root too long. NoSpaceError: not committed.
+  /// OutcomeUnknownError: the medium failed half way.
   virtual void set_current_root(const AtomPointer& root) = 0;
   /// The same if the root is `expected` (nullopt: none is set); false when it is not.
   virtual bool compare_and_set_root(const std::optional<AtomPointer>& expected,

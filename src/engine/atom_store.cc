@@ -93,9 +93,9 @@ std::vector<Result> get_many(WorkerPool& pool, std::span<const AtomPointer> poin
         work();
         done.count_down();
       });
-    } catch (const ValidationError&) {
-      // Closed meanwhile. Those who run already use this frame, so it waits for them; what is left
-      // fails in work() with the same error.
+    } catch (const std::exception&) {
+      // Closed meanwhile, or out of threads or memory. Those who run already use this frame, so it
+      // waits for them; this thread does what is left, or fails in work() with the same error.
       done.count_down(static_cast<std::ptrdiff_t>(helpers - i));
       break;
     }
@@ -145,9 +145,7 @@ AtomPointer AtomStore::push_atom(Atom atom, RecordFormat format) {
   const AtomPointer pointer = log_.append(format, payload);
   pushed_records_.fetch_add(1, std::memory_order_relaxed);
   pushed_bytes_.fetch_add(payload.size(), std::memory_order_relaxed);
-  if (options_.enable_atom_bytes_cache) {
-    bytes_cache_.put(pointer, {SharedBytes::copy_of(payload), format, false});
-  }
+  cache_payload(pointer, payload, format);
   if (options_.enable_atom_object_cache) {
     object_cache_.put(pointer, options_.schema_epoch,
                       std::make_shared<const Atom>(std::move(atom)));
@@ -166,10 +164,17 @@ AtomPointer AtomStore::push_bytes(std::span<const std::byte> bytes, RecordFormat
   const AtomPointer pointer = log_.append(format, bytes);
   pushed_records_.fetch_add(1, std::memory_order_relaxed);
   pushed_bytes_.fetch_add(bytes.size(), std::memory_order_relaxed);
-  if (options_.enable_atom_bytes_cache && bytes.size() <= options_.bytes_cache_max_bytes / 16) {
-    bytes_cache_.put(pointer, {SharedBytes::copy_of(bytes), format, false});
-  }
+  cache_payload(pointer, bytes, format);
   return pointer;
+}
+
+void AtomStore::cache_payload(const AtomPointer& pointer, std::span<const std::byte> payload,
+                              RecordFormat format) {
+  // One that would not be kept is not copied.
+  if (!options_.enable_atom_bytes_cache || payload.size() > options_.bytes_cache_max_bytes / 16) {
+    return;
+  }
+  bytes_cache_.put(pointer, {SharedBytes::copy_of(payload), format, false});
 }
 
 std::shared_ptr<const Atom> AtomStore::get_atom(const AtomPointer& pointer) {

@@ -62,6 +62,8 @@ class AtomStore final : public std::enable_shared_from_this<AtomStore> {
  private:
   void throw_if_closed() const;
   void check_payload_size(std::size_t size) const;
+  void cache_payload(const AtomPointer& pointer, std::span<const std::byte> payload,
+                     RecordFormat format);
   CachedPayload load_payload(const AtomPointer& pointer);
   std::shared_ptr<const Atom> load_atom(const AtomPointer& pointer);
   void check_root(const AtomPointer& root);

@@ -1,5 +1,6 @@
 #include "engine/committer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@ namespace protobase::engine {
 namespace {
 // Commits one turn takes at most: bounds how long a guard may have to wait.
 constexpr std::size_t kMaxGroup = 1024;
+constexpr std::uint64_t kShortestWaitMs = 1;
 }  // namespace
 
 Committer::Committer(RootRegister& root_register, Log& log, std::shared_ptr<os::Clock> clock,
@@ -83,15 +85,14 @@ bool Committer::holds_guard() const {
 
 void Committer::wait_for_turn(std::unique_lock<std::mutex>& lock, Request& request) {
   const auto has_turn = [&] { return request.done || queue_.front() == &request; };
-  const auto timeout = std::chrono::milliseconds(lock_timeout_ms_);
-  if (request.turn.wait_for(lock, timeout, has_turn)) return;
-  if (request.in_turn) {  // too late to step back: the commit is on its way
-    request.turn.wait(lock, has_turn);
-    return;
+  const auto timeout = std::chrono::milliseconds(std::max(lock_timeout_ms_, kShortestWaitMs));
+  while (!request.turn.wait_for(lock, timeout, has_turn)) {
+    // Other commits come to an end by themselves; a guard lives as long as its holder likes.
+    if (request.in_turn || !queue_.front()->is_guard) continue;
+    std::erase(queue_, &request);
+    throw LockingError("another thread kept the root for " + std::to_string(lock_timeout_ms_) +
+                       " ms");
   }
-  std::erase(queue_, &request);
-  throw LockingError("another thread kept the root for " + std::to_string(lock_timeout_ms_) +
-                     " ms");
 }
 
 Committer::Group Committer::front_group() {

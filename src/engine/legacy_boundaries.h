@@ -1,5 +1,6 @@
-// Where the records of legacy WALs start. That layout has no checksums, so the only way to know that a
-// pointer points at a record is to walk the lengths from the beginning; every 64th start is remembered.
+// Where the records of legacy WALs start. That layout has no checksums, so the only way to know
+// that a pointer points at a record is to walk the lengths from the beginning; every 64th start is
+// remembered.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,7 @@
 #include "engine/worker_pool.h"
 
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include "protobase/errors.h"
@@ -10,9 +12,18 @@ void WorkerPool::submit(std::function<void()> task) {
   std::unique_lock lock(mutex_);
   room_.wait(lock, [&] { return stopping_ || tasks_.size() < std::size_t{64} * workers_; });
   if (stopping_) throw ValidationError("the storage is closed");
-  if (threads_.size() < workers_) threads_.emplace_back([this] { run(); });
+  if (threads_.size() < workers_) start_thread();
   tasks_.push_back(std::move(task));
   changed_.notify_one();
+}
+
+void WorkerPool::start_thread() {
+  try {
+    threads_.emplace_back([this] { run(); });
+  } catch (const std::system_error& error) {
+    if (!threads_.empty()) return;  // those that run will do
+    throw UnexpectedError(std::string("no worker thread can be started: ") + error.what());
+  }
 }
 
 void WorkerPool::stop() {

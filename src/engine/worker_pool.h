@@ -18,13 +18,15 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  /// Waits while 64 tasks a worker are queued. Throws ValidationError after stop().
+  /// Waits while 64 tasks a worker are queued. Throws ValidationError after stop(), UnexpectedError
+  /// when not one thread can be started.
   void submit(std::function<void()> task);
   /// Finishes what is queued and joins. Idempotent; not from a worker.
   void stop();
   unsigned workers() const noexcept { return workers_; }
 
  private:
+  void start_thread();
   void run();
 
   const unsigned workers_;

@@ -216,8 +216,9 @@ class FileBlockProvider::Impl {
           file::recover_space(directory_, read_published_root(), /*settle=*/true, options_.logger);
     }
     const std::shared_ptr<os::File> shared_lock_file = std::move(lock_file);
-    register_.attach(shared_lock_file, recovered);
+    // Until the end nobody else holds the file, so that whatever throws drops all its locks.
     shared_lock_file->try_lock(file::kMembershipLock, /*exclusive=*/false);
+    register_.attach(shared_lock_file, recovered);
     shared_lock_file->unlock(file::kJoinLock);
     const std::lock_guard members(mutex_);
     lock_file_ = shared_lock_file;

@@ -170,6 +170,7 @@ void settle_wal_tail(os::File& file, const UUID& id, WALHead& head, const WALTai
   }
   checkpoint.closed = true;
   write_checkpoint(file, id, head, checkpoint);
+  if (head.is_damaged) write_checkpoint(file, id, head, checkpoint);  // the other slot is torn too
 }
 
 void write_checkpoint(os::File& file, const UUID& id, WALHead& head,

@@ -124,7 +124,7 @@ void LogBuffer::mark_durable(const WALWriteOperation& operation) {
     pending_commits_.pop_front();
   }
   // The last chunk stays: the next records go behind what it holds.
-  while (chunks_.size() > 1 && chunks_.front().flushed == chunks_.front().used) drop_front_chunk();
+  while (chunks_.size() > 1 && chunks_.front().flushed == chunks_.front().used) chunks_.pop_front();
 }
 
 std::optional<SharedBytes> LogBuffer::find(const AtomPointer& pointer) const {
@@ -175,7 +175,7 @@ void LogBuffer::new_own_chunk(std::shared_ptr<std::byte[]> memory, std::size_t s
 
 LogBuffer::Chunk& LogBuffer::new_chunk(std::shared_ptr<std::byte[]> memory, std::byte* begin,
                                        std::size_t capacity) {
-  if (chunks_.size() == 1 && chunks_.front().flushed == chunks_.front().used) drop_front_chunk();
+  if (chunks_.size() == 1 && chunks_.front().flushed == chunks_.front().used) chunks_.pop_front();
   Chunk chunk;
   chunk.memory = std::move(memory);
   chunk.begin = begin;
@@ -194,18 +194,7 @@ void LogBuffer::advance(std::size_t size) noexcept {
 }
 
 void LogBuffer::start_block() {
-  block_.used = 0;
-  if (spare_ != nullptr && spare_.use_count() == 1) {
-    block_.memory = std::move(spare_);
-  } else {
-    block_.memory = std::make_shared_for_overwrite<std::byte[]>(block_size_);
-  }
-}
-
-void LogBuffer::drop_front_chunk() {
-  Chunk& chunk = chunks_.front();
-  if (chunk.of_block && chunk.memory != block_.memory) spare_ = std::move(chunk.memory);
-  chunks_.pop_front();
+  block_ = {std::make_shared_for_overwrite<std::byte[]>(block_size_), 0};
 }
 
 }  // namespace protobase::wal

@@ -105,13 +105,11 @@ class LogBuffer {
   void new_own_chunk(std::shared_ptr<std::byte[]> memory, std::size_t size);
   void advance(std::size_t size) noexcept;
   void start_block();
-  void drop_front_chunk();
 
   const std::size_t block_size_;
   std::deque<Chunk> chunks_;  ///< oldest first; the last one is appended to
   std::deque<PendingCommit> pending_commits_;
   Block block_;
-  std::shared_ptr<std::byte[]> spare_;  ///< a used-up block's memory, kept for the next
   AtomPointer next_;
   std::uint64_t wal_durable_offset_ = 0;  ///< of the WAL being appended to
   std::uint64_t end_ = 0;

@@ -151,9 +151,9 @@ class Scan {
     return base::load_le<std::uint64_t>(record.data() + kRecordHeaderSize + info.payload_size - 8);
   }
 
-  /// The next place at or behind `at` where a valid record starts, or the end. A payload may be full
-  /// of bytes that look like headers of large records: what is hashed on their account is bounded,
-  /// after that only commit and mark records are found.
+  /// The next place at or behind `at` where a valid record starts, or the end. A payload may be
+  /// full of bytes that look like headers of large records: what is hashed on their account is
+  /// bounded, after that only commit and mark records are found.
   std::uint64_t find_record(std::uint64_t at) {
     for (; at < range_.end; at += format::kRecordAlignment) {
       const auto head = reader_.at(at, kRecordHeaderSize);

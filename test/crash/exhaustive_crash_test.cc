@@ -38,10 +38,10 @@ constexpr bool kSanitized = false;
 #endif
 constexpr std::size_t kLength = kSanitized ? 2 : 3;  // steps of a workload
 constexpr std::uint64_t kMaxSubsets = 1 << 10;       // all of them up to here, else a sample
-constexpr std::uint64_t kSampledSubsets = kSanitized ? 16 : 64;
-constexpr std::uint64_t kTears = kSanitized ? 8 : 48;  // per moment, on top of the subsets
+constexpr std::uint64_t kSampledSubsets = kSanitized ? 16 : 32;
+constexpr std::uint64_t kTears = kSanitized ? 8 : 24;  // per moment, on top of the subsets
 constexpr std::uint64_t kRecoveryEvery = 64;   // of so many images one recovers with crashes
-constexpr std::uint64_t kRecoverySubsets = 4;  // per moment of that recovery
+constexpr std::uint64_t kRecoverySubsets = 3;  // per moment of that recovery
 constexpr std::uint64_t kSeed = 20240607;
 constexpr std::uint64_t kLeastStates = kSanitized ? 1'000 : 100'000;
 constexpr const char* kEnd = "the end";
@@ -328,8 +328,8 @@ class Recording {
     }
   }
 
-  /// Another process looks at the store at this moment: the root it is told may not go back any more.
-  /// It looks at a copy, because looking may sync.
+  /// Another process looks at the store at this moment: the root it is told may not go back any
+  /// more. It looks at a copy, because looking may sync.
   void note_look(const std::string& call) {
     Moment moment{files_->clone_with_locks(), world_.oracle(), call + ", after a look"};
     const auto reader = open_storage(moment.files, 0, SpaceAccess::kReadOnly);
