@@ -54,10 +54,13 @@ class WALWriterTest : public ::testing::Test {
 };
 
 TEST_F(WALWriterTest, HeaderAndEntryAreSyncedBeforeTheFirstRecord) {
+  EXPECT_EQ(counting_->counts().syncs, 0u) << "begun by the first write";
+  append(100);
+  write();
   EXPECT_EQ(counting_->counts().syncs, 1u);
   EXPECT_EQ(counting_->counts().directory_syncs, 1u);
   EXPECT_EQ(head().state, format::WALHeaderState::kValid);
-  EXPECT_EQ(std::filesystem::file_size(path()), format::kWALHeaderSize);
+  EXPECT_GT(std::filesystem::file_size(path()), format::kWALHeaderSize);
 }
 
 TEST_F(WALWriterTest, AnIDIsNeverUsedTwice) {

@@ -37,7 +37,10 @@ constexpr bool kSanitized = true;
 constexpr bool kSanitized = false;
 #endif
 constexpr std::size_t kLength = kSanitized ? 2 : 3;  // steps of a workload
-constexpr std::uint64_t kMaxSubsets = 1 << 10;       // all of them up to here, else a sample
+// All subsets are visited up to so many, else a sample; fewer for the longest workloads, of which
+// there are most.
+constexpr std::uint64_t kMaxSubsets = 1 << 10;
+constexpr std::uint64_t kMaxSubsetsOfLongest = 1 << 8;
 constexpr std::uint64_t kSampledSubsets = kSanitized ? 16 : 32;
 constexpr std::uint64_t kTears = kSanitized ? 8 : 24;  // per moment, on top of the subsets
 constexpr std::uint64_t kRecoveryEvery = 64;   // of so many images one recovers with crashes
@@ -145,8 +148,13 @@ void judge(const std::shared_ptr<MemoryFileSystem>& image, Oracle oracle, bool v
 /// Looks at one moment of one workload.
 class Examination {
  public:
-  Examination(Totals& totals, std::string name, Moment moment, std::uint64_t seed)
-      : totals_(totals), name_(std::move(name)), moment_(std::move(moment)), random_(seed) {}
+  Examination(Totals& totals, std::string name, Moment moment, std::uint64_t max_subsets,
+              std::uint64_t seed)
+      : totals_(totals),
+        name_(std::move(name)),
+        moment_(std::move(moment)),
+        max_subsets_(max_subsets),
+        random_(seed) {}
 
   void run() {
     ++totals_.moments;
@@ -154,9 +162,9 @@ class Examination {
     visit_kill();
     std::uint64_t subsets = 1;
     for (const Uncertainty& uncertainty : uncertainties_) {
-      subsets = std::min(subsets * option_count(uncertainty), kMaxSubsets + 1);
+      subsets = std::min(subsets * option_count(uncertainty), max_subsets_ + 1);
     }
-    if (subsets <= kMaxSubsets) {
+    if (subsets <= max_subsets_) {
       for (std::uint64_t i = 0; i < subsets; ++i) visit(subset(i));
     } else {
       visit(all(Fate::kLost));
@@ -289,6 +297,7 @@ class Examination {
   Totals& totals_;
   const std::string name_;
   const Moment moment_;
+  const std::uint64_t max_subsets_;
   std::mt19937_64 random_;
   std::string after_;  // what happened before the crash in hand
   std::vector<Uncertainty> uncertainties_;
@@ -361,13 +370,15 @@ std::shared_ptr<MemoryFileSystem> prepared(bool used, Oracle& oracle) {
 
 void examine(Totals& totals, const std::vector<Step>& steps, bool used, std::uint64_t seed) {
   const std::string name = std::string(used ? "used" : "new") + " space: " + to_text(steps);
+  const bool longest = steps.size() == kLength && kLength > 2;
+  const std::uint64_t max_subsets = longest ? kMaxSubsetsOfLongest : kMaxSubsets;
   try {
     Oracle before;
     const auto files = prepared(used, before);
     Recording recording(files);
     recording.oracle() = before;
     for (Moment& moment : recording.run(steps)) {
-      Examination(totals, name, std::move(moment), seed).run();
+      Examination(totals, name, std::move(moment), max_subsets, seed).run();
       if (totals.is_enough()) return;
     }
   } catch (const std::exception& error) {
