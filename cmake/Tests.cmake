@@ -85,7 +85,7 @@ set(cli_path "${PROJECT_BINARY_DIR}/bin/protobase")
 foreach(kind IN ITEMS conformance golden crash system)
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/test/${kind}/*.cc")
   if(sources)
-    protobase_add_gtest(${kind} 240 ${sources})
+    protobase_add_gtest(${kind} 600 ${sources})  # exhaustive ones need minutes, on a busy machine more
     target_compile_definitions(${kind}_test PRIVATE PROTOBASE_CLI="${cli_path}")
     if(TARGET protobase_cli)
       add_dependencies(${kind}_test protobase_cli)

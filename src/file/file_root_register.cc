@@ -87,8 +87,8 @@ void FileRootRegister::attach(std::shared_ptr<os::File> lock_file,
   if (recovered) {
     state = with_published(*recovered, published);
     if (!state.lost_commit) start_root_file(*file, state);  // else what is there is evidence
-  } else if (!published) {
-    state = recover_space(directory_, published, /*settle=*/false, logger_);
+  } else {
+    state = state_beside_others(published);
   }
   // Nothing throws from here on: an attempt that failed must not leave locked files behind.
   const std::lock_guard lock(mutex_);
@@ -103,15 +103,26 @@ void FileRootRegister::attach_read_only(bool others) {
   // Read before the WALs are: what it says was durable by then, so they must know it too.
   std::optional<RootVersion> published;
   if (file) published = read_published(*file);
-  RecoveredSpace state;
-  if (!others || !published) {
-    state =
-        with_published(recover_space(directory_, published, /*settle=*/false, logger_), published);
-  }
+  const RecoveredSpace state =
+      others ? state_beside_others(published)
+             : with_published(recover_space(directory_, published, /*settle=*/false, logger_),
+                              published);
   const std::lock_guard lock(mutex_);
   read_only_ = true;
-  recovered_ = std::move(state);
+  recovered_ = state;
   root_file_ = std::move(file);
+}
+
+/// What is known while others have the space open and keep the published root right.
+RecoveredSpace FileRootRegister::state_beside_others(
+    const std::optional<RootVersion>& published) const {
+  if (!published) return recover_space(directory_, published, /*settle=*/false, logger_);
+  RecoveredSpace state;
+  const AtomPointer& commit = published->commit;
+  const auto file = directory_.file_system().open(directory_.wal_path(commit.transaction_id),
+                                                  os::OpenMode::kRead);
+  if (!file || !read_commit_at(*file, commit)) state.lost_commit = commit;
+  return state;
 }
 
 void FileRootRegister::settle_open_commit() {

@@ -66,6 +66,7 @@ class FileRootRegister final : public RootRegister {
     std::uint64_t last_tried = 0;  ///< the highest sequence any commit ever used
   };
 
+  RecoveredSpace state_beside_others(const std::optional<RootVersion>& published) const;
   std::shared_ptr<os::File> root_file() const;
   std::optional<RootVersion> read_from_wals() const;
   std::optional<format::CommitIntent> read_intent() const;

@@ -24,22 +24,6 @@ bool is_part_of_fresh_header(std::span<const std::byte> bytes, const UUID& id) {
   return true;
 }
 
-/// The commit record a checkpoint names; nullopt when it does not verify.
-std::optional<RootVersion> read_commit_at(os::File& file, const AtomPointer& where) {
-  std::array<std::byte, format::kRecordHeaderSize + format::kCommitPayloadSize> record;
-  format::RecordHeader header;
-  if (file.read(where.offset, record) != record.size() ||
-      format::parse_header(record, header) != format::HeaderState::kValid ||
-      header.type != format::RecordType::kCommit ||
-      header.payload_size != format::kCommitPayloadSize || !format::verify_record(record, where)) {
-    return std::nullopt;
-  }
-  const std::span<const std::byte> bytes(record);
-  return format::read_commit_payload(
-             bytes.subspan<format::kRecordHeaderSize, format::kCommitPayloadSize>(), where)
-      .version;
-}
-
 /// Whether nothing was written at or behind a closed checkpoint: one look at the next header.
 bool is_untouched(os::File& file, const format::Checkpoint& checkpoint) {
   if (!checkpoint.closed) return false;
@@ -83,6 +67,21 @@ void scan_tail(os::File& file, const UUID& id, const WALHead& head, std::uint64_
 }
 
 }  // namespace
+
+std::optional<RootVersion> read_commit_at(os::File& file, const AtomPointer& where) {
+  std::array<std::byte, format::kRecordHeaderSize + format::kCommitPayloadSize> record;
+  format::RecordHeader header;
+  if (file.read(where.offset, record) != record.size() ||
+      format::parse_header(record, header) != format::HeaderState::kValid ||
+      header.type != format::RecordType::kCommit ||
+      header.payload_size != format::kCommitPayloadSize || !format::verify_record(record, where)) {
+    return std::nullopt;
+  }
+  const std::span<const std::byte> bytes(record);
+  return format::read_commit_payload(
+             bytes.subspan<format::kRecordHeaderSize, format::kCommitPayloadSize>(), where)
+      .version;
+}
 
 WALHead read_wal_head(os::File& file, const UUID& id) {
   WALHead head;

@@ -44,6 +44,9 @@ struct WALTail {
 WALTail read_wal_tail(os::File& file, const UUID& id, const WALHead& head,
                       std::uint64_t proven = 0);
 
+/// The commit record at `where`; nullopt when there is no valid one.
+std::optional<RootVersion> read_commit_at(os::File& file, const AtomPointer& where);
+
 /// Writes the tail behind the checkpoint once more and syncs it: after a failed fdatasync the page
 /// cache may hold what the disk does not, and says it is clean.
 void rewrite_tail(os::File& file, const UUID& id, const WALHead& head, const WALTail& tail);
