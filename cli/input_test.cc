@@ -7,14 +7,15 @@
 #include <vector>
 
 #include "protobase/errors.h"
+#include "testing/temporary_directory.h"
 
 namespace protobase::cli {
 namespace {
 
-class InputTest : public testing::Test {
+class InputTest : public ::testing::Test {
  protected:
   std::string file_with(const std::string& content) {
-    const std::string name = testing::TempDir() + "protobase_input_test";
+    const std::string name = temporary_.at("input");
     std::ofstream(name, std::ios::binary) << content;
     return name;
   }
@@ -26,6 +27,8 @@ class InputTest : public testing::Test {
     EXPECT_EQ(input.line_number(), lines.size());
     return lines;
   }
+
+  const testing::TemporaryDirectory temporary_;  // tests run side by side
 };
 
 using Lines = std::vector<std::string>;
@@ -63,8 +66,8 @@ TEST_F(InputTest, AWholeFileUpToTheLimit) {
 }
 
 TEST_F(InputTest, WhatIsNoFile) {
-  EXPECT_THROW(Input(testing::TempDir()), UnexpectedError);
-  EXPECT_THROW(Input(testing::TempDir() + "protobase_absent"), UnexpectedError);
+  EXPECT_THROW(Input(temporary_.path()), UnexpectedError);
+  EXPECT_THROW(Input(temporary_.at("absent")), UnexpectedError);
 }
 
 }  // namespace
