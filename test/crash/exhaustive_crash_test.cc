@@ -39,11 +39,12 @@ constexpr bool kSanitized = false;
 constexpr std::size_t kLength = kSanitized ? 2 : 3;  // steps of a workload
 // All subsets are visited up to so many, else a sample; fewer for the longest workloads, of which
 // there are most.
-constexpr std::uint64_t kMaxSubsets = 1 << 10;
-constexpr std::uint64_t kMaxSubsetsOfLongest = 1 << 8;
-constexpr std::uint64_t kSampledSubsets = kSanitized ? 16 : 32;
-constexpr std::uint64_t kTears = kSanitized ? 8 : 24;  // per moment, on top of the subsets
-constexpr std::uint64_t kRecoveryEvery = 64;   // of so many images one recovers with crashes
+constexpr std::uint64_t kMaxSubsets = kSanitized ? 1 << 4 : 1 << 7;
+constexpr std::uint64_t kMaxSubsetsOfLongest = kSanitized ? 1 << 4 : 1 << 5;
+constexpr std::uint64_t kSampledSubsets = kSanitized ? 4 : 16;
+constexpr std::uint64_t kTears = kSanitized ? 4 : 12;  // per moment, on top of the subsets
+constexpr std::uint64_t kRecoveryEvery =
+    kSanitized ? 512 : 64;                     // one image of so many recovers with crashes
 constexpr std::uint64_t kRecoverySubsets = 3;  // per moment of that recovery
 constexpr std::uint64_t kSeed = 20240607;
 constexpr std::uint64_t kLeastStates = kSanitized ? 1'000 : 100'000;
