@@ -39,7 +39,7 @@ bool add_entry(const os::DirectoryEntry& entry, SpaceListing& listing) {
 }  // namespace
 
 SpaceDirectory::SpaceDirectory(std::shared_ptr<os::FileSystem> file_system, std::string path)
-    : file_system_(std::move(file_system)), path_(std::move(path)) {
+    : file_system_(std::move(file_system)), path_(path.empty() ? path : os::absolute_path(path)) {
   if (path_.empty()) throw ValidationError("the path of a space is empty");
 }
 

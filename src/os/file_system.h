@@ -81,6 +81,9 @@ class FileSystem {
 /// The machine's own.
 std::shared_ptr<FileSystem> posix_file_system();
 
+/// `path` as it stands when the working directory changes later.
+std::string absolute_path(const std::string& path);
+
 /// `path` up to its last component: "." when it has none.
 std::string parent_directory(const std::string& path);
 

@@ -10,7 +10,9 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 #include "os/file_system.h"
 #include "protobase/errors.h"
@@ -228,6 +230,13 @@ class PosixFileSystem final : public FileSystem {
 }  // namespace
 
 std::shared_ptr<FileSystem> posix_file_system() { return std::make_shared<PosixFileSystem>(); }
+
+std::string absolute_path(const std::string& path) {
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(path, error);
+  if (error) throw UnexpectedError(path + ": no working directory: " + error.message());
+  return absolute.string();
+}
 
 std::string parent_directory(const std::string& path) {
   const auto end = path.find_last_not_of('/');

@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <string>
 
 #include "os/file_system.h"
 #include "protobase/errors.h"
 #include "protobase/shared_bytes.h"
 #include "testing/temporary_directory.h"
+#include "testing/unprivileged.h"
 
 namespace protobase::os {
 namespace {
@@ -185,10 +187,16 @@ TEST_F(PosixFileSystemTest, AFullDeviceIsNoSpace) {
 }
 
 TEST_F(PosixFileSystemTest, WhatMayNotBeReadIsNotAuthorized) {
-  if (geteuid() == 0) GTEST_SKIP() << "root may read everything";
+  const testing::Unprivileged nobody(directory_.path());
   make("secret");
   ASSERT_EQ(chmod(directory_.at("secret").c_str(), 0), 0);
   EXPECT_THROW(system_->open(directory_.at("secret"), OpenMode::kRead), NotAuthorizedError);
+}
+
+TEST(AbsolutePath, StartsAtTheWorkingDirectory) {
+  const std::string here = std::filesystem::current_path().string();
+  EXPECT_EQ(absolute_path("a/b"), here + "/a/b");
+  EXPECT_EQ(absolute_path("/a/b"), "/a/b");
 }
 
 TEST(ParentDirectory, IsThePathWithoutItsLastPart) {

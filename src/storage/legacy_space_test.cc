@@ -152,11 +152,11 @@ TEST_P(LegacySpaceTest, NewAtomsGoToAWALOfTheirOwnBeside) {
 }
 
 TEST_P(LegacySpaceTest, ThePythonRootStaysInTheHistory) {
-  if (!root()) GTEST_SKIP() << "this directory has no root";
   StandaloneFileStorage storage(space());
   storage.set_current_root(storage.push_atom("new"));
   const auto history = storage.root_history(10);
-  ASSERT_EQ(history.size(), 2u);
+  ASSERT_EQ(history.size(), root() ? 2u : 1u);
+  if (!root()) return;  // Python had set none
   EXPECT_EQ(history[1].root, *root());
   EXPECT_EQ(history[1].sequence, 0u);
 }

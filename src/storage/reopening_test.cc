@@ -57,6 +57,16 @@ TEST_F(ReopeningTest, EverythingAcknowledgedIsThereAfterACrash) {
   }
 }
 
+TEST_F(ReopeningTest, TheWorkingDirectoryMayChange) {
+  const std::filesystem::path here = std::filesystem::current_path();
+  std::filesystem::current_path(directory_.path());
+  StandaloneFileStorage storage("space");
+  std::filesystem::current_path(here);
+  const auto root = commit(storage, "where it was meant to be");
+  storage.close();
+  EXPECT_EQ(StandaloneFileStorage(space()).read_current_root(), root);
+}
+
 TEST_F(ReopeningTest, WhatWasFlushedIsThereWithoutARoot) {
   StandaloneFileStorage storage(space());
   const auto pointer = storage.push_atom("flushed");

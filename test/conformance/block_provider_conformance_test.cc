@@ -39,13 +39,18 @@ Open new_decorated_memory() {
   };
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Local, BlockProviderConformance,
-    ::testing::Values(BlockProviderCase{"Memory", new_memory, false},
-                      BlockProviderCase{"File", new_directory},
-                      BlockProviderCase{"FileWithOneOpenFile", new_directory_with_one_open_file},
-                      BlockProviderCase{"Decorated", new_decorated_memory, false}),
-    [](const auto& test) { return test.param.name; });
+const BlockProviderCase kFile{"File", new_directory};
+const BlockProviderCase kFileWithOneOpenFile{"FileWithOneOpenFile",
+                                             new_directory_with_one_open_file};
+
+INSTANTIATE_TEST_SUITE_P(Local, BlockProviderConformance,
+                         ::testing::Values(BlockProviderCase{"Memory", new_memory}, kFile,
+                                           kFileWithOneOpenFile,
+                                           BlockProviderCase{"Decorated", new_decorated_memory}),
+                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(Local, DurableBlockProviderConformance,
+                         ::testing::Values(kFile, kFileWithOneOpenFile),
+                         [](const auto& test) { return test.param.name; });
 
 }  // namespace
 }  // namespace protobase::conformance

@@ -20,9 +20,12 @@ Open new_directory() {
   };
 }
 
+const RootRegisterCase kFile{"File", new_directory};
+
 INSTANTIATE_TEST_SUITE_P(Local, RootRegisterConformance,
-                         ::testing::Values(RootRegisterCase{"Memory", new_memory, false},
-                                           RootRegisterCase{"File", new_directory}),
+                         ::testing::Values(RootRegisterCase{"Memory", new_memory}, kFile),
+                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(Local, SharedRootRegisterConformance, ::testing::Values(kFile),
                          [](const auto& test) { return test.param.name; });
 
 }  // namespace

@@ -20,10 +20,12 @@ SharedStorageCase::Open new_directory() {
   };
 }
 
+const SharedStorageCase kFile{"StandaloneFileStorage", new_directory};
+
 INSTANTIATE_TEST_SUITE_P(Local, SharedStorageConformance,
-                         ::testing::Values(SharedStorageCase{"MemoryStorage", new_memory, false},
-                                           SharedStorageCase{"StandaloneFileStorage",
-                                                             new_directory}),
+                         ::testing::Values(SharedStorageCase{"MemoryStorage", new_memory}, kFile),
+                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(Local, DurableStorageConformance, ::testing::Values(kFile),
                          [](const auto& test) { return test.param.name; });
 
 }  // namespace
