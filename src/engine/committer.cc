@@ -114,7 +114,26 @@ void Committer::end_turn(const Group& group) {
   if (!queue_.empty()) queue_.front()->turn.notify_one();
 }
 
+void Committer::close() {
+  std::unique_lock lock(mutex_);
+  closed_ = true;
+  written_.wait(lock, [&] { return !writing_; });
+}
+
+Committer::Writing::Writing(Committer& committer) : committer_(committer) {
+  const std::lock_guard lock(committer_.mutex_);
+  if (committer_.closed_) throw ValidationError("the storage is closed");
+  committer_.writing_ = true;
+}
+
+Committer::Writing::~Writing() {
+  const std::lock_guard lock(committer_.mutex_);
+  committer_.writing_ = false;
+  committer_.written_.notify_all();
+}
+
 void Committer::commit_group(const Group& group) {
+  const Writing writing(*this);
   const std::optional<RootVersion> current = register_.read();
   std::optional<AtomPointer> root = current ? std::optional(current->root) : std::nullopt;
   Group accepted;

@@ -43,6 +43,9 @@ class Committer final {
   /// `keep_alive` owns this committer and what it stands on: a guard may outlive its storage.
   RootGuard guard(std::shared_ptr<void> keep_alive);
 
+  /// Waits for the commits being written; those that come later throw ValidationError.
+  void close();
+
   std::uint64_t commits() const noexcept { return commits_.load(std::memory_order_relaxed); }
 
  private:
@@ -57,6 +60,18 @@ class Committer final {
     std::condition_variable turn{};
   };
   using Group = std::vector<Request*>;
+
+  /// Lives while a group is being written.
+  class Writing final {
+   public:
+    explicit Writing(Committer& committer);
+    ~Writing();
+    Writing(const Writing&) = delete;
+    Writing& operator=(const Writing&) = delete;
+
+   private:
+    Committer& committer_;
+  };
 
   bool holds_guard() const;
   void wait_for_turn(std::unique_lock<std::mutex>& lock, Request& request);
@@ -79,7 +94,10 @@ class Committer final {
   std::atomic<std::uint64_t> commits_{0};
 
   mutable std::mutex mutex_;
-  std::deque<Request*> queue_;  ///< the front one has the turn
+  bool closed_ = false;
+  bool writing_ = false;             ///< a group is being written
+  std::condition_variable written_;  ///< it no longer is
+  std::deque<Request*> queue_;       ///< the front one has the turn
   std::optional<std::thread::id> guard_owner_;
   unsigned guard_depth_ = 0;
   std::unique_ptr<RootLock> guard_lock_;
