@@ -27,8 +27,7 @@ VerifyReport verify_with_progress(SharedStorage& storage) {
   return storage.verify([&](std::uint64_t done, std::uint64_t total) { bar.report(done, total); });
 }
 
-void print_places(std::string_view word, const std::vector<VerifyReport::BadPlace>& places,
-                  Output& out) {
+void print_places(std::string_view word, const std::vector<BadPlace>& places, Output& out) {
   for (const auto& place : places) {
     out.write_line(fmt::format("{} {} {}: {}", word, place.pointer.transaction_id.to_string(),
                                place.pointer.offset, one_line(place.reason)));
@@ -50,7 +49,7 @@ void print_text(const VerifyReport& report, Output& out) {
   out.write_line(fmt::format("bad places  {}", human_count(report.bad_places)));
 }
 
-Atom to_atom(const std::vector<VerifyReport::BadPlace>& places) {
+Atom to_atom(const std::vector<BadPlace>& places) {
   Atom::Array atoms;
   for (const auto& place : places) {
     atoms.push_back(Atom::object({{"wal", place.pointer.transaction_id.to_string()},

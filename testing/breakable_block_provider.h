@@ -25,10 +25,11 @@ class BreakableBlockProvider final : public ForwardingBlockProvider {
     ForwardingBlockProvider::write(operation);
     steps += 'w';
   }
-  void sync(const UUID& wal) override {
+  std::uint64_t sync(const UUID& wal) override {
     if (broken) throw UnexpectedError("the sync failed");
-    ForwardingBlockProvider::sync(wal);
+    const std::uint64_t end = ForwardingBlockProvider::sync(wal);
     steps += 's';
+    return end;
   }
   void release_wal(const UUID& wal, bool resumable) override {
     ForwardingBlockProvider::release_wal(wal, resumable);

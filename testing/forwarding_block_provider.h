@@ -18,7 +18,7 @@ class ForwardingBlockProvider : public BlockProvider {
 
   AtomPointer claim_wal() override { return inner_->claim_wal(); }
   void write(const WALWriteOperation& operation) override { inner_->write(operation); }
-  void sync(const UUID& wal) override { inner_->sync(wal); }
+  std::uint64_t sync(const UUID& wal) override { return inner_->sync(wal); }
   void release_wal(const UUID& wal, bool resumable) override {
     inner_->release_wal(wal, resumable);
   }
@@ -27,9 +27,7 @@ class ForwardingBlockProvider : public BlockProvider {
     return inner_->read(wal, offset, out, at_least);
   }
   WALDescription describe(const UUID& wal) override { return inner_->describe(wal); }
-  std::optional<std::string> find_damage(const UUID& wal) override {
-    return inner_->find_damage(wal);
-  }
+  std::vector<BadPlace> find_damage() override { return inner_->find_damage(); }
   std::vector<UUID> list_wals() override { return inner_->list_wals(); }
   RootRegister& root_register() override { return inner_->root_register(); }
   void close() override { inner_->close(); }

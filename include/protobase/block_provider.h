@@ -32,9 +32,9 @@ class BlockProvider {
   /// Puts the bytes in their place, durable after the next sync().
   virtual void write(const WALWriteOperation& operation) = 0;
 
-  /// Makes everything written to `wal` durable. For a WAL of another writer: whatever it had
-  /// written when the call began.
-  virtual void sync(const UUID& wal) = 0;
+  /// Makes everything written to `wal` durable and returns the end of that. For a WAL of another
+  /// writer: whatever it had written when the call began, up to a place where it failed to.
+  virtual std::uint64_t sync(const UUID& wal) = 0;
 
   /// No further write will come; `resumable`: a later claim_wal() may go on behind the last byte.
   virtual void release_wal(const UUID& wal, bool resumable) = 0;
@@ -47,9 +47,9 @@ class BlockProvider {
   /// Throws NotFoundError for an unknown WAL.
   virtual WALDescription describe(const UUID& wal) = 0;
 
-  /// Damage of what the provider itself keeps around the records of a WAL (a header); nullopt: none
-  /// found. For verify.
-  virtual std::optional<std::string> find_damage(const UUID& wal) = 0;
+  /// Damage of what the provider itself keeps around the records: of headers, and WALs that are
+  /// missing or shorter than they were. For verify.
+  virtual std::vector<BadPlace> find_damage() = 0;
 
   /// Every WAL, in no particular order.
   virtual std::vector<UUID> list_wals() = 0;

@@ -53,12 +53,12 @@ class PROTOBASE_EXPORT FileBlockProvider final : public BlockProvider {
 
   AtomPointer claim_wal() override;
   void write(const WALWriteOperation& operation) override;
-  void sync(const UUID& wal) override;
+  std::uint64_t sync(const UUID& wal) override;
   void release_wal(const UUID& wal, bool resumable) override;
   std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
                    std::size_t at_least) override;
   WALDescription describe(const UUID& wal) override;
-  std::optional<std::string> find_damage(const UUID& wal) override;
+  std::vector<BadPlace> find_damage() override;
   std::vector<UUID> list_wals() override;
   RootRegister& root_register() override;
   void close() override;

@@ -65,11 +65,6 @@ struct RecordInfo {
 
 /// What a pass over the whole store found.
 struct VerifyReport {
-  /// Where, and what was expected and found there.
-  struct BadPlace {
-    AtomPointer pointer;
-    std::string reason;
-  };
   std::uint64_t wals = 0;
   std::uint64_t records = 0;        ///< valid data records
   std::uint64_t payload_bytes = 0;  ///< of those

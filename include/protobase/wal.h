@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "protobase/atom_pointer.h"
@@ -43,6 +44,12 @@ struct WALWriteOperation {
     for (const auto& segment : segments) total += segment.size();
     return total;
   }
+};
+
+/// Damage: where, and what was expected and found there.
+struct BadPlace {
+  AtomPointer pointer;
+  std::string reason;
 };
 
 /// How the records of a WAL are framed.

@@ -300,6 +300,7 @@ VerifyReport AtomStore::verify(
 void AtomStore::close() {
   if (closed_.exchange(true)) return;
   pool_.stop();
+  committer_.close();
   std::exception_ptr failure;
   try {
     log_.close();
@@ -349,8 +350,10 @@ void AtomStore::check_root(const AtomPointer& root) {
   // What this storage pushed becomes durable with the commit. Another writer's atom may not be yet.
   const WALState log = log_.state();
   if (root.transaction_id == log.transaction_id || log_.find_unflushed(root)) return;
-  if (provider_->describe(root.transaction_id).durable <= root.offset) {
-    provider_->sync(root.transaction_id);
+  if (provider_->describe(root.transaction_id).durable > root.offset) return;
+  if (provider_->sync(root.transaction_id) <= root.offset) {
+    throw ValidationError("a root must point at something stored: the writer of " +
+                          root.to_string() + " failed before it was");
   }
 }
 

@@ -1,10 +1,13 @@
 #include "engine/verifier.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "format/commit_record.h"
 #include "format/legacy_record.h"
 #include "protobase/errors.h"
 
@@ -50,6 +53,23 @@ void scan_legacy(BlockProvider& provider, const WALDescription& wal,
   }
 }
 
+/// The commit records of one WAL up to the root at the start: how many, which, where the first is.
+struct Commits {
+  std::uint64_t count = 0;
+  std::uint64_t fingerprint = 0;
+  AtomPointer first{};
+
+  friend bool operator==(const Commits& a, const Commits& b) noexcept {
+    return a.count == b.count && a.fingerprint == b.fingerprint;
+  }
+
+  void add(const AtomPointer& commit) {
+    if (count++ == 0) first = commit;
+    fingerprint ^= std::hash<AtomPointer>()(commit);
+  }
+};
+using CommitsByWAL = std::map<UUID, Commits>;
+
 class Verification {
  public:
   Verification(BlockProvider& provider, RecordReader& reader,
@@ -58,6 +78,8 @@ class Verification {
 
   VerifyReport run(const std::vector<WALDescription>& wals) {
     for (const auto& wal : wals) total_ += wal.end;
+    newest_at_start_ = newest_sequence();
+    for (const BadPlace& place : provider_.find_damage()) add_bad(place.pointer, place.reason);
     for (const auto& wal : wals) check_wal(wal);
     check_roots();
     tell(total_);
@@ -68,9 +90,9 @@ class Verification {
   void check_wal(const WALDescription& wal) {
     ++report_.wals;
     const UUID& id = wal.transaction_id;
-    if (const auto damage = provider_.find_damage(id)) add_bad({id, 0}, *damage);
-    scan_wal(provider_, id, [&](const RecordInfo& info, std::span<const std::byte>) {
+    scan_wal(provider_, id, [&](const RecordInfo& info, std::span<const std::byte> payload) {
       add(info);
+      if (info.kind == RecordKind::kCommit) note_commit(info.pointer, payload);
       tell(done_ + info.pointer.offset);
       return true;
     });
@@ -96,24 +118,58 @@ class Verification {
     if (report_.bad.size() < kMaxListed) report_.bad.push_back({where, reason});
   }
 
+  /// 0 when there is no commit, or it is lost: check_roots() says so.
+  std::uint64_t newest_sequence() {
+    try {
+      const auto newest = provider_.root_register().read();
+      return newest ? newest->sequence : 0;
+    } catch (const CorruptionError&) {
+      return 0;
+    }
+  }
+
+  void note_commit(const AtomPointer& where, std::span<const std::byte> payload) {
+    const auto commit =
+        format::read_commit_payload(payload.first<format::kCommitPayloadSize>(), where);
+    if (commit.version.sequence > newest_at_start_) return;  // still being made, perhaps
+    found_[where.transaction_id].add(where);
+  }
+
   /// The newest root must be there, and the chain of commits behind it without a gap.
   void check_roots() {
     AtomPointer at;
+    CommitsByWAL history;
     try {
       auto version = provider_.root_register().read();
       if (version) {
         at = version->root;
         reader_.read(at);
       }
-      while (version && !version->previous_commit.transaction_id.is_nil()) {
+      while (version && !version->commit.transaction_id.is_nil()) {
+        if (version->sequence <= newest_at_start_) {
+          history[version->commit.transaction_id].add(version->commit);
+        }
         at = version->previous_commit;
         version = reader_.read_previous(*version);
       }
+      check_history(history);
     } catch (const CorruptionError& error) {
       const AtomPointer where = error.where().value_or(at);
       if (!is_listed(where)) add_bad(where, error.what());
     } catch (const NotFoundError& error) {
       add_bad(at, std::string("a root or commit record is missing: ") + error.what());
+    }
+  }
+
+  /// Every commit of a space is on the chain of its root. A file of another space is not.
+  void check_history(const CommitsByWAL& history) {
+    for (const auto& [wal, commits] : found_) {
+      const auto there = history.find(wal);
+      if (there != history.end() && there->second == commits) continue;
+      add_bad(commits.first, "this WAL has " + std::to_string(commits.count) +
+                                 " commit records, but the history of the root leads to " +
+                                 std::to_string(there == history.end() ? 0 : there->second.count) +
+                                 " in it: files of two spaces lie in one directory");
     }
   }
 
@@ -132,6 +188,8 @@ class Verification {
   RecordReader& reader_;
   const std::function<void(std::uint64_t, std::uint64_t)>& progress_;
   VerifyReport report_;
+  std::uint64_t newest_at_start_ = 0;
+  CommitsByWAL found_;
   std::uint64_t total_ = 0;
   std::uint64_t done_ = 0;
   std::uint64_t told_ = 0;

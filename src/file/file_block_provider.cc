@@ -11,6 +11,7 @@
 
 #include "file/file_root_register.h"
 #include "file/open_files.h"
+#include "file/space_damage.h"
 #include "file/space_directory.h"
 #include "file/space_recovery.h"
 #include "file/wal_writer.h"
@@ -67,15 +68,9 @@ class FileBlockProvider::Impl {
     throw_if_read_only();
     join(/*create=*/false);
     const std::lock_guard lock(mutex_);
-    const auto published = register_.published();
-    for (const UUID& id : directory_.list().wals) {
-      if (unusable_.contains(id) || writers_.contains(id)) continue;
-      file::WALHead head;
-      auto file = file::take_wal(directory_, id, published, head, options_.logger);
-      if (!file) continue;
-      const std::uint64_t end = head.checkpoint.durable_offset;
-      writers_.emplace(id, std::make_shared<file::WALWriter>(std::move(file), id, head));
-      return {id, end};
+    // At roll-over the next WAL is a new one, because only a new one can name its predecessor.
+    if (writers_.empty() && !predecessor_) {
+      if (const auto taken = take_up_wal()) return *taken;
     }
     const UUID id = UUID::from_random(options_.random->bytes16());
     writers_.emplace(id, nullptr);  // its file is made by the first write
@@ -84,36 +79,49 @@ class FileBlockProvider::Impl {
 
   void write(const WALWriteOperation& operation) {
     throw_if_closed();
-    writer_for_write(operation.transaction_id)->write(operation);
+    const auto writer = writer_for_write(operation.transaction_id);
+    writer->begin();
+    seal_predecessor();
+    writer->write(operation);
   }
 
-  void sync(const UUID& wal) {
+  std::uint64_t sync(const UUID& wal) {
     throw_if_closed();
-    if (const auto writer = find_writer(wal)) return writer->sync();
-    // Another process's WAL: fdatasync works on the file, whoever wrote it.
-    open_files_.get(wal)->file->sync_data();
+    if (const auto writer = find_writer(wal)) {
+      writer->sync();
+      return writer->durable();
+    }
+    const auto foreign = find_open_wal(wal, 0);
+    if (foreign->layout == WALLayout::kVersion1) return file::harden_wal(directory_, wal);
+    foreign->file->sync_data();
+    return foreign->file->size();
   }
 
   void release_wal(const UUID& wal, bool resumable) {
     throw_if_closed();
     std::shared_ptr<file::WALWriter> writer;
+    std::shared_ptr<file::WALWriter> left_behind;
     {
       const std::lock_guard lock(mutex_);
       const auto found = writers_.find(wal);
       if (found == writers_.end()) throw NotFoundError("no WAL " + wal.to_string() + " is claimed");
       writer = std::move(found->second);
       writers_.erase(found);
+      // It is sealed once a successor names it. Without one it is only closed.
+      left_behind = std::exchange(predecessor_, resumable ? nullptr : std::move(writer));
       if (!resumable) unusable_.insert(wal);
     }
-    if (writer) writer->close(/*sealed=*/!resumable);
+    if (left_behind) left_behind->close(/*sealed=*/false);
+    if (writer) writer->close(/*sealed=*/false);
   }
 
   std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
                    std::size_t at_least) {
     throw_if_closed();
-    const auto file = open_files_.get(wal);
+    const auto file = find_open_wal(wal, offset);
     const std::size_t filled = offset < kMaxOffset ? file->file->read(offset, out) : 0;
     if (filled < at_least) {
+      throw_if_lost({wal, offset});
       throw NotFoundError("WAL " + wal.to_string() + " ends before offset " +
                           std::to_string(offset + at_least));
     }
@@ -122,7 +130,7 @@ class FileBlockProvider::Impl {
 
   WALDescription describe(const UUID& id) {
     throw_if_closed();
-    const auto wal = open_files_.get(id);
+    const auto wal = find_open_wal(id, 0);
     const std::uint64_t size = wal->file->size();
     if (wal->layout == WALLayout::kLegacyPython) {
       return {id, WALLayout::kLegacyPython, size, size, /*durable=*/0, 0};  // it never synced
@@ -136,23 +144,9 @@ class FileBlockProvider::Impl {
             size, head.checkpoint.durable_offset, head.checkpoint.records};
   }
 
-  std::optional<std::string> find_damage(const UUID& id) {
+  std::vector<BadPlace> find_damage() {
     throw_if_closed();
-    const auto wal = open_files_.get(id);
-    if (wal->layout == WALLayout::kLegacyPython) return std::nullopt;
-    if (file::read_wal_head(*wal->file, id).is_unborn) return std::nullopt;
-    std::array<std::byte, format::kWALHeaderSize> header{};
-    wal->file->read(0, header);
-    switch (format::check_wal_header(header, id)) {
-      case format::WALHeaderState::kNoMagic: return "the file header has no magic of ours";
-      case format::WALHeaderState::kNewer: return "the file header names a newer format version";
-      case format::WALHeaderState::kBad: return "the file header does not match its checksum";
-      case format::WALHeaderState::kMisplaced: return "the file header is that of another WAL";
-      case format::WALHeaderState::kValid: break;
-    }
-    const auto place = format::find_header_damage(header, id);
-    if (!place) return std::nullopt;
-    return "the file header is damaged at byte " + std::to_string(*place);
+    return file::find_space_damage(directory_);
   }
 
   std::vector<UUID> list_wals() {
@@ -171,6 +165,7 @@ class FileBlockProvider::Impl {
     open_files_.clear();
     const std::lock_guard lock(mutex_);
     writers_.clear();  // their files' locks go with them
+    predecessor_.reset();
     lock_file_.reset();
   }
 
@@ -183,6 +178,19 @@ class FileBlockProvider::Impl {
     if (options_.access == SpaceAccess::kReadOnly) {
       throw NotSupportedError(directory_.path() + " is opened for reading only");
     }
+  }
+
+  std::shared_ptr<file::OpenWAL> find_open_wal(const UUID& id, std::uint64_t offset) {
+    auto wal = open_files_.find(id);
+    if (wal) return wal;
+    throw_if_lost({id, offset});
+    throw NotFoundError("no WAL " + id.to_string() + " in " + directory_.path());
+  }
+
+  /// Nothing is at `pointer`. Should there be something?
+  void throw_if_lost(const AtomPointer& pointer) {
+    const auto loss = file::find_loss(directory_, pointer);
+    if (loss) throw CorruptionError(loss->pointer, loss->reason);
   }
 
   void open_read_only() {
@@ -251,21 +259,50 @@ class FileBlockProvider::Impl {
     }
   }
 
+  /// One that was closed and may be gone on with. Precondition: mutex_ is held.
+  std::optional<AtomPointer> take_up_wal() {
+    const auto published = register_.published();
+    for (const UUID& id : directory_.list().wals) {
+      if (unusable_.contains(id)) continue;
+      file::WALHead head;
+      auto file = file::take_wal(directory_, id, published, head, options_.logger);
+      if (!file) continue;
+      const std::uint64_t end = head.checkpoint.durable_offset;
+      writers_.emplace(id, std::make_shared<file::WALWriter>(std::move(file), id, head));
+      return AtomPointer{id, end};
+    }
+    return std::nullopt;
+  }
+
+  /// A WAL left behind at roll-over is sealed when another one, durably, says that it must be
+  /// there.
+  void seal_predecessor() {
+    std::shared_ptr<file::WALWriter> predecessor;
+    {
+      const std::lock_guard lock(mutex_);
+      predecessor = std::move(predecessor_);
+    }
+    if (predecessor) predecessor->close(/*sealed=*/true);
+  }
+
   std::shared_ptr<file::WALWriter> find_writer(const UUID& id) {
     const std::lock_guard lock(mutex_);
+    if (predecessor_ && predecessor_->id() == id) return predecessor_;
     const auto found = writers_.find(id);
     return found == writers_.end() ? nullptr : found->second;
   }
 
   std::shared_ptr<file::WALWriter> writer_for_write(const UUID& id) {
+    std::optional<AtomPointer> predecessor;
     {
       const std::lock_guard lock(mutex_);
       const auto found = writers_.find(id);
       if (found == writers_.end()) throw NotFoundError("no WAL " + id.to_string() + " is claimed");
       if (found->second) return found->second;
+      if (predecessor_) predecessor = AtomPointer{predecessor_->id(), predecessor_->durable()};
     }
     join(/*create=*/true);
-    auto writer = file::WALWriter::create(directory_, id, *options_.clock);
+    auto writer = file::WALWriter::create(directory_, id, *options_.clock, predecessor);
     const std::lock_guard lock(mutex_);
     return writers_[id] = std::move(writer);
   }
@@ -280,6 +317,7 @@ class FileBlockProvider::Impl {
   std::mutex mutex_;  // guards the rest
   std::shared_ptr<os::File> lock_file_;
   std::unordered_map<UUID, std::shared_ptr<file::WALWriter>> writers_;
+  std::shared_ptr<file::WALWriter> predecessor_;  ///< left behind, not sealed yet
   std::set<UUID> unusable_;
 };
 
@@ -289,7 +327,7 @@ FileBlockProvider::~FileBlockProvider() = default;
 
 AtomPointer FileBlockProvider::claim_wal() { return impl_->claim_wal(); }
 void FileBlockProvider::write(const WALWriteOperation& operation) { impl_->write(operation); }
-void FileBlockProvider::sync(const UUID& wal) { impl_->sync(wal); }
+std::uint64_t FileBlockProvider::sync(const UUID& wal) { return impl_->sync(wal); }
 void FileBlockProvider::release_wal(const UUID& wal, bool resumable) {
   impl_->release_wal(wal, resumable);
 }
@@ -298,9 +336,7 @@ std::size_t FileBlockProvider::read(const UUID& wal, std::uint64_t offset, std::
   return impl_->read(wal, offset, out, at_least);
 }
 WALDescription FileBlockProvider::describe(const UUID& wal) { return impl_->describe(wal); }
-std::optional<std::string> FileBlockProvider::find_damage(const UUID& wal) {
-  return impl_->find_damage(wal);
-}
+std::vector<BadPlace> FileBlockProvider::find_damage() { return impl_->find_damage(); }
 std::vector<UUID> FileBlockProvider::list_wals() { return impl_->list_wals(); }
 RootRegister& FileBlockProvider::root_register() { return impl_->root_register(); }
 void FileBlockProvider::close() { impl_->close(); }

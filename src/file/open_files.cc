@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <mutex>
 
-#include "protobase/errors.h"
-
 namespace protobase::file {
 
-std::shared_ptr<OpenWAL> OpenFiles::get(const UUID& id) {
+std::shared_ptr<OpenWAL> OpenFiles::find(const UUID& id) {
   const std::uint64_t now = uses_.fetch_add(1, std::memory_order_relaxed);
   {
     const std::shared_lock lock(mutex_);
@@ -18,6 +16,7 @@ std::shared_ptr<OpenWAL> OpenFiles::get(const UUID& id) {
     }
   }
   auto wal = open(id);
+  if (!wal) return nullptr;
   wal->last_use.store(now, std::memory_order_relaxed);
   const std::unique_lock lock(mutex_);
   while (files_.size() >= max_files_) {
@@ -43,10 +42,7 @@ std::shared_ptr<OpenWAL> OpenFiles::open(const UUID& id) {
     wal->layout = WALLayout::kLegacyPython;
     wal->file = file_system.open(wal->path, os::OpenMode::kRead);
   }
-  if (!wal->file) {
-    throw NotFoundError("no WAL " + id.to_string() + " in " + directory_.path());
-  }
-  return wal;
+  return wal->file ? wal : nullptr;
 }
 
 }  // namespace protobase::file

@@ -25,8 +25,8 @@ class OpenFiles final {
   OpenFiles(const SpaceDirectory& directory, std::size_t max_files)
       : directory_(directory), max_files_(max_files) {}
 
-  /// Throws NotFoundError when the space has no such WAL.
-  std::shared_ptr<OpenWAL> get(const UUID& id);
+  /// nullptr when the space has no such WAL.
+  std::shared_ptr<OpenWAL> find(const UUID& id);
   void clear();
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "file/space_damage.h"
 #include "format/commit_record.h"
 #include "format/record.h"
 #include "protobase/errors.h"
@@ -30,6 +31,9 @@ class Recovery {
 
   RecoveredSpace run() {
     for (const UUID& id : directory_.list().wals) recover(id);
+    for (const BadPlace& loss : chain_.lost()) {
+      warn(logger_, "WAL " + loss.pointer.transaction_id.to_string() + ": " + loss.reason);
+    }
     const bool lost = result_.highest_sequence > (result_.newest ? result_.newest->sequence : 0);
     if (!lost) result_.lost_commit.reset();
     return std::move(result_);
@@ -41,6 +45,7 @@ class Recovery {
         directory_.wal_path(id), settle_ ? os::OpenMode::kReadWrite : os::OpenMode::kRead);
     if (!file) return;
     WALHead head = read_wal_head(*file, id);
+    chain_.add(id, head);
     if (head.is_unborn) {
       result_.unusable.insert(id);
       return;
@@ -82,6 +87,7 @@ class Recovery {
   const std::optional<RootVersion>& published_;
   const bool settle_;
   const Logger& logger_;
+  WALChain chain_;
   RecoveredSpace result_;
 };
 
@@ -98,13 +104,22 @@ RecoveredSpace recover_space(const SpaceDirectory& directory,
   return Recovery(directory, published, settle, logger).run();
 }
 
+std::uint64_t harden_wal(const SpaceDirectory& directory, const UUID& id) {
+  const auto file = directory.file_system().open(directory.wal_path(id), os::OpenMode::kReadWrite);
+  if (!file) throw NotFoundError("no WAL " + id.to_string() + " in " + directory.path());
+  const WALHead head = read_wal_head(*file, id);
+  const WALTail tail = read_wal_tail(*file, id, head);
+  if (!tail.settled) rewrite_tail(*file, id, head, tail);
+  return tail.end;
+}
+
 std::unique_ptr<os::File> take_wal(const SpaceDirectory& directory, const UUID& id,
                                    const std::optional<RootVersion>& published, WALHead& head,
                                    const Logger& logger) {
   auto file = directory.file_system().open(directory.wal_path(id), os::OpenMode::kReadWrite);
   if (!file || !file->try_lock(kWriterLock, true)) return nullptr;
   head = read_wal_head(*file, id);
-  if (head.state != format::WALHeaderState::kValid || head.checkpoint.sealed) return nullptr;
+  if (!head.is_whole || head.checkpoint.sealed) return nullptr;
   const WALTail tail = read_wal_tail(*file, id, head, proven_durable(published, id));
   if (!tail.damage.empty() || tail.lost_commit) {
     for (const std::string& damage : tail.damage) warn(logger, damage);

@@ -15,11 +15,12 @@ namespace {
 
 constexpr std::size_t kCopyStep = 1 << 20;
 
-/// Whether every byte is zero or what a new header has there.
+/// Whether every byte is zero or what a new header has there; its predecessor can be any.
 bool is_part_of_fresh_header(std::span<const std::byte> bytes, const UUID& id) {
   const auto fresh = format::make_wal_header(id);
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (bytes[i] != std::byte{0} && bytes[i] != fresh[i]) return false;
+    const bool is_free = i >= format::kPredecessorPlace && i < format::kPredecessorEnd;
+    if (!is_free && bytes[i] != std::byte{0} && bytes[i] != fresh[i]) return false;
   }
   return true;
 }
@@ -96,8 +97,11 @@ WALHead read_wal_head(os::File& file, const UUID& id) {
                             std::to_string(format::kWALFormatVersion) + ": use a newer one");
   }
   head.is_damaged = filled < bytes.size() || format::find_header_damage(bytes, id).has_value();
-  head.is_unborn = head.state != format::WALHeaderState::kValid &&
-                   head.file_size <= format::kWALHeaderSize && is_part_of_fresh_header(bytes, id);
+  head.is_whole =
+      head.state == format::WALHeaderState::kValid &&
+      format::read_predecessor(bytes, id, head.predecessor) != format::PredecessorState::kBad;
+  head.is_unborn = !head.is_whole && head.file_size <= format::kWALHeaderSize &&
+                   is_part_of_fresh_header(bytes, id);
   if (const auto found = format::newest_checkpoint(bytes, id)) {
     head.has_checkpoint = true;
     head.checkpoint = found->checkpoint;
@@ -108,7 +112,7 @@ WALHead read_wal_head(os::File& file, const UUID& id) {
 
 WALTail read_wal_tail(os::File& file, const UUID& id, const WALHead& head, std::uint64_t proven) {
   WALTail tail;
-  if (head.state != format::WALHeaderState::kValid) {
+  if (!head.is_whole) {
     tail.damage.push_back("WAL " + id.to_string() + ": its header is damaged or of another file");
   }
   const format::Checkpoint& checkpoint = head.checkpoint;
@@ -155,7 +159,7 @@ void settle_wal_tail(os::File& file, const UUID& id, WALHead& head, const WALTai
   if (head.file_size > tail.end) file.truncate(tail.end);
   head.file_size = tail.end;
   if (!head.has_checkpoint) {  // perhaps it was never synced
-    const auto header = format::make_wal_header(id);
+    const auto header = format::make_wal_header(id, head.predecessor);
     const std::span<const std::byte> part(header);
     file.write(0, {&part, 1});
   }

@@ -18,10 +18,12 @@ struct WALHead {
   format::Checkpoint checkpoint;
   std::size_t next_slot = 0;  ///< where the next checkpoint goes
   std::uint64_t file_size = 0;
+  bool is_whole = false;  ///< all but the slots is as it should be
   bool has_checkpoint = false;
+  std::optional<AtomPointer> predecessor{};  ///< the WAL this one follows, and how long it must be
   bool is_damaged = false;  ///< some byte of the header or a slot is not as it should be
   /// A crash cut the making of the file short, and no record was ever written to it: a header that
-  /// is not whole, nothing but its bytes or zeros, and nothing behind it.
+  /// is not whole, nothing but parts of one or zeros, and nothing behind it.
   bool is_unborn = false;
 };
 

@@ -23,7 +23,8 @@ constexpr std::uint64_t kBlock = 4096;
 }  // namespace
 
 std::shared_ptr<WALWriter> WALWriter::create(const SpaceDirectory& directory, const UUID& id,
-                                             os::Clock& clock) {
+                                             os::Clock& clock,
+                                             const std::optional<AtomPointer>& predecessor) {
   auto file = directory.file_system().open(directory.wal_path(id), os::OpenMode::kCreateNew);
   if (!file) throw UnexpectedError(directory.wal_path(id) + " exists already: a WAL id was reused");
   // Another process that lists the directory may look into the file for a moment.
@@ -35,6 +36,7 @@ std::shared_ptr<WALWriter> WALWriter::create(const SpaceDirectory& directory, co
   WALHead head;
   head.state = format::WALHeaderState::kValid;
   head.file_size = format::kWALHeaderSize;
+  head.predecessor = predecessor;
   return std::make_shared<WALWriter>(std::move(file), id, head, &directory);
 }
 
@@ -52,6 +54,12 @@ WALWriter::WALWriter(std::unique_ptr<os::File> file, const UUID& id, const WALHe
       durable_(head.checkpoint.durable_offset),
       records_(head.checkpoint.records) {}
 
+void WALWriter::begin() {
+  const std::lock_guard lock(mutex_);
+  throw_if_poisoned();
+  begin_locked();
+}
+
 void WALWriter::write(const WALWriteOperation& operation) {
   const std::lock_guard lock(mutex_);
   throw_if_poisoned();
@@ -63,7 +71,7 @@ void WALWriter::write(const WALWriteOperation& operation) {
                           std::to_string(operation.offset) + " where the log stands at " +
                           std::to_string(written));
   }
-  if (unbegun_ != nullptr) begin();
+  begin_locked();
   make_room(operation);  // NoSpaceError leaves everything as it was
   try {
     checkpoint_if_due();
@@ -117,9 +125,9 @@ void WALWriter::poison(const std::string& what, const std::exception& error) {
   throw UnexpectedError("WAL " + id_.to_string() + ": " + poison_);
 }
 
-/// NoSpaceError leaves it to be begun again.
-void WALWriter::begin() {
-  const auto header = format::make_wal_header(id_);
+void WALWriter::begin_locked() {
+  if (unbegun_ == nullptr) return;
+  const auto header = format::make_wal_header(id_, head_.predecessor);
   const std::span<const std::byte> part(header);
   file_->write(0, {&part, 1});
   try {

@@ -24,9 +24,12 @@ namespace protobase::file {
 /// Thread-safe. Holds the file's writer lock for as long as it lives.
 class WALWriter final {
  public:
-  /// Makes the file of a new WAL, empty; the first write() begins it. `directory` must outlive it.
+  /// Makes the file of a new WAL, empty; begin() or the first write() begins it. `predecessor`:
+  /// which WAL it follows at roll-over, and how much of that is durable. `directory` must outlive
+  /// it.
   static std::shared_ptr<WALWriter> create(const SpaceDirectory& directory, const UUID& id,
-                                           os::Clock& clock);
+                                           os::Clock& clock,
+                                           const std::optional<AtomPointer>& predecessor = {});
   /// Takes up a WAL that was closed. `file` holds the writer lock. With `unbegun`, its header is
   /// still to be written, and its entry in that directory to be synced.
   WALWriter(std::unique_ptr<os::File> file, const UUID& id, const WALHead& head,
@@ -34,12 +37,16 @@ class WALWriter final {
   WALWriter(const WALWriter&) = delete;
   WALWriter& operator=(const WALWriter&) = delete;
 
+  /// Makes the header of a new WAL durable, and its entry in the directory; nothing when they are.
+  /// NoSpaceError leaves it to be begun again.
+  void begin();
   void write(const WALWriteOperation& operation);
   void sync();
   /// Everything written is durable: closes the log, and the space kept ready behind it is given
   /// back. A sealed one is never appended to again, which is durable on return. No call may follow.
   void close(bool sealed);
 
+  const UUID& id() const noexcept { return id_; }
   std::uint64_t durable() const noexcept { return durable_.load(std::memory_order_acquire); }
   std::uint64_t written() const noexcept { return written_.load(std::memory_order_acquire); }
   std::uint64_t records() const noexcept { return records_.load(std::memory_order_relaxed); }
@@ -47,7 +54,7 @@ class WALWriter final {
  private:
   void throw_if_poisoned() const;
   [[noreturn]] void poison(const std::string& what, const std::exception& error);
-  void begin();
+  void begin_locked();
   void make_room(const WALWriteOperation& operation);
   void extend_with_zeros(std::uint64_t end);
   void checkpoint_if_due();

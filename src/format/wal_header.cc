@@ -16,6 +16,14 @@ constexpr std::size_t kPreambleSize = 40;
 constexpr std::uint64_t kClosedFlag = 1;
 constexpr std::uint64_t kSealedFlag = 2;
 
+/// Of the 24 bytes at `predecessor`.
+std::uint64_t predecessor_checksum(const std::byte* predecessor, const UUID& id) noexcept {
+  std::array<std::byte, 16 + 24> block;
+  std::memcpy(block.data(), id.bytes.data(), 16);
+  std::memcpy(block.data() + 16, predecessor, 24);
+  return base::xxh3(block);
+}
+
 std::uint64_t slot_checksum(const std::byte* slot, const UUID& id, std::size_t place) noexcept {
   std::array<std::byte, 24 + 56> block;
   std::memcpy(block.data(), id.bytes.data(), 16);
@@ -52,7 +60,8 @@ bool is_one_bit_off(std::span<const std::byte> bytes, const UUID& id) noexcept {
 
 }  // namespace
 
-std::array<std::byte, kWALHeaderSize> make_wal_header(const UUID& id) {
+std::array<std::byte, kWALHeaderSize> make_wal_header(
+    const UUID& id, const std::optional<AtomPointer>& predecessor) {
   std::array<std::byte, kWALHeaderSize> header{};
   std::memcpy(header.data(), kMagic.data(), kMagic.size());
   base::store_le<std::uint32_t>(header.data() + 8, kWALFormatVersion);
@@ -60,6 +69,12 @@ std::array<std::byte, kWALHeaderSize> make_wal_header(const UUID& id) {
   std::memcpy(header.data() + 16, id.bytes.data(), 16);
   const std::span<const std::byte> checked(header.data(), kChecksummedSize);
   base::store_le<std::uint64_t>(header.data() + kChecksummedSize, base::xxh3(checked));
+  if (predecessor) {
+    std::byte* const place = header.data() + kPredecessorPlace;
+    std::memcpy(place, predecessor->transaction_id.bytes.data(), 16);
+    base::store_le<std::uint64_t>(place + 16, predecessor->offset);
+    base::store_le<std::uint64_t>(place + 24, predecessor_checksum(place, id));
+  }
   return header;
 }
 
@@ -82,6 +97,21 @@ WALHeaderState check_wal_header(std::span<const std::byte> bytes, const UUID& id
 
 std::uint32_t wal_header_version(std::span<const std::byte> bytes) noexcept {
   return base::load_le<std::uint32_t>(bytes.data() + 8);
+}
+
+PredecessorState read_predecessor(std::span<const std::byte> header, const UUID& id,
+                                  std::optional<AtomPointer>& predecessor) noexcept {
+  predecessor.reset();
+  if (header.size() < kPredecessorEnd) return PredecessorState::kNone;
+  const auto bytes = header.subspan(kPredecessorPlace, kPredecessorEnd - kPredecessorPlace);
+  if (base::all_zero(bytes)) return PredecessorState::kNone;
+  if (base::load_le<std::uint64_t>(bytes.data() + 24) != predecessor_checksum(bytes.data(), id)) {
+    return PredecessorState::kBad;
+  }
+  predecessor.emplace();
+  std::memcpy(predecessor->transaction_id.bytes.data(), bytes.data(), 16);
+  predecessor->offset = base::load_le<std::uint64_t>(bytes.data() + 16);
+  return PredecessorState::kValid;
 }
 
 std::array<std::byte, kSlotSize> make_slot(const Checkpoint& checkpoint, const UUID& id,
@@ -113,7 +143,9 @@ std::optional<FoundCheckpoint> newest_checkpoint(std::span<const std::byte, kWAL
 
 std::optional<std::size_t> find_header_damage(std::span<const std::byte, kWALHeaderSize> header,
                                               const UUID& id) noexcept {
-  const auto expected = make_wal_header(id);
+  std::optional<AtomPointer> predecessor;
+  if (read_predecessor(header, id, predecessor) == PredecessorState::kBad) return kPredecessorPlace;
+  const auto expected = make_wal_header(id, predecessor);
   std::size_t at = 0;
   for (const std::size_t place : kSlotPlaces) {
     const auto slot = header.subspan(place, kSlotSize);

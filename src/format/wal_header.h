@@ -5,7 +5,9 @@
 //   12    u32  header size: 4096
 //   16    16 B the WAL's UUID
 //   32    u64  checksum: XXH3-64 of bytes 0-31
-//   40         zeros
+//   40    24 B predecessor: pointer to where the WAL ended whose place this one took at
+//              roll-over; zeros: none
+//   64    u64  checksum of it: XXH3-64 of this WAL's UUID (16) and bytes 40-63; zero: none
 //   512   64 B checkpoint slot A
 //   1024  64 B checkpoint slot B
 //   other bytes: zeros
@@ -23,8 +25,9 @@
 //   56  u64  checksum: XXH3-64 of the UUID (16), the slot's place in the file (u64) and the slot's
 //            bytes 0-55
 //
-// The header is written and synced before any record. The slots are hints in that a lost or damaged
-// one costs reading, not data; what a valid one says is true.
+// The header is written and synced before any record, and after everything in the predecessor below
+// that pointer was durable: a predecessor that is missing or shorter is a loss. The slots are hints
+// in that a lost or damaged one costs reading, not data; what a valid one says is true.
 #pragma once
 
 #include <array>
@@ -33,6 +36,7 @@
 #include <optional>
 #include <span>
 
+#include "protobase/atom_pointer.h"
 #include "protobase/uuid.h"
 #include "protobase/wal.h"
 
@@ -40,6 +44,9 @@ namespace protobase::format {
 
 inline constexpr std::size_t kWALHeaderSize = static_cast<std::size_t>(kWALFirstRecordOffset);
 inline constexpr std::uint32_t kWALFormatVersion = 1;
+/// Predecessor and its checksum.
+inline constexpr std::size_t kPredecessorPlace = 40;
+inline constexpr std::size_t kPredecessorEnd = 72;
 inline constexpr std::size_t kSlotSize = 64;
 inline constexpr std::array<std::size_t, 2> kSlotPlaces{512, 1024};
 
@@ -55,8 +62,10 @@ struct Checkpoint {
   friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 
-/// A header with two empty slots.
-std::array<std::byte, kWALHeaderSize> make_wal_header(const UUID& id);
+/// A header with two empty slots. `predecessor`: which WAL it follows at roll-over, and how much of
+/// that one is durable.
+std::array<std::byte, kWALHeaderSize> make_wal_header(
+    const UUID& id, const std::optional<AtomPointer>& predecessor = std::nullopt);
 
 enum class WALHeaderState {
   kValid,
@@ -70,6 +79,11 @@ enum class WALHeaderState {
 WALHeaderState check_wal_header(std::span<const std::byte> bytes, const UUID& id) noexcept;
 /// The version field. Precondition: bytes.size() >= 12.
 std::uint32_t wal_header_version(std::span<const std::byte> bytes) noexcept;
+
+enum class PredecessorState { kNone, kValid, kBad };
+/// Sets `predecessor` when the header names a valid one. Shorter headers have none.
+PredecessorState read_predecessor(std::span<const std::byte> header, const UUID& id,
+                                  std::optional<AtomPointer>& predecessor) noexcept;
 
 /// `index`: 0 or 1.
 std::array<std::byte, kSlotSize> make_slot(const Checkpoint& checkpoint, const UUID& id,

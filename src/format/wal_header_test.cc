@@ -44,6 +44,32 @@ TEST(WALHeader, FieldsLieWhereTheFormatSays) {
   EXPECT_TRUE(base::all_zero(std::span(header).subspan(40)));
 }
 
+TEST(WALHeader, NamesItsPredecessor) {
+  std::optional<AtomPointer> found;
+  EXPECT_EQ(read_predecessor(make_wal_header(kWAL), kWAL, found), PredecessorState::kNone);
+  EXPECT_FALSE(found);
+  const AtomPointer predecessor{kOther, 123456};
+  const Header header = make_wal_header(kWAL, predecessor);
+  EXPECT_EQ(check_wal_header(header, kWAL), WALHeaderState::kValid);
+  EXPECT_FALSE(find_header_damage(header, kWAL));
+  EXPECT_EQ(read_predecessor(header, kWAL, found), PredecessorState::kValid);
+  EXPECT_EQ(found, predecessor);
+  EXPECT_EQ(std::memcmp(header.data() + 40, kOther.bytes.data(), 16), 0);
+  EXPECT_EQ(base::load_le<std::uint64_t>(header.data() + 56), 123456u);
+}
+
+TEST(WALHeader, APredecessorOfAnotherWALOrWithAnyBitFlippedIsDamage) {
+  const Header good = make_wal_header(kWAL, AtomPointer{kOther, 123456});
+  std::optional<AtomPointer> found;
+  EXPECT_EQ(read_predecessor(good, kOther, found), PredecessorState::kBad);
+  for (std::size_t bit = 8 * kPredecessorPlace; bit < 8 * kPredecessorEnd; ++bit) {
+    Header bad = good;
+    bad[bit / 8] ^= static_cast<std::byte>(1 << bit % 8);
+    EXPECT_EQ(read_predecessor(bad, kWAL, found), PredecessorState::kBad);
+    EXPECT_EQ(find_header_damage(bad, kWAL), kPredecessorPlace);
+  }
+}
+
 TEST(WALHeader, SaysWhatIsWrong) {
   const Header good = make_wal_header(kWAL);
   EXPECT_EQ(check_wal_header(good, kOther), WALHeaderState::kMisplaced);

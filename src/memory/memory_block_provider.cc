@@ -101,10 +101,10 @@ void MemoryBlockProvider::write(const WALWriteOperation& operation) {
   if (is_new) wal.records += operation.records;
 }
 
-void MemoryBlockProvider::sync(const UUID& wal) {
+std::uint64_t MemoryBlockProvider::sync(const UUID& wal) {
   throw_if_closed();
   const std::shared_lock lock(mutex_);
-  find(wal);
+  return find(wal).end;
 }
 
 void MemoryBlockProvider::release_wal(const UUID& wal, bool /*resumable*/) {
@@ -145,11 +145,9 @@ WALDescription MemoryBlockProvider::describe(const UUID& id) {
   return {id, WALLayout::kVersion1, wal.end, wal.end, wal.end, wal.records};
 }
 
-std::optional<std::string> MemoryBlockProvider::find_damage(const UUID& wal) {
+std::vector<BadPlace> MemoryBlockProvider::find_damage() {
   throw_if_closed();
-  const std::shared_lock lock(mutex_);
-  find(wal);
-  return std::nullopt;
+  return {};
 }
 
 std::vector<UUID> MemoryBlockProvider::list_wals() {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "file/space_damage.h"
 #include "file/space_directory.h"
 #include "file/space_recovery.h"
 #include "file/wal_tail.h"
@@ -37,6 +38,7 @@ struct SourceWAL {
   std::uint64_t end = 0;
   bool sealed = false;
   std::optional<RootVersion> newest_commit{};
+  std::optional<AtomPointer> predecessor{};
 };
 
 format::RecordType type_of(RecordKind kind) noexcept {
@@ -115,6 +117,7 @@ class Copy {
     const auto lock = lock_source();
     if (const auto root = provider.root_register().read()) report_.root = root->root;
     for (const UUID& id : provider.list_wals()) add_wal(provider.describe(id));
+    for (const BadPlace& loss : chain_.lost()) throw CorruptionError(loss.pointer, loss.reason);
     for (const SourceWAL& wal : wals_) total_ += wal.end;
   }
 
@@ -148,6 +151,8 @@ class Copy {
       if (!tail.damage.empty()) throw CorruptionError(tail.damage.front());
       wal.end = tail.end;
       wal.sealed = head.checkpoint.sealed;
+      wal.predecessor = head.predecessor;
+      chain_.add(wal.id, head);
       wal.newest_commit = tail.newest_commit;
     }
     wals_.push_back(wal);
@@ -187,9 +192,9 @@ class Copy {
     if (!from) throw NotFoundError(source_.wal_path(wal.id) + " vanished during the copy");
     const auto to = file_system_->open(target_.wal_path(wal.id), os::OpenMode::kCreate);
     file::WALHead head = file::read_wal_head(*to, wal.id);
-    if (head.state != format::WALHeaderState::kValid) {
+    if (!head.is_whole) {
       to->truncate(0);
-      write_bytes(*to, 0, format::make_wal_header(wal.id));
+      write_bytes(*to, 0, format::make_wal_header(wal.id, wal.predecessor));
       to->sync_data();
       head = file::read_wal_head(*to, wal.id);
     }
@@ -279,6 +284,7 @@ class Copy {
   const SpaceDirectory target_;
   const std::function<void(std::uint64_t, std::uint64_t)>& progress_;
   std::vector<SourceWAL> wals_;
+  file::WALChain chain_;
   CopyReport report_;
   std::uint64_t total_ = 0;
   std::uint64_t done_ = 0;

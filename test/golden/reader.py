@@ -186,7 +186,17 @@ class WAL:
             raise FormatError(f"WAL {self.id} has version {version}")
         if len(head) < self.HEADER:
             return "the header is cut short"
-        return None if head[16:32] == self.id.bytes else "the header is that of another WAL"
+        if head[16:32] != self.id.bytes:
+            return "the header is that of another WAL"
+        link = head[40:72]
+        return "the predecessor is damaged" if any(link) and not self.predecessor() else None
+
+    def predecessor(self):
+        """The pointer to where the WAL ended that this one follows, or None."""
+        link = self.data[40:72]
+        if len(link) < 32 or u64(link, 24) != xxh3(self.id.bytes + link[:24]):
+            return None
+        return read_pointer(link, 0)
 
     def newest_checkpoint(self):
         """(generation, durable offset, commit sequence, commit offset, records, flags), or None."""
@@ -354,6 +364,16 @@ class Space:
     def places(self):
         for wal_id in sorted(self.wals, key=lambda i: i.bytes):
             yield from self.wals[wal_id].walk()
+
+    def losses(self):
+        """Predecessors that are missing or too short: pointers to the first byte that is lost."""
+        for wal in self.wals.values():
+            named = wal.predecessor() if isinstance(wal, WAL) else None
+            if named:
+                there = self.wals.get(named[0])
+                size = len(there.data) if there else 0
+                if size < named[1]:
+                    yield named[0], size
 
     def newest_commit(self):
         commits = [wal.newest_commit() for wal in self.wals.values()]

@@ -112,6 +112,23 @@ class FormatDocument(SpaceTest):
         self.assertEqual([(line.split(" ")[0], line.split(" ")[2]) for line in self.lines("log", self.space)],
                          [(str(c.sequence), reader.text_of(c.root)) for c in space.history()])
 
+    def test_predecessor_that_is_missing_is_lost(self):
+        self.push("1", "--root")
+        path = self.only_wal()
+        lost = uuid.UUID("99999999-9999-4999-8999-999999999999")
+        link = lost.bytes + struct.pack("<Q", 70_000)
+        checksum = reader.xxh3(uuid.UUID(path.stem).bytes + link)
+        self.change(path, 40, link + struct.pack("<Q", checksum))
+        space = self.assert_agreement()
+        self.assertEqual([(lost, 0)], list(space.losses()))
+        found = self.run_cli("verify", self.space)
+        self.assertEqual(CORRUPT, found.returncode)
+        self.assertIn(f"bad {lost} 0", found.stdout.decode())
+        self.change(path, 71, b"\x00")
+        space = self.assert_agreement()
+        self.assertEqual("the predecessor is damaged", space.wals[uuid.UUID(path.stem)].header_problem)
+        self.assertIn(f"bad {path.stem} 40", self.run_cli("verify", self.space).stdout.decode())
+
     def test_root_file_shows_the_newest_commit(self):
         self.push("1", "--root")
         pointer = self.push("2", "--root")
