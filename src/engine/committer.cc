@@ -135,26 +135,34 @@ Committer::Writing::~Writing() {
 void Committer::commit_group(const Group& group) {
   const Writing writing(*this);
   const std::optional<RootVersion> current = register_.read();
-  std::optional<AtomPointer> root = current ? std::optional(current->root) : std::nullopt;
-  Group accepted;
-  std::vector<RootVersion> versions;
-  for (Request* request : group) {
-    request->accepted = !request->expected || *request->expected == root;
-    if (!request->accepted) continue;
-    root = request->root;
-    accepted.push_back(request);
-    versions.emplace_back().root = request->root;
-  }
-  if (versions.empty()) return;
-  number_versions(versions, current);
+  Plan plan = make_plan(group, current);
+  if (plan.versions.empty()) return;
   try {
-    write_versions(versions);
+    write_versions(plan.versions);
   } catch (const std::exception& error) {
-    if (versions.front().commit.transaction_id.is_nil()) throw;  // not begun
-    give_up(accepted, versions, error);
+    if (plan.versions.front().commit.transaction_id.is_nil()) throw;  // not begun
+    give_up(plan, error);
     return;
   }
-  publish(accepted, versions, current);
+  publish(plan, current);
+}
+
+Committer::Plan Committer::make_plan(const Group& group,
+                                     const std::optional<RootVersion>& current) {
+  Plan plan;
+  std::optional<AtomPointer> root = current ? std::optional(current->root) : std::nullopt;
+  for (Request* request : group) {
+    request->accepted = !request->expected || *request->expected == root;
+    if (request->accepted) {
+      root = request->root;
+      plan.accepted.push_back(request);
+      plan.versions.emplace_back().root = request->root;
+    } else if (!plan.accepted.empty()) {
+      plan.refused.push_back(request);
+    }
+  }
+  if (!plan.versions.empty()) number_versions(plan.versions, current);
+  return plan;
 }
 
 void Committer::write_versions(std::vector<RootVersion>& versions) {
@@ -169,29 +177,33 @@ void Committer::write_versions(std::vector<RootVersion>& versions) {
   }
 }
 
-void Committer::publish(const Group& accepted, const std::vector<RootVersion>& versions,
-                        const std::optional<RootVersion>& current) {
+void Committer::publish(const Plan& plan, const std::optional<RootVersion>& current) {
   const auto expected = current ? std::optional(current->sequence) : std::nullopt;
   try {
-    if (!register_.compare_and_set(expected, versions.back())) {
+    if (!register_.compare_and_set(expected, plan.versions.back())) {
       throw LockingError("the root was moved by someone else while the root lock was held");
     }
   } catch (const std::exception& error) {
-    give_up(accepted, versions, error);
+    give_up(plan, error);
     return;
   }
-  commits_.fetch_add(versions.size(), std::memory_order_relaxed);
+  commits_.fetch_add(plan.versions.size(), std::memory_order_relaxed);
 }
 
-void Committer::give_up(const Group& accepted, const std::vector<RootVersion>& versions,
-                        const std::exception& error) {
+void Committer::give_up(const Plan& plan, const std::exception& error) {
   // The register still knows where these commits may be: whoever takes its lock next settles them.
-  for (std::size_t i = 0; i < accepted.size(); ++i) {
-    const std::string id = versions[i].commit.to_string();
-    accepted[i]->failure = std::make_exception_ptr(OutcomeUnknownError(
+  for (std::size_t i = 0; i < plan.accepted.size(); ++i) {
+    const std::string id = plan.versions[i].commit.to_string();
+    plan.accepted[i]->failure = std::make_exception_ptr(OutcomeUnknownError(
         std::string("the commit may or may not have reached the disk: ") + error.what() +
             "; close, open again and look for commit " + id + " in the root history",
         id));
+  }
+  for (Request* request : plan.refused) {
+    request->failure = std::make_exception_ptr(UnexpectedError(
+        std::string("nothing was committed: the root was about to be moved by another thread, "
+                    "which failed: ") +
+        error.what()));
   }
 }
 

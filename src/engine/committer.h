@@ -61,6 +61,13 @@ class Committer final {
   };
   using Group = std::vector<Request*>;
 
+  /// What a group comes to.
+  struct Plan {
+    Group accepted;
+    Group refused;  ///< because of one accepted before it: if that fails, it was not refused
+    std::vector<RootVersion> versions;  ///< of the accepted ones
+  };
+
   /// Lives while a group is being written.
   class Writing final {
    public:
@@ -81,10 +88,9 @@ class Committer final {
   void number_versions(std::vector<RootVersion>& versions,
                        const std::optional<RootVersion>& current);
   void write_versions(std::vector<RootVersion>& versions);
-  void publish(const Group& accepted, const std::vector<RootVersion>& versions,
-               const std::optional<RootVersion>& current);
-  static void give_up(const Group& accepted, const std::vector<RootVersion>& versions,
-                      const std::exception& error);
+  Plan make_plan(const Group& group, const std::optional<RootVersion>& current);
+  void publish(const Plan& plan, const std::optional<RootVersion>& current);
+  static void give_up(const Plan& plan, const std::exception& error);
   void release_guard();
 
   RootRegister& register_;

@@ -1,0 +1,81 @@
+#include "engine/committer.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "os/clock.h"
+#include "protobase/errors.h"
+#include "testing/breakable_block_provider.h"
+
+namespace protobase::engine {
+namespace {
+
+class CommitterTest : public ::testing::Test {
+ protected:
+  AtomPointer push() { return log_.append(RecordFormat::kRaw, as_bytes(std::string("atom"))); }
+
+  testing::BreakableBlockProvider provider_;
+  Log log_{provider_, StorageOptions{}};
+  Committer committer_{provider_.root_register(), log_, os::system_clock(), 60'000};
+};
+
+TEST_F(CommitterTest, WhoeverWaitsIsCommittedTogether) {
+  std::vector<std::jthread> threads;
+  {
+    const RootGuard guard = committer_.guard(nullptr);
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] { EXPECT_TRUE(committer_.commit(push(), std::nullopt)); });
+    }
+  }
+  threads.clear();
+  EXPECT_EQ(committer_.commits(), 4u);
+}
+
+// Were it told "false", it would believe in a root that never was.
+TEST_F(CommitterTest, NobodyLosesToACommitThatFailed) {
+  const AtomPointer first = push();
+  committer_.commit(first, std::nullopt);
+  std::atomic<int> waiting{0};
+  bool lost = false;
+  {
+    std::jthread setter;
+    std::jthread comparer;
+    const RootGuard guard = committer_.guard(nullptr);
+    setter = std::jthread([&] {
+      const AtomPointer root = push();
+      ++waiting;
+      EXPECT_THROW(committer_.commit(root, std::nullopt), ProtoBaseError);
+    });
+    while (waiting < 1) std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // until it stands in the queue
+    comparer = std::jthread([&] {
+      const AtomPointer root = push();
+      ++waiting;
+      try {
+        lost = !committer_.commit(root, first);
+      } catch (const ProtoBaseError&) {
+        lost = false;  // it was told that nothing happened
+      }
+    });
+    while (waiting < 2) std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    provider_.broken = true;
+  }
+  EXPECT_FALSE(lost);
+  EXPECT_EQ(provider_.root_register().read()->root, first);
+}
+
+TEST_F(CommitterTest, ClosedItTakesNoMore) {
+  const AtomPointer root = push();
+  committer_.close();
+  EXPECT_THROW(committer_.commit(root, std::nullopt), ValidationError);
+  EXPECT_EQ(committer_.commits(), 0u);
+}
+
+}  // namespace
+}  // namespace protobase::engine
