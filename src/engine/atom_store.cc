@@ -240,7 +240,8 @@ std::vector<RootVersion> AtomStore::root_history(std::size_t limit) {
   auto version = provider_->root_register().read();
   while (version && history.size() < limit) {
     history.push_back(*version);
-    if (version->sequence == 0) break;  // the inherited root
+    // The inherited root is the oldest. What was not asked for may be damaged.
+    if (version->sequence == 0 || history.size() == limit) break;
     version = previous_version(*version);
   }
   return history;

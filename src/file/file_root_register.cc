@@ -17,6 +17,8 @@ constexpr std::size_t kRootFileSize = 4096;
 constexpr int kTornReads = 100;
 constexpr std::uint64_t kPollUs = 100;
 constexpr std::uint64_t kMaxPollUs = 5000;
+// No space gets there by committing: only damage or forgery does, and one more would begin at zero.
+constexpr std::uint64_t kLargestSequence = std::uint64_t{1} << 63;
 
 void write_bytes(os::File& file, std::uint64_t place, std::span<const std::byte> bytes) {
   file.write(place, {&bytes, 1});
@@ -126,6 +128,10 @@ RecoveredSpace FileRootRegister::state_beside_others(
 }
 
 void FileRootRegister::settle_open_commit() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (recovered_.lost_commit) return;  // what is there is evidence, and damage stops no opening
+  }
   const auto intent = read_intent();
   if (!intent || !is_open(*intent, published())) return;
   try {
@@ -202,6 +208,11 @@ std::unique_ptr<RootLock> FileRootRegister::lock(std::uint64_t timeout_ms) {
 std::uint64_t FileRootRegister::next_sequence() {
   const std::lock_guard lock(mutex_);
   if (!held_) throw UnexpectedError("next_sequence() without the root lock");
+  if (held_->last_tried >= kLargestSequence) {
+    throw CorruptionError(directory_.path() + ": a commit has sequence " +
+                          std::to_string(held_->last_tried) + "; expected at most " +
+                          std::to_string(kLargestSequence));
+  }
   return held_->last_tried + 1;
 }
 

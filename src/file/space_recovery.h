@@ -33,8 +33,8 @@ RecoveredSpace recover_space(const SpaceDirectory& directory,
                              const std::optional<RootVersion>& published, bool settle,
                              const Logger& logger);
 
-/// Makes the records of a WAL durable whose writer is another, perhaps alive, perhaps after a failed
-/// sync; returns where they end.
+/// Makes the records of a WAL durable whose writer is another, perhaps alive, perhaps after a
+/// failed sync; returns where they end.
 std::uint64_t harden_wal(const SpaceDirectory& directory, const UUID& id);
 
 /// One WAL, opened by its writer-to-be: takes the writer lock, settles the tail. nullptr when

@@ -79,9 +79,9 @@ std::optional<RootVersion> read_commit_at(os::File& file, const AtomPointer& whe
     return std::nullopt;
   }
   const std::span<const std::byte> bytes(record);
-  return format::read_commit_payload(
-             bytes.subspan<format::kRecordHeaderSize, format::kCommitPayloadSize>(), where)
-      .version;
+  const auto commit = format::read_commit_payload(
+      bytes.subspan<format::kRecordHeaderSize, format::kCommitPayloadSize>(), where);
+  return commit.version.sequence == 0 ? std::nullopt : std::optional(commit.version);
 }
 
 WALHead read_wal_head(os::File& file, const UUID& id) {

@@ -6,6 +6,7 @@
 
 #include "base/endian.h"
 #include "base/hash.h"
+#include "format/record.h"
 
 namespace protobase::format {
 namespace {
@@ -15,6 +16,8 @@ constexpr std::size_t kChecksummedSize = 32;
 constexpr std::size_t kPreambleSize = 40;
 constexpr std::uint64_t kClosedFlag = 1;
 constexpr std::uint64_t kSealedFlag = 2;
+// No file is that long; offsets beyond would not fit the system's type.
+constexpr std::uint64_t kLargestOffset = std::uint64_t{1} << 62;
 
 /// Of the 24 bytes at `predecessor`.
 std::uint64_t predecessor_checksum(const std::byte* predecessor, const UUID& id) noexcept {
@@ -45,6 +48,11 @@ std::optional<Checkpoint> read_slot(const std::byte* slot, const UUID& id,
   const auto flags = base::load_le<std::uint64_t>(slot + 40);
   checkpoint.closed = (flags & kClosedFlag) != 0;
   checkpoint.sealed = (flags & kSealedFlag) != 0;
+  const std::uint64_t furthest = std::max(checkpoint.durable_offset, checkpoint.commit_offset);
+  if (furthest > kLargestOffset || checkpoint.durable_offset < kWALFirstRecordOffset ||
+      checkpoint.durable_offset % kRecordAlignment != 0) {
+    return std::nullopt;
+  }
   return checkpoint;
 }
 

@@ -15,7 +15,7 @@ const UUID kOther = *UUID::parse("99999999-4567-49ef-8123-456789abcdef");
 using Header = std::array<std::byte, kWALHeaderSize>;
 
 Checkpoint checkpoint(std::uint64_t generation) {
-  return {generation, 1000 + 8 * generation, 7, 4200, 99, false, false};
+  return {generation, 5000 + 8 * generation, 7, 4200, 99, false, false};
 }
 
 void put_slot(Header& header, std::size_t index, const Checkpoint& value, const UUID& id = kWAL) {
@@ -168,6 +168,18 @@ TEST(Checkpoint, OfAnotherWALOrPlaceDoesNotCount) {
   const auto misplaced = make_slot(checkpoint(6), kWAL, 0);
   std::memcpy(header.data() + kSlotPlaces[1], misplaced.data(), misplaced.size());
   EXPECT_FALSE(newest_checkpoint(header, kWAL));
+}
+
+TEST(WALHeader, NoSlotPointsBeyondWhatAFileCanHold) {
+  Header header = make_wal_header(kWAL);
+  Checkpoint forged = checkpoint(1);
+  forged.commit_offset = std::uint64_t{1} << 63;
+  put_slot(header, 0, forged);
+  forged = checkpoint(2);
+  forged.durable_offset = ~std::uint64_t{7};
+  put_slot(header, 1, forged);
+  EXPECT_FALSE(newest_checkpoint(header, kWAL));
+  EXPECT_EQ(find_header_damage(header, kWAL), kSlotPlaces[0]);
 }
 
 }  // namespace

@@ -21,7 +21,16 @@ constexpr std::size_t kWindowSize = 256 * 1024;
 constexpr std::uint64_t kSearchFactor = 4;
 
 /// Why no record starts somewhere.
-enum class Problem { kNone, kZeros, kCutHeader, kNoHeader, kTooLong, kMismatch, kPadding };
+enum class Problem {
+  kNone,
+  kZeros,
+  kCutHeader,
+  kNoHeader,
+  kTooLong,
+  kMismatch,
+  kPadding,
+  kNoSequence
+};
 
 RecordKind kind_of(RecordType type) noexcept {
   switch (type) {
@@ -38,6 +47,10 @@ bool has_right_size(const RecordHeader& header) noexcept {
   if (header.type == RecordType::kCommit) return header.payload_size == format::kCommitPayloadSize;
   if (header.type == RecordType::kMark) return header.payload_size == format::kMarkPayloadSize;
   return true;
+}
+
+bool has_no_sequence(std::span<const std::byte> commit_record) noexcept {
+  return base::load_le<std::uint64_t>(commit_record.data() + kRecordHeaderSize) == 0;
 }
 
 bool padding_is_zero(std::span<const std::byte> record, std::size_t payload_size) noexcept {
@@ -63,7 +76,11 @@ class Scan {
         continue;
       }
       if (at >= range_.durable && rest_is_empty(at)) return at;
-      if (!was_durable(at)) {
+      const bool durable = was_durable(at);
+      // A live writer may have got here since the window was read; what proves it was read later.
+      reader_.forget();
+      if (read_record(at, info, record) == Problem::kNone) continue;
+      if (!durable) {
         report(at, range_.end - at, RecordKind::kTorn);
         return at;
       }
@@ -92,6 +109,7 @@ class Scan {
     if (record.size() < size) return Problem::kTooLong;
     if (!format::verify_record(record, pointer(at))) return Problem::kMismatch;
     if (!padding_is_zero(record, header.payload_size)) return Problem::kPadding;
+    if (header.type == RecordType::kCommit && has_no_sequence(record)) return Problem::kNoSequence;
     info = {pointer(at), kind_of(header.type), header.format, header.payload_size, size, {}};
     return Problem::kNone;
   }
@@ -105,6 +123,7 @@ class Scan {
       case Problem::kCutHeader: return "expected a record header, found the end of the WAL";
       case Problem::kTooLong: return "the record's length runs past the end of the WAL";
       case Problem::kPadding: return "expected zeros behind the payload, found other bytes";
+      case Problem::kNoSequence: return "expected a commit record's sequence, found 0";
       case Problem::kNoHeader:
         return format::describe_bad_header(reader_.at(at, kRecordHeaderSize));
       case Problem::kMismatch: return format::describe_mismatch(record, pointer(at));
@@ -129,11 +148,16 @@ class Scan {
 
   bool was_durable(std::uint64_t bad_at) {
     if (bad_at < range_.durable) return true;
-    for (std::uint64_t at = bad_at + format::kRecordAlignment; at < range_.end;
-         at += format::kRecordAlignment) {
-      const auto proven = durable_offset_at(at);
-      if (proven && *proven > bad_at) return true;
+    if (bad_at < proof_at_ && bad_at < proof_) return true;
+    // What was searched for an earlier place proved nothing beyond that one.
+    for (searched_ = std::max(searched_, bad_at + format::kRecordAlignment); searched_ < range_.end;
+         searched_ += format::kRecordAlignment) {
+      const auto proven = durable_offset_at(searched_);
       if (at_end_of_medium_) return false;
+      if (!proven || *proven <= bad_at) continue;
+      proof_at_ = searched_;
+      proof_ = *proven;
+      return true;
     }
     return false;
   }
@@ -174,6 +198,9 @@ class Scan {
   const VisitRecord& visit_;
   std::uint64_t search_budget_;  ///< payload bytes that searches may still hash
   bool at_end_of_medium_ = false;
+  std::uint64_t searched_ = 0;  ///< where the search for a proof goes on
+  std::uint64_t proof_at_ = 0;  ///< the last one found: where it lies,
+  std::uint64_t proof_ = 0;     ///< and below which offset all was durable
 };
 
 }  // namespace

@@ -30,6 +30,8 @@ class WindowReader {
   explicit WindowReader(ReadSome read) : read_(std::move(read)) {}
   /// Up to `size` bytes from `offset`; fewer only at the end. Valid until the next call.
   std::span<const std::byte> at(std::uint64_t offset, std::size_t size);
+  /// The next call reads anew.
+  void forget() noexcept { window_.clear(); }
 
  private:
   ReadSome read_;

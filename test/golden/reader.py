@@ -205,7 +205,9 @@ class WAL:
             slot = self.data[place:place + 64]
             if len(slot) == 64 and u64(slot, 56) == xxh3(
                     self.id.bytes + struct.pack("<Q", place) + slot[:56]):
-                found.append(struct.unpack_from("<6Q", slot, 0))
+                fields = struct.unpack_from("<6Q", slot, 0)
+                if fields[1] >= 4096 and fields[1] % 8 == 0 and max(fields[1], fields[3]) < 1 << 62:
+                    found.append(fields)
         return max(found, default=None)
 
     def record_at(self, at):
@@ -221,6 +223,8 @@ class WAL:
         if at + stored > len(self.data) or any(self.data[at + 16 + size:at + stored]):
             return None
         payload = self.data[at + 16:at + 16 + size]
+        if kind == COMMIT and u64(payload, 0) == 0:
+            return None
         covered = self.data[at:at + 8] + self.id.bytes + struct.pack("<QQ", at, xxh3(payload))
         return (kind, form, payload, stored) if checksum == xxh3(covered) else None
 

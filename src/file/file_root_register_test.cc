@@ -1,0 +1,94 @@
+// The root of a space whose protobase.root or newest commit record cannot be what was written.
+#include "file/file_root_register.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "format/commit_record.h"
+#include "format/record.h"
+#include "protobase/errors.h"
+#include "protobase/standalone_file_storage.h"
+#include "testing/memory_file_system.h"
+
+namespace protobase::file {
+namespace {
+
+const UUID kWAL = *UUID::parse("2ae5eaa6-abb9-489e-bad2-86a51861ec98");
+const AtomPointer kAtom{kWAL, kWALFirstRecordOffset};
+constexpr std::uint64_t kLargest = std::numeric_limits<std::uint64_t>::max();
+
+/// A space of one WAL: an atom and the commit that made it the root.
+class ForgedRootTest : public ::testing::Test {
+ protected:
+  ForgedRootTest() { files_->make_directory("/space"); }
+
+  void put(const std::string& path, std::vector<std::byte> bytes) {
+    files_->open(path, os::OpenMode::kCreate);
+    files_->set_content(path, std::move(bytes));
+  }
+  void put_wal(std::uint64_t sequence, const format::Checkpoint* checkpoint = nullptr) {
+    const auto header = format::make_wal_header(kWAL);
+    std::vector<std::byte> wal(header.begin(), header.end());
+    add(wal, format::RecordType::kData, RecordFormat::kJSON, as_bytes("1"));
+    std::array<std::byte, format::kCommitPayloadSize> payload{};
+    format::CommitPayload commit;
+    commit.version.root = kAtom;
+    commit.version.sequence = sequence;
+    commit.durable_offset = kWALFirstRecordOffset;
+    format::write_commit_payload(payload, commit);
+    add(wal, format::RecordType::kCommit, RecordFormat::kRaw, payload);
+    if (checkpoint != nullptr) {
+      std::ranges::copy(format::make_slot(*checkpoint, kWAL, 0),
+                        wal.begin() + format::kSlotPlaces[0]);
+    }
+    put("/space/" + kWAL.to_string() + ".wal", std::move(wal));
+  }
+  void put_root(const RootVersion& published, const format::CommitIntent& intent) {
+    std::vector<std::byte> root(4096);
+    std::ranges::copy(format::make_published_root(published), root.begin());
+    std::ranges::copy(format::make_intent(intent), root.begin() + format::kIntentPlace);
+    put("/space/protobase.root", std::move(root));
+  }
+  std::unique_ptr<StandaloneFileStorage> open() {
+    FileBlockProviderOptions options;
+    options.file_system = files_;
+    return std::make_unique<StandaloneFileStorage>(
+        std::make_shared<FileBlockProvider>("/space", options));
+  }
+
+ private:
+  static void add(std::vector<std::byte>& wal, format::RecordType type, RecordFormat format,
+                  std::span<const std::byte> payload) {
+    const std::size_t at = wal.size();
+    wal.resize(at + format::stored_size(payload.size()));
+    format::write_record(std::span(wal).subspan(at), type, format, payload, {kWAL, at});
+  }
+
+  std::shared_ptr<testing::MemoryFileSystem> files_ = std::make_shared<testing::MemoryFileSystem>();
+};
+
+TEST_F(ForgedRootTest, NoSequenceFollowsTheLast) {
+  put_wal(kLargest);
+  const auto storage = open();
+  EXPECT_EQ(storage->read_current_root(), kAtom);
+  const AtomPointer next = storage->push_atom(Atom(2));
+  EXPECT_THROW(storage->set_current_root(next), CorruptionError) << "it would have sequence 0";
+  EXPECT_EQ(storage->read_current_root(), kAtom);
+}
+
+TEST_F(ForgedRootTest, ALostRootWithACommitHalfWayStopsNoOpening) {
+  put_wal(1);
+  RootVersion lost;
+  lost.sequence = 2;
+  lost.root = kAtom;
+  lost.commit = {kWAL, kWALFirstRecordOffset + 24 + 96};
+  put_root(lost, {3, 3, {kWAL, lost.commit.offset + 96}, /*abandoned=*/false});
+  const auto storage = open();
+  EXPECT_EQ(*storage->get_atom(kAtom), Atom(1));
+  EXPECT_THROW(storage->read_current_root(), CorruptionError);
+}
+
+}  // namespace
+}  // namespace protobase::file
