@@ -25,6 +25,7 @@ Command add_stat_command(CLI::App& app);
 Command add_verify_command(CLI::App& app);
 Command add_dump_command(CLI::App& app);
 Command add_copy_command(CLI::App& app);
+Command add_salvage_command(CLI::App& app);
 Command add_bench_command(CLI::App& app);
 
 }  // namespace protobase::cli

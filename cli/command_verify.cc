@@ -3,15 +3,12 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
 
 #include "cli/command.h"
 #include "cli/human_text.h"
 #include "cli/open_space.h"
+#include "cli/places.h"
 #include "cli/progress.h"
-#include "cli/text.h"
 #include "protobase/errors.h"
 
 namespace protobase::cli {
@@ -25,13 +22,6 @@ struct VerifyOptions {
 VerifyReport verify_with_progress(SharedStorage& storage) {
   ProgressBar bar("verify");
   return storage.verify([&](std::uint64_t done, std::uint64_t total) { bar.report(done, total); });
-}
-
-void print_places(std::string_view word, const std::vector<BadPlace>& places, Output& out) {
-  for (const auto& place : places) {
-    out.write_line(fmt::format("{} {} {}: {}", word, place.pointer.transaction_id.to_string(),
-                               place.pointer.offset, one_line(place.reason)));
-  }
 }
 
 void print_text(const VerifyReport& report, Output& out) {
@@ -49,24 +39,14 @@ void print_text(const VerifyReport& report, Output& out) {
   out.write_line(fmt::format("bad places  {}", human_count(report.bad_places)));
 }
 
-Atom to_atom(const std::vector<BadPlace>& places) {
-  Atom::Array atoms;
-  for (const auto& place : places) {
-    atoms.push_back(Atom::object({{"wal", place.pointer.transaction_id.to_string()},
-                                  {"offset", place.pointer.offset},
-                                  {"reason", place.reason}}));
-  }
-  return Atom::array(std::move(atoms));
-}
-
 Atom to_atom(const VerifyReport& report) {
   return Atom::object({{"wals", report.wals},
                        {"records", report.records},
                        {"payload_bytes", report.payload_bytes},
                        {"commits", report.commits},
                        {"bad_places", report.bad_places},
-                       {"bad", to_atom(report.bad)},
-                       {"torn_tails", to_atom(report.torn_tails)}});
+                       {"bad", places_to_atom(report.bad)},
+                       {"torn_tails", places_to_atom(report.torn_tails)}});
 }
 
 void verify(const VerifyOptions& options, Output& out) {

@@ -54,7 +54,7 @@ std::vector<Command> add_commands(CLI::App& app) {
   return {add_push_command(app),     add_get_command(app),  add_root_command(app),
           add_set_root_command(app), add_log_command(app),  add_stat_command(app),
           add_verify_command(app),   add_dump_command(app), add_copy_command(app),
-          add_bench_command(app)};
+          add_salvage_command(app),  add_bench_command(app)};
 }
 
 /// The arguments, last one first as the parser wants them. A name like "[a,b]" would be split into

@@ -1,9 +1,8 @@
 // copy_space: every WAL of a directory into another one, record by record, so that damage is not
 // spread.
 //
-// The target carries protobase.copy from the first write to the last sync and cannot be opened
-// meanwhile: a root in it may name atoms that are not there yet. A WAL of the target is whatever
-// prefix of the source's WAL its records make up, which is how an interrupted copy goes on.
+// A WAL of the target is whatever prefix of the source's WAL its records make up, which is how an
+// interrupted copy goes on.
 #include "protobase/copy.h"
 
 #include <algorithm>
@@ -16,10 +15,10 @@
 #include "file/space_recovery.h"
 #include "file/wal_tail.h"
 #include "format/record.h"
-#include "os/clock.h"
 #include "os/file_system.h"
 #include "protobase/errors.h"
 #include "protobase/file_block_provider.h"
+#include "storage/space_transfer.h"
 #include "wal/scanner.h"
 
 namespace protobase {
@@ -27,9 +26,7 @@ namespace {
 
 using file::SpaceDirectory;
 
-constexpr std::size_t kBatch = 1 << 20;
-constexpr std::uint64_t kLockPollUs = 1000;
-constexpr int kLockPolls = 30'000;
+using storage::RecordWriter;
 
 /// A WAL of the source and where it ended when the state to copy was fixed.
 struct SourceWAL {
@@ -39,45 +36,6 @@ struct SourceWAL {
   bool sealed = false;
   std::optional<RootVersion> newest_commit{};
   std::optional<AtomPointer> predecessor{};
-};
-
-format::RecordType type_of(RecordKind kind) noexcept {
-  switch (kind) {
-    case RecordKind::kCommit: return format::RecordType::kCommit;
-    case RecordKind::kMark: return format::RecordType::kMark;
-    case RecordKind::kVoid: return format::RecordType::kVoid;
-    default: return format::RecordType::kData;
-  }
-}
-
-void write_bytes(os::File& file, std::uint64_t offset, std::span<const std::byte> bytes) {
-  file.write(offset, {&bytes, 1});
-}
-
-/// Collects records and writes them to the target file a megabyte at a time.
-class RecordWriter {
- public:
-  RecordWriter(os::File& file, std::uint64_t offset) : file_(file), offset_(offset) {}
-
-  void add(const RecordInfo& info, std::span<const std::byte> payload) {
-    const auto size = static_cast<std::size_t>(info.stored_size);
-    if (!buffer_.empty() && buffer_.size() + size > kBatch) flush();
-    const std::size_t at = buffer_.size();
-    buffer_.resize(at + size);
-    format::write_record(std::span(buffer_).subspan(at), type_of(info.kind), info.format, payload,
-                         info.pointer);
-  }
-
-  void flush() {
-    write_bytes(file_, offset_, buffer_);
-    offset_ += buffer_.size();
-    buffer_.clear();
-  }
-
- private:
-  os::File& file_;
-  std::uint64_t offset_;
-  std::vector<std::byte> buffer_;
 };
 
 class Copy {
@@ -114,30 +72,11 @@ class Copy {
     FileBlockProviderOptions options;
     options.access = SpaceAccess::kReadOnly;
     FileBlockProvider provider(source_.path(), options);
-    const auto lock = lock_source();
+    const auto lock = storage::hold_root(source_);
     if (const auto root = provider.root_register().read()) report_.root = root->root;
     for (const UUID& id : provider.list_wals()) add_wal(provider.describe(id));
     for (const BadPlace& loss : chain_.lost()) throw CorruptionError(loss.pointer, loss.reason);
     for (const SourceWAL& wal : wals_) total_ += wal.end;
-  }
-
-  /// Where the source cannot be written, nobody can commit to it, and no lock is needed.
-  std::unique_ptr<os::File> lock_source() {
-    std::unique_ptr<os::File> file;
-    try {
-      file = file_system_->open(source_.lock_path(), os::OpenMode::kReadWrite);
-    } catch (const NotAuthorizedError&) {
-      return nullptr;
-    }
-    if (!file) return nullptr;
-    const auto clock = os::system_clock();
-    for (int polls = 0; !file->try_lock(file::kRootLock, /*exclusive=*/true); ++polls) {
-      if (polls == kLockPolls) {
-        throw LockingError(source_.path() + ": another process held the root lock for 30 s");
-      }
-      clock->sleep_us(kLockPollUs);
-    }
-    return file;
   }
 
   void add_wal(const WALDescription& description) {
@@ -169,11 +108,7 @@ class Copy {
     if (!std::all_of(listing.wals.begin(), listing.wals.end(), is_ours)) {
       throw ValidationError(target_.path() + " holds an unfinished copy of another space");
     }
-    target_.create();
-    const auto marker = file_system_->open(target_.copy_path(), os::OpenMode::kCreate);
-    write_bytes(*marker, 0, as_bytes("unfinished copy of " + source_.path() + "\n"));
-    marker->sync_data();
-    file_system_->sync_directory(target_.path());
+    storage::begin_target(target_, "unfinished copy of " + source_.path());
   }
 
   void finish_target() {
@@ -181,10 +116,7 @@ class Copy {
       const auto file = file_system_->open(source_.path() + name, os::OpenMode::kRead);
       if (file) copy_file(source_.path() + name, target_.path() + name, file->size());
     }
-    file_system_->open(target_.lock_path(), os::OpenMode::kCreate);
-    file_system_->sync_directory(target_.path());
-    file_system_->remove(target_.copy_path());
-    file_system_->sync_directory(target_.path());
+    storage::finish_target(target_);
   }
 
   void copy_wal(const SourceWAL& wal) {
@@ -194,7 +126,9 @@ class Copy {
     file::WALHead head = file::read_wal_head(*to, wal.id);
     if (!head.is_whole) {
       to->truncate(0);
-      write_bytes(*to, 0, format::make_wal_header(wal.id, wal.predecessor));
+      const auto header = format::make_wal_header(wal.id, wal.predecessor);
+      const std::span<const std::byte> part(header);
+      to->write(0, {&part, 1});
       to->sync_data();
       head = file::read_wal_head(*to, wal.id);
     }
@@ -224,8 +158,7 @@ class Copy {
   /// What an interrupted copy left that can be kept: the records up to the first bad place. Behind
   /// it there may be more, written to the disk out of order.
   static Prefix whole_prefix(const UUID& id, os::File& file, std::uint64_t size) {
-    wal::WindowReader window(
-        [&](std::uint64_t offset, std::span<std::byte> out) { return file.read(offset, out); });
+    auto window = storage::window_of(file);
     Prefix prefix;
     const auto visit = [&](const RecordInfo& info, std::span<const std::byte>) {
       if (info.kind == RecordKind::kBad || info.kind == RecordKind::kTorn) return false;
@@ -240,9 +173,8 @@ class Copy {
   /// Copies the records from `begin` to the end of `wal`; returns how many.
   std::uint64_t copy_records(const SourceWAL& wal, os::File& from, os::File& to,
                              std::uint64_t begin) {
-    wal::WindowReader window(
-        [&](std::uint64_t offset, std::span<std::byte> out) { return from.read(offset, out); });
-    RecordWriter writer(to, begin);
+    auto window = storage::window_of(from);
+    RecordWriter writer(to, wal.id, begin);
     std::uint64_t records = 0;
     const auto visit = [&](const RecordInfo& info, std::span<const std::byte> payload) {
       if (info.kind == RecordKind::kBad || info.kind == RecordKind::kTorn) {
@@ -259,20 +191,7 @@ class Copy {
   }
 
   void copy_file(const std::string& from, const std::string& to, std::uint64_t size) {
-    const auto source = file_system_->open(from, os::OpenMode::kRead);
-    if (!source) throw NotFoundError(from + " vanished during the copy");
-    const auto target = file_system_->open(to, os::OpenMode::kCreate);
-    std::vector<std::byte> buffer(kBatch);
-    for (std::uint64_t at = 0; at < size;) {
-      const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(kBatch, size - at));
-      const std::span<std::byte> bytes(buffer.data(), step);
-      if (source->read(at, bytes) != step) throw CorruptionError(from + " became shorter");
-      write_bytes(*target, at, bytes);
-      at += step;
-      tell(at);
-    }
-    target->truncate(size);
-    target->sync_data();
+    storage::copy_file(*file_system_, from, to, size, [this](std::uint64_t at) { tell(at); });
   }
 
   void tell(std::uint64_t within) {

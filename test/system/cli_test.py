@@ -356,6 +356,17 @@ class Inspection(SpaceTest):
         self.assertEqual([self.atom], [entry["pointer"] for entry in bad])
         self.assertTrue(bad[0]["reason"])
 
+        saved = self.space + ".saved"
+        salvaged = self.ok("salvage", self.space, saved).decode()
+        self.assertRegex(salvaged, rf"(?m)^lost {wal} {offset}: \S")
+        self.ok("verify", saved)
+        self.fails(NOT_THERE, "get", saved, self.atom)
+        self.fails(FAILED, "salvage", self.space, saved, mentions=["already"])
+        again = json.loads(self.ok("salvage", self.space, saved + "2", "--json"))
+        self.assertIn((wal, int(offset)), [(p["wal"], p["offset"]) for p in again["lost"]])
+        self.assertEqual((2, 0, None), (again["lost_places"], again["commits"], again["root"]))
+        self.assertEqual(before, snapshot(self.space))
+
         self.fails(CORRUPT, "get", self.space, self.atom, mentions=[wal, offset])
         self.fails(CORRUPT, "get", self.space, self.atom, "--raw")
         self.assertEqual(b"[1,2]\nblob", self.ok("get", self.space, self.packed, self.raw))

@@ -1,0 +1,85 @@
+// `protobase salvage`: what can be read of a damaged space, in a new one.
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+
+#include "cli/command.h"
+#include "cli/human_text.h"
+#include "cli/location.h"
+#include "cli/places.h"
+#include "cli/progress.h"
+#include "protobase/salvage.h"
+
+namespace protobase::cli {
+namespace {
+
+struct SalvageOptions {
+  std::string from;
+  std::string to;
+  bool json = false;
+};
+
+SalvageReport salvage_with_progress(const Location& from, const Location& to) {
+  ProgressBar bar("salvage");
+  return salvage_space(from.directory, to.directory,
+                       [&](std::uint64_t done, std::uint64_t total) { bar.report(done, total); });
+}
+
+Atom to_atom(const SalvageReport& report) {
+  return Atom::object({{"wals", report.wals},
+                       {"records", report.records},
+                       {"payload_bytes", report.payload_bytes},
+                       {"commits", report.commits},
+                       {"root", report.root ? Atom(report.root->to_string()) : Atom()},
+                       {"lost_places", report.lost_places},
+                       {"lost", places_to_atom(report.lost)}});
+}
+
+void print_text(const SalvageReport& report, Output& out) {
+  print_places("lost", report.lost, out);
+  if (report.lost_places > report.lost.size()) {
+    out.write_line(fmt::format("... and {} more lost places",
+                               human_count(report.lost_places - report.lost.size())));
+  }
+  out.write_line(fmt::format("WALs         {}", human_count(report.wals)));
+  out.write_line(fmt::format("records      {}", human_count(report.records)));
+  out.write_line(fmt::format("payload      {}", human_bytes(report.payload_bytes)));
+  out.write_line(fmt::format("commits      {}", human_count(report.commits)));
+  out.write_line(fmt::format("root         {}", report.root ? report.root->to_string() : "none"));
+  out.write_line(fmt::format("lost places  {}", human_count(report.lost_places)));
+}
+
+void salvage(const SalvageOptions& options, Output& out) {
+  const auto report =
+      salvage_with_progress(parse_location(options.from), parse_location(options.to));
+  if (options.json) {
+    out.write_line(to_atom(report).to_json());
+  } else {
+    print_text(report, out);
+  }
+}
+
+constexpr auto kFooter =
+    R"text(Copies every record of FROM that can be read into TO, which must be absent or empty.
+Pointers stay valid. Each lost place is printed as `lost WAL OFFSET: reason` (the first
+1,000), then a summary. The root is that of the newest commit whose root can be read. FROM is
+not changed. Exit status 0 when TO is complete, whatever was lost; it then verifies clean.
+
+Example:
+  protobase verify people || protobase salvage people people.new)text";
+
+}  // namespace
+
+Command add_salvage_command(CLI::App& app) {
+  auto options = std::make_shared<SalvageOptions>();
+  CLI::App* command =
+      app.add_subcommand("salvage", "Copy what can be read of a damaged space into a new one");
+  command->add_option("FROM", options->from, "The damaged space")->required();
+  command->add_option("TO", options->to, "Where to: absent or empty")->required();
+  command->add_flag("--json", options->json, "Print one JSON object");
+  command->footer(kFooter);
+  return {command, [options](Output& out) { salvage(*options, out); }};
+}
+
+}  // namespace protobase::cli

@@ -1,0 +1,47 @@
+// The root history of a damaged space: the commits that are left, joined to one chain.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "protobase/root_register.h"
+#include "protobase/wal.h"
+
+namespace protobase::storage {
+
+/// Add every commit record, settle, ask.
+class SalvagedHistory final {
+ public:
+  void add(const RootVersion& version);
+
+  /// Chooses the chain: from the newest commit whose root can be read, along the links to replaced
+  /// commits; where one is lost or its root cannot be read, to the next older one that is left.
+  void settle(const std::function<bool(const AtomPointer& root)>& is_readable);
+
+  /// The commit as it belongs there now, its links mended; nullptr when it is not of the history.
+  const RootVersion* find(const AtomPointer& commit) const;
+  std::optional<RootVersion> newest() const;
+  std::size_t size() const noexcept { return kept_.size(); }
+  /// Commits and links that were given up.
+  const std::vector<BadPlace>& lost() const noexcept { return lost_; }
+  bool gave_up(const AtomPointer& commit) const { return lost_pointers_.contains(commit); }
+
+ private:
+  const RootVersion* previous_of(const RootVersion& version);
+  const RootVersion* older_than(std::uint64_t sequence) const;
+  void lose(BadPlace place);
+
+  std::map<std::uint64_t, RootVersion> usable_;  // by sequence
+  std::vector<RootVersion> all_;
+  std::unordered_map<AtomPointer, RootVersion> kept_;
+  std::optional<AtomPointer> newest_;
+  std::vector<BadPlace> lost_;
+  std::unordered_set<AtomPointer> lost_pointers_;
+};
+
+}  // namespace protobase::storage

@@ -1,0 +1,118 @@
+#include "storage/space_transfer.h"
+
+#include <algorithm>
+
+#include "os/clock.h"
+#include "protobase/errors.h"
+
+namespace protobase::storage {
+namespace {
+
+constexpr std::size_t kBatch = 1 << 20;
+constexpr std::uint64_t kLockPollUs = 1000;
+constexpr int kLockPolls = 30'000;
+
+format::RecordType type_of(RecordKind kind) noexcept {
+  switch (kind) {
+    case RecordKind::kCommit: return format::RecordType::kCommit;
+    case RecordKind::kMark: return format::RecordType::kMark;
+    case RecordKind::kVoid: return format::RecordType::kVoid;
+    default: return format::RecordType::kData;
+  }
+}
+
+void write_bytes(os::File& file, std::uint64_t offset, std::span<const std::byte> bytes) {
+  file.write(offset, {&bytes, 1});
+}
+
+}  // namespace
+
+void RecordWriter::add(const RecordInfo& info, std::span<const std::byte> payload) {
+  const AtomPointer where{wal_, position()};
+  format::write_record(extend(format::stored_size(payload.size())), type_of(info.kind), info.format,
+                       payload, where);
+}
+
+void RecordWriter::fill_to(std::uint64_t end) {
+  while (position() < end) {
+    const std::uint64_t left = end - position();
+    // What is left behind a full step has room for a record of its own.
+    const std::uint64_t size = left < 2 * kBatch ? left : kBatch;
+    const AtomPointer where{wal_, position()};
+    const std::vector<std::byte> zeros(static_cast<std::size_t>(size - format::kRecordHeaderSize));
+    format::write_record(extend(size), format::RecordType::kVoid, RecordFormat::kRaw, zeros, where);
+  }
+}
+
+std::span<std::byte> RecordWriter::extend(std::uint64_t size) {
+  if (!buffer_.empty() && buffer_.size() + size > kBatch) flush();
+  ++records_;
+  const std::size_t at = buffer_.size();
+  buffer_.resize(at + static_cast<std::size_t>(size));
+  return std::span(buffer_).subspan(at);
+}
+
+void RecordWriter::flush() {
+  write_bytes(file_, offset_, buffer_);
+  offset_ += buffer_.size();
+  buffer_.clear();
+}
+
+std::unique_ptr<os::File> hold_root(const file::SpaceDirectory& space) {
+  std::unique_ptr<os::File> file;
+  try {
+    file = space.file_system().open(space.lock_path(), os::OpenMode::kReadWrite);
+  } catch (const NotAuthorizedError&) {
+    return nullptr;  // where it cannot be written, nobody can commit
+  }
+  if (!file) return nullptr;
+  const auto clock = os::system_clock();
+  for (int polls = 0; !file->try_lock(file::kRootLock, /*exclusive=*/true); ++polls) {
+    if (polls == kLockPolls) {
+      throw LockingError(space.path() + ": another process held the root lock for 30 s");
+    }
+    clock->sleep_us(kLockPollUs);
+  }
+  return file;
+}
+
+wal::WindowReader window_of(os::File& file) {
+  return wal::WindowReader(
+      [&file](std::uint64_t offset, std::span<std::byte> out) { return file.read(offset, out); });
+}
+
+void begin_target(const file::SpaceDirectory& target, const std::string& what) {
+  target.create();
+  const auto marker = target.file_system().open(target.copy_path(), os::OpenMode::kCreate);
+  write_bytes(*marker, 0, as_bytes(what + "\n"));
+  marker->sync_data();
+  target.file_system().sync_directory(target.path());
+}
+
+void finish_target(const file::SpaceDirectory& target) {
+  os::FileSystem& files = target.file_system();
+  files.open(target.lock_path(), os::OpenMode::kCreate);
+  files.sync_directory(target.path());
+  files.remove(target.copy_path());
+  files.sync_directory(target.path());
+}
+
+void copy_file(os::FileSystem& files, const std::string& from, const std::string& to,
+               std::uint64_t size, const std::function<void(std::uint64_t)>& progress) {
+  const auto source = files.open(from, os::OpenMode::kRead);
+  if (!source) throw NotFoundError(from + " vanished during the copy");
+  const auto target = files.open(to, os::OpenMode::kCreate);
+  std::vector<std::byte> buffer(kBatch);
+  for (std::uint64_t at = 0; at < size;) {
+    const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(kBatch, size - at));
+    const std::span<std::byte> bytes(buffer.data(), step);
+    if (source->read(at, bytes) != step) throw CorruptionError(from + " became shorter");
+    write_bytes(*target, at, bytes);
+    at += step;
+    progress(at);
+  }
+  target->truncate(size);
+  target->sync_data();
+}
+
+}  // namespace protobase::storage

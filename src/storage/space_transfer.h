@@ -1,0 +1,65 @@
+// Shared by copy_space and salvage_space: making a space out of the files of another one.
+//
+// The target carries protobase.copy from the first write to the last sync and cannot be opened
+// meanwhile: a root in it may name atoms that are not there yet.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "file/space_directory.h"
+#include "format/record.h"
+#include "protobase/storage.h"
+#include "wal/scanner.h"
+
+namespace protobase::storage {
+
+/// Where a transfer stands, in bytes of all.
+using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+/// Collects records and writes them to a WAL file, a megabyte at a time, each to its old address.
+class RecordWriter final {
+ public:
+  RecordWriter(os::File& file, const UUID& wal, std::uint64_t offset)
+      : file_(file), wal_(wal), offset_(offset) {}
+
+  /// Where the next record goes.
+  std::uint64_t position() const noexcept { return offset_ + buffer_.size(); }
+  std::uint64_t records() const noexcept { return records_; }
+  /// `info` lies at position().
+  void add(const RecordInfo& info, std::span<const std::byte> payload);
+  /// Void records up to `end`, at least 16 bytes behind position().
+  void fill_to(std::uint64_t end);
+  void flush();
+
+ private:
+  std::span<std::byte> extend(std::uint64_t size);
+
+  os::File& file_;
+  const UUID wal_;
+  std::uint64_t offset_;
+  std::uint64_t records_ = 0;
+  std::vector<std::byte> buffer_;
+};
+
+/// Keeps the root of a space where it is as long as it lives. nullptr where nobody can move it: the
+/// directory may not be written, or has no lock file. LockingError after 30 s.
+std::unique_ptr<os::File> hold_root(const file::SpaceDirectory& space);
+
+/// A reader of `file` for wal::scan_records(). `file` must outlive it.
+wal::WindowReader window_of(os::File& file);
+
+/// Makes the directory and its marker. Precondition: it holds no space.
+void begin_target(const file::SpaceDirectory& target, const std::string& what);
+/// Everything written is durable: takes the marker away.
+void finish_target(const file::SpaceDirectory& target);
+
+/// `size` bytes of `from` are in `to` and durable. `progress` hears how many.
+void copy_file(os::FileSystem& files, const std::string& from, const std::string& to,
+               std::uint64_t size, const std::function<void(std::uint64_t)>& progress);
+
+}  // namespace protobase::storage
