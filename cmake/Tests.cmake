@@ -82,7 +82,7 @@ endif()
 
 # The kinds of test above the units.
 set(cli_path "${PROJECT_BINARY_DIR}/bin/protobase")
-foreach(kind IN ITEMS conformance golden crash system)
+foreach(kind IN ITEMS conformance golden crash faults system)
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/test/${kind}/*.cc")
   if(sources)
     protobase_add_gtest(${kind} 600 ${sources})  # exhaustive ones need minutes, on a busy machine more
@@ -92,6 +92,27 @@ foreach(kind IN ITEMS conformance golden crash system)
     endif()
   endif()
 endforeach()
+
+# The process that tests kill, the program that kills it at a chosen system call, and the judge.
+file(GLOB soak_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/test/soak/*.cc")
+list(FILTER soak_sources EXCLUDE REGEX "(_test|/soak_worker|/kill_at_call)\\.cc$")
+add_library(protobase_soak STATIC ${soak_sources})
+target_link_libraries(protobase_soak PUBLIC protobase_test_support)
+foreach(program IN ITEMS soak_worker kill_at_call)
+  add_executable(${program} "${PROJECT_SOURCE_DIR}/test/soak/${program}.cc")
+  set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROTOBASE_TEST_DIR}")
+endforeach()
+target_link_libraries(soak_worker PRIVATE protobase_soak)
+target_link_libraries(kill_at_call PRIVATE protobase_flags)
+file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/test/soak/*_test.cc")
+protobase_add_gtest(soak 60 ${sources})
+target_link_libraries(soak_test PRIVATE protobase_soak)
+file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/test/stress/*.cc")
+protobase_add_gtest(stress 300 ${sources})
+target_link_libraries(stress_test PRIVATE protobase_soak)
+target_compile_definitions(stress_test PRIVATE
+  PROTOBASE_SOAK_WORKER="${PROTOBASE_TEST_DIR}/soak_worker")
+add_dependencies(stress_test soak_worker)
 
 # protobase_add_script_test(<name> <timeout_s> <command>...): exit status 77 means skipped.
 function(protobase_add_script_test name timeout_s)
@@ -130,12 +151,15 @@ foreach(source IN LISTS examples)
 endforeach()
 
 # The corpus of each fuzz target, replayed by an ordinary main.
+add_library(protobase_replay STATIC
+  "${PROJECT_SOURCE_DIR}/fuzz/replay_main.cc" "${PROJECT_SOURCE_DIR}/cli/location.cc")
+target_link_libraries(protobase_replay PUBLIC protobase_testing)
 file(GLOB fuzz_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/fuzz/fuzz_*.cc")
 foreach(source IN LISTS fuzz_sources)
   cmake_path(GET source STEM name)
   string(REGEX REPLACE "^fuzz_" "" corpus "${name}")
-  add_executable(${name}_replay "${source}" "${PROJECT_SOURCE_DIR}/fuzz/replay_main.cc")
-  target_link_libraries(${name}_replay PRIVATE protobase_testing)
+  add_executable(${name}_replay "${source}")
+  target_link_libraries(${name}_replay PRIVATE protobase_replay)
   set_target_properties(${name}_replay PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROTOBASE_TEST_DIR}")
   protobase_add_script_test(fuzz.${corpus} 120
     ${name}_replay "${PROJECT_SOURCE_DIR}/fuzz/corpus/${corpus}")

@@ -1,7 +1,6 @@
 // JSON: simdjson's way and the exact parser must agree on every input, and what was read must
 // survive being written and read again.
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +8,7 @@
 #include "format/json_decoder.h"
 #include "format/json_encoder.h"
 #include "format/json_exact_parser.h"
+#include "fuzz/fuzzing.h"
 #include "protobase/errors.h"
 
 namespace {
@@ -16,10 +16,7 @@ namespace {
 using protobase::Atom;
 using protobase::format::JSONDialect;
 using protobase::format::NonFinite;
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
+using protobase::fuzz::require;
 
 template <typename Read>
 std::optional<Atom> read(Read read_text, std::string_view text, JSONDialect dialect) {

@@ -1,20 +1,17 @@
 // MessagePack: whatever can be read survives being written and read again, in both formats.
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <string>
 
 #include "format/json_decoder.h"
 #include "format/msgpack_codec.h"
+#include "fuzz/fuzzing.h"
 #include "protobase/errors.h"
 
 namespace {
 
 using protobase::Atom;
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
+using protobase::fuzz::require;
 
 void check(const Atom& atom) {
   require(atom.depth() <= protobase::kMaxAtomDepth);

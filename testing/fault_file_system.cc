@@ -51,16 +51,17 @@ struct FaultFileSystem::State {
   std::uint64_t hits = 0;
   std::string first_hit;
   std::function<void(const std::string&)> on_failed_sync;
+  std::function<void()> on_hit;
+  std::uint64_t of_the_kind = 0;  // calls of kind fault->only
 
   /// Counts the call; the fault, when it is to fail.
   std::optional<Fault> count(FileCall call, const std::string& path) {
     const std::lock_guard lock(mutex);
     calls.push_back(call);
-    if (!fault) return std::nullopt;
-    const bool same_kind =
-        fault->error == Fault::Error::kNoSpace ? takes_space(call) : changes_something(call);
-    const bool now = calls.size() == fault->at_call;
-    const bool later = fault->for_good && hits > 0 && same_kind;
+    if (!fault || (fault->only && fault->only != call)) return std::nullopt;
+    const std::uint64_t number = fault->only ? ++of_the_kind : calls.size();
+    const bool now = number == fault->at_call;
+    const bool later = fault->for_good && hits > 0 && is_of_its_kind(call);
     if (!now && !later) return std::nullopt;
     if (hits++ == 0) {
       first_hit =
@@ -69,9 +70,20 @@ struct FaultFileSystem::State {
     return fault;
   }
 
-  [[noreturn]] static void fail(const Fault& fault, FileCall call, const std::string& path) {
+  bool is_of_its_kind(FileCall call) const {
+    if (fault->only) return true;
+    return fault->error == Fault::Error::kNoSpace ? takes_space(call) : changes_something(call);
+  }
+
+  [[noreturn]] void fail(const Fault& which, FileCall call, const std::string& path) {
+    std::function<void()> hook;
+    {
+      const std::lock_guard lock(mutex);
+      hook = on_hit;
+    }
+    if (hook) hook();
     const std::string message = path + ": " + to_text(call) + " failed: ";
-    if (fault.error == Fault::Error::kNoSpace)
+    if (which.error == Fault::Error::kNoSpace)
       throw NoSpaceError(message + "No space left on device");
     throw UnexpectedError(message + "Input/output error");
   }
@@ -98,7 +110,7 @@ class FaultFile final : public os::File {
     const auto hit = state_->count(FileCall::kWrite, path_);
     if (!hit) return base_->write(offset, parts);
     if (hit->half_write) write_half(offset, parts);
-    FaultFileSystem::State::fail(*hit, FileCall::kWrite, path_);
+    state_->fail(*hit, FileCall::kWrite, path_);
   }
 
   void allocate(std::uint64_t offset, std::uint64_t length) override {
@@ -115,7 +127,7 @@ class FaultFile final : public os::File {
       hook = state_->on_failed_sync;
     }
     if (hook) hook(path_);
-    FaultFileSystem::State::fail(*hit, FileCall::kSyncData, path_);
+    state_->fail(*hit, FileCall::kSyncData, path_);
   }
 
   void truncate(std::uint64_t size) override {
@@ -197,6 +209,7 @@ void FaultFileSystem::set_fault(const std::optional<Fault>& fault) {
   state_->fault = fault;
   state_->calls.clear();
   state_->hits = 0;
+  state_->of_the_kind = 0;
   state_->first_hit.clear();
 }
 
@@ -208,6 +221,11 @@ void FaultFileSystem::heal() {
 void FaultFileSystem::set_on_failed_sync(std::function<void(const std::string& path)> hook) {
   const std::lock_guard lock(state_->mutex);
   state_->on_failed_sync = std::move(hook);
+}
+
+void FaultFileSystem::set_on_hit(std::function<void()> hook) {
+  const std::lock_guard lock(state_->mutex);
+  state_->on_hit = std::move(hook);
 }
 
 std::vector<FileCall> FaultFileSystem::calls() const {

@@ -47,6 +47,8 @@ struct Fault {
   bool for_good = false;
   /// A write puts half of its bytes there before it fails.
   bool half_write = false;
+  /// Only calls of this kind are counted by `at_call`, and with `for_good` only they fail.
+  std::optional<FileCall> only{};
 };
 
 /// Thread-safe. Files opened through it count and fail with it, and keep it alive.
@@ -68,6 +70,8 @@ class FaultFileSystem final : public os::FileSystem {
   void heal();
   /// Runs when a sync_data fails, with the file's path: to drop there what was not synced.
   void set_on_failed_sync(std::function<void(const std::string& path)> hook);
+  /// Runs when a call is about to fail, after the half of a half write: to die there.
+  void set_on_hit(std::function<void()> hook);
 
   /// Calls since the counter was reset, in order.
   std::vector<FileCall> calls() const;

@@ -56,5 +56,19 @@ TEST_F(FaultFileSystemTest, AFailedSyncTellsWhichFile) {
   EXPECT_EQ(failed, "/f");
 }
 
+TEST_F(FaultFileSystemTest, OneKindOfCallFailsForGood) {
+  int hits = 0;
+  system.set_on_hit([&] { ++hits; });
+  system.set_fault(Fault{.at_call = 2, .for_good = true, .only = FileCall::kRead});
+  std::byte byte{};
+  EXPECT_EQ(file->read(0, {&byte, 1}), 0u);
+  write("a");
+  EXPECT_THROW(file->read(0, {&byte, 1}), UnexpectedError);
+  write("b");
+  EXPECT_THROW(file->read(0, {&byte, 1}), UnexpectedError);
+  EXPECT_EQ(hits, 2);
+  EXPECT_EQ(system.hits(), 2u);
+}
+
 }  // namespace
 }  // namespace protobase::testing

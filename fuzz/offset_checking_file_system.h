@@ -1,0 +1,77 @@
+// A FileSystem that refuses offsets that the system's type has no room for, as the real calls do;
+// files in memory know no such limit, so a forged offset would go unnoticed.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "os/file_system.h"
+#include "protobase/errors.h"
+
+namespace protobase::fuzz {
+
+class OffsetCheckingFile final : public os::File {
+ public:
+  explicit OffsetCheckingFile(std::unique_ptr<os::File> inner) : inner_(std::move(inner)) {}
+
+  std::size_t read(std::uint64_t offset, std::span<std::byte> out) override {
+    check(offset);
+    return inner_->read(offset, out);
+  }
+  void write(std::uint64_t offset, std::span<const std::span<const std::byte>> parts) override {
+    check(offset);
+    inner_->write(offset, parts);
+  }
+  void allocate(std::uint64_t offset, std::uint64_t length) override {
+    check(offset);
+    inner_->allocate(offset, length);
+  }
+  void sync_data() override { inner_->sync_data(); }
+  void truncate(std::uint64_t size) override {
+    check(size);
+    inner_->truncate(size);
+  }
+  std::uint64_t size() override { return inner_->size(); }
+  bool try_lock(std::uint64_t byte, bool exclusive) override {
+    return inner_->try_lock(byte, exclusive);
+  }
+  void unlock(std::uint64_t byte) override { inner_->unlock(byte); }
+  bool is_locked(std::uint64_t byte) override { return inner_->is_locked(byte); }
+
+ private:
+  static void check(std::uint64_t offset) {
+    if (offset <= std::numeric_limits<std::int64_t>::max()) return;
+    throw UnexpectedError("Invalid argument");  // EINVAL
+  }
+
+  const std::unique_ptr<os::File> inner_;
+};
+
+class OffsetCheckingFileSystem final : public os::FileSystem {
+ public:
+  explicit OffsetCheckingFileSystem(std::shared_ptr<os::FileSystem> inner)
+      : inner_(std::move(inner)) {}
+
+  std::unique_ptr<os::File> open(const std::string& path, os::OpenMode mode) override {
+    auto file = inner_->open(path, mode);
+    return file ? std::make_unique<OffsetCheckingFile>(std::move(file)) : nullptr;
+  }
+  std::optional<os::FileKind> kind_of(const std::string& path) override {
+    return inner_->kind_of(path);
+  }
+  std::vector<os::DirectoryEntry> list(const std::string& directory) override {
+    return inner_->list(directory);
+  }
+  bool make_directory(const std::string& path) override { return inner_->make_directory(path); }
+  bool remove(const std::string& path) override { return inner_->remove(path); }
+  void sync_directory(const std::string& path) override { inner_->sync_directory(path); }
+
+ private:
+  const std::shared_ptr<os::FileSystem> inner_;
+};
+
+}  // namespace protobase::fuzz
