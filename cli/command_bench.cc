@@ -224,13 +224,13 @@ Example:
 
 }  // namespace
 
-Command add_bench_command(CLI::App& app) {
+void add_bench_command(CommandLine& line) {
   auto options = std::make_shared<BenchOptions>();
-  CLI::App* command = app.add_subcommand("bench", "Measure this machine for a few seconds");
-  command->add_option("SPACE", options->space, "A new directory to measure in")->required();
-  command->add_flag("--json", options->json, "Print one JSON object");
-  command->footer(kFooter);
-  return {command, [options](Output& out) { bench(*options, out); }};
+  line.add_command("bench", "Measure this machine for a few seconds",
+                   [options](Output& out) { bench(*options, out); })
+      .positional("SPACE", options->space, "A new directory to measure in")
+      .flag("--json", options->json, "Print one JSON object")
+      .footer(kFooter);
 }
 
 }  // namespace protobase::cli

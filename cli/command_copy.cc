@@ -44,14 +44,13 @@ Example:
 
 }  // namespace
 
-Command add_copy_command(CLI::App& app) {
+void add_copy_command(CommandLine& line) {
   auto options = std::make_shared<CopyOptions>();
-  CLI::App* command = app.add_subcommand("copy", "Copy a space into an empty one");
-  command->add_option("FROM", options->from, "The space to copy")->required();
-  command->add_option("TO", options->to, "Where to: absent, empty, or an interrupted copy")
-      ->required();
-  command->footer(kFooter);
-  return {command, [options](Output& out) { copy(*options, out); }};
+  line.add_command("copy", "Copy a space into an empty one",
+                   [options](Output& out) { copy(*options, out); })
+      .positional("FROM", options->from, "The space to copy")
+      .positional("TO", options->to, "Where to: absent, empty, or an interrupted copy")
+      .footer(kFooter);
 }
 
 }  // namespace protobase::cli

@@ -99,14 +99,13 @@ Examples:
 
 }  // namespace
 
-Command add_dump_command(CLI::App& app) {
+void add_dump_command(CommandLine& line) {
   auto options = std::make_shared<DumpOptions>();
-  CLI::App* command = app.add_subcommand("dump", "List all records");
-  command->add_option("SPACE", options->space, "The directory to read")->required();
-  command->add_option("--wal", options->wal, "Only the records of this WAL")->type_name("UUID");
-  command->add_flag("--json", options->json, "Print one JSON object per line");
-  command->footer(kFooter);
-  return {command, [options](Output& out) { dump(*options, out); }};
+  line.add_command("dump", "List all records", [options](Output& out) { dump(*options, out); })
+      .positional("SPACE", options->space, "The directory to read")
+      .option("--wal", "UUID", options->wal, "Only the records of this WAL")
+      .flag("--json", options->json, "Print one JSON object per line")
+      .footer(kFooter);
 }
 
 }  // namespace protobase::cli

@@ -54,14 +54,14 @@ Examples:
 
 }  // namespace
 
-Command add_get_command(CLI::App& app) {
+void add_get_command(CommandLine& line) {
   auto options = std::make_shared<GetOptions>();
-  CLI::App* command = app.add_subcommand("get", "Print what pointers point at");
-  command->add_option("SPACE", options->space, "The directory to read")->required();
-  command->add_option("POINTER", options->pointers, "UUID:OFFSET, as push prints them")->required();
-  command->add_flag("--raw", options->raw, "The stored payload exactly, without a newline");
-  command->footer(kFooter);
-  return {command, [options](Output& out) { get(*options, out); }};
+  line.add_command("get", "Print what pointers point at",
+                   [options](Output& out) { get(*options, out); })
+      .positional("SPACE", options->space, "The directory to read")
+      .positionals("POINTER", options->pointers, "UUID:OFFSET, as push prints them")
+      .flag("--raw", options->raw, "The stored payload exactly, without a newline")
+      .footer(kFooter);
 }
 
 }  // namespace protobase::cli

@@ -36,15 +36,13 @@ Example:
 
 }  // namespace
 
-Command add_log_command(CLI::App& app) {
+void add_log_command(CommandLine& line) {
   auto options = std::make_shared<LogOptions>();
-  CLI::App* command = app.add_subcommand("log", "Print the history of the root, newest first");
-  command->add_option("SPACE", options->space, "The directory to read")->required();
-  command->add_option("--limit", options->limit, "At most so many lines; all by default")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("N");
-  command->footer(kFooter);
-  return {command, [options](Output& out) { print_log(*options, out); }};
+  line.add_command("log", "Print the history of the root, newest first",
+                   [options](Output& out) { print_log(*options, out); })
+      .positional("SPACE", options->space, "The directory to read")
+      .option("--limit", "N", options->limit, "At most so many lines; all by default")
+      .footer(kFooter);
 }
 
 }  // namespace protobase::cli

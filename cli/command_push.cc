@@ -110,20 +110,19 @@ Examples:
 
 }  // namespace
 
-Command add_push_command(CLI::App& app) {
+void add_push_command(CommandLine& line) {
   auto options = std::make_shared<PushOptions>();
   options->files = {"-"};
-  CLI::App* command = app.add_subcommand("push", "Store files or standard input; print pointers");
-  command->add_option("SPACE", options->space, "The directory to store into")->required();
-  command->add_option("FILE", options->files, "Files to push; - (the default) is standard input");
-  command
-      ->add_option("--format", options->format,
-                   "How to store: json (default), msgpack (from JSON) or raw")
-      ->type_name("FORMAT");
-  command->add_flag("--jsonl", options->jsonl, "Each line of input is one atom");
-  command->add_flag("--root", options->root, "Make the last one pushed the root");
-  command->footer(kFooter);
-  return {command, [options](Output& out) { push(*options, out); }};
+  line.add_command("push", "Store files or standard input; print pointers",
+                   [options](Output& out) { push(*options, out); })
+      .positional("SPACE", options->space, "The directory to store into")
+      .optional_positionals("FILE", options->files,
+                            "Files to push; - (the default) is standard input")
+      .option("--format", "FORMAT", options->format,
+              "How to store: json (default), msgpack (from JSON) or raw")
+      .flag("--jsonl", options->jsonl, "Each line of input is one atom")
+      .flag("--root", options->root, "Make the last one pushed the root")
+      .footer(kFooter);
 }
 
 }  // namespace protobase::cli

@@ -26,12 +26,12 @@ Example:
 
 }  // namespace
 
-Command add_root_command(CLI::App& app) {
+void add_root_command(CommandLine& line) {
   auto space = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("root", "Print the pointer of the root");
-  command->add_option("SPACE", *space, "The directory to read")->required();
-  command->footer(kFooter);
-  return {command, [space](Output& out) { print_root(*space, out); }};
+  line.add_command("root", "Print the pointer of the root",
+                   [space](Output& out) { print_root(*space, out); })
+      .positional("SPACE", *space, "The directory to read")
+      .footer(kFooter);
 }
 
 }  // namespace protobase::cli

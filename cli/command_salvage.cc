@@ -71,15 +71,14 @@ Example:
 
 }  // namespace
 
-Command add_salvage_command(CLI::App& app) {
+void add_salvage_command(CommandLine& line) {
   auto options = std::make_shared<SalvageOptions>();
-  CLI::App* command =
-      app.add_subcommand("salvage", "Copy what can be read of a damaged space into a new one");
-  command->add_option("FROM", options->from, "The damaged space")->required();
-  command->add_option("TO", options->to, "Where to: absent or empty")->required();
-  command->add_flag("--json", options->json, "Print one JSON object");
-  command->footer(kFooter);
-  return {command, [options](Output& out) { salvage(*options, out); }};
+  line.add_command("salvage", "Copy what can be read of a damaged space into a new one",
+                   [options](Output& out) { salvage(*options, out); })
+      .positional("FROM", options->from, "The damaged space")
+      .positional("TO", options->to, "Where to: absent or empty")
+      .flag("--json", options->json, "Print one JSON object")
+      .footer(kFooter);
 }
 
 }  // namespace protobase::cli

@@ -73,15 +73,14 @@ Example:
 
 }  // namespace
 
-Command add_set_root_command(CLI::App& app) {
+void add_set_root_command(CommandLine& line) {
   auto options = std::make_shared<SetRootOptions>();
-  CLI::App* command = app.add_subcommand("set-root", "Make a pointer the root (a commit)");
-  command->add_option("SPACE", options->space, "The directory to write")->required();
-  command->add_option("POINTER", options->pointer, "The new root")->required();
-  command->add_option("--expect", options->expect, "Only if this is the root now")
-      ->type_name("POINTER|none");
-  command->footer(kFooter);
-  return {command, [options](Output& out) { set_root(*options, out); }};
+  line.add_command("set-root", "Make a pointer the root (a commit)",
+                   [options](Output& out) { set_root(*options, out); })
+      .positional("SPACE", options->space, "The directory to write")
+      .positional("POINTER", options->pointer, "The new root")
+      .option("--expect", "POINTER|none", options->expect, "Only if this is the root now")
+      .footer(kFooter);
 }
 
 }  // namespace protobase::cli

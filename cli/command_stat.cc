@@ -204,14 +204,14 @@ Example:
 
 }  // namespace
 
-Command add_stat_command(CLI::App& app) {
+void add_stat_command(CommandLine& line) {
   auto options = std::make_shared<StatOptions>();
-  CLI::App* command = app.add_subcommand("stat", "Print what a space holds and takes");
-  command->add_option("SPACE", options->space, "The directory to read")->required();
-  command->add_flag("--json", options->json, "Print one JSON object");
-  command->add_flag("--fast", options->fast, "Do not count records");
-  command->footer(kFooter);
-  return {command, [options](Output& out) { stat(*options, out); }};
+  line.add_command("stat", "Print what a space holds and takes",
+                   [options](Output& out) { stat(*options, out); })
+      .positional("SPACE", options->space, "The directory to read")
+      .flag("--json", options->json, "Print one JSON object")
+      .flag("--fast", options->fast, "Do not count records")
+      .footer(kFooter);
 }
 
 }  // namespace protobase::cli

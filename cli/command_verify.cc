@@ -77,13 +77,13 @@ Example:
 
 }  // namespace
 
-Command add_verify_command(CLI::App& app) {
+void add_verify_command(CommandLine& line) {
   auto options = std::make_shared<VerifyOptions>();
-  CLI::App* command = app.add_subcommand("verify", "Read and check every record");
-  command->add_option("SPACE", options->space, "The directory to read")->required();
-  command->add_flag("--json", options->json, "Print one JSON object");
-  command->footer(kFooter);
-  return {command, [options](Output& out) { verify(*options, out); }};
+  line.add_command("verify", "Read and check every record",
+                   [options](Output& out) { verify(*options, out); })
+      .positional("SPACE", options->space, "The directory to read")
+      .flag("--json", options->json, "Print one JSON object")
+      .footer(kFooter);
 }
 
 }  // namespace protobase::cli

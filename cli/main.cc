@@ -1,17 +1,13 @@
 // The program `protobase`: parses the command line, runs one command, and is the one place where
 // errors end.
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <sstream>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "cli/command.h"
 #include "cli/exit_status.h"
@@ -50,55 +46,18 @@ void turn_signals_into_errors() {
   std::signal(SIGXFSZ, SIG_IGN);
 }
 
-std::vector<Command> add_commands(CLI::App& app) {
-  return {add_push_command(app),     add_get_command(app),  add_root_command(app),
-          add_set_root_command(app), add_log_command(app),  add_stat_command(app),
-          add_verify_command(app),   add_dump_command(app), add_copy_command(app),
-          add_salvage_command(app),  add_bench_command(app)};
-}
-
-/// The arguments, last one first as the parser wants them. A name like "[a,b]" would be split into
-/// two by it, "./[a,b]" is the same file.
-std::vector<std::string> reversed_arguments(int argc, char** argv) {
-  std::vector<std::string> arguments;
-  for (int i = argc - 1; i > 0; --i) {
-    std::string argument = argv[i];
-    if (argument.starts_with('[') && argument.ends_with(']')) argument.insert(0, "./");
-    arguments.push_back(std::move(argument));
-  }
-  return arguments;
-}
-
-std::string command_name(const CLI::App& app) {
-  const auto chosen = app.get_subcommands();
-  return chosen.empty() ? std::string{} : chosen.front()->get_name();
-}
-
-/// False when the command line asked for help or the version, which is then printed.
-bool parse(CLI::App& app, int argc, char** argv, Output& out) {
-  try {
-    app.parse(reversed_arguments(argc, argv));
-    if (app.get_subcommands().empty()) {
-      throw UsageError("no command given; see protobase --help");
-    }
-    return true;
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() != 0) {
-      const std::string command = command_name(app);
-      throw UsageError(fmt::format("{}; see protobase {}{}--help", error.what(), command,
-                                   command.empty() ? "" : " "));
-    }
-    std::ostringstream text;
-    app.exit(error, text, text);
-    out.write(text.str());
-    return false;
-  }
-}
-
-void run_chosen(const std::vector<Command>& commands, Output& out) {
-  for (const Command& command : commands) {
-    if (command.app->parsed()) command.run(out);
-  }
+void add_commands(CommandLine& line) {
+  add_push_command(line);
+  add_get_command(line);
+  add_root_command(line);
+  add_set_root_command(line);
+  add_log_command(line);
+  add_stat_command(line);
+  add_verify_command(line);
+  add_dump_command(line);
+  add_copy_command(line);
+  add_salvage_command(line);
+  add_bench_command(line);
 }
 
 /// What was printed before the failure is complete and stays valid, so it goes out first.
@@ -121,18 +80,16 @@ ExitStatus report(const std::exception& error, const std::string& command, Outpu
 }
 
 ExitStatus run(int argc, char** argv) {
-  CLI::App app("ProtoBase storage: an embedded, durable store of immutable atoms.", "protobase");
+  CommandLine line("ProtoBase storage: an embedded, durable store of immutable atoms.", kFooter,
+                   "protobase " PROTOBASE_VERSION);
   Output out(STDOUT_FILENO);
   try {
-    app.set_version_flag("--version", "protobase " PROTOBASE_VERSION, "Print the version");
-    app.require_subcommand(0, 1);  // none at all gets a message of our own
-    app.footer(kFooter);
-    const std::vector<Command> commands = add_commands(app);
-    if (parse(app, argc, argv, out)) run_chosen(commands, out);
+    add_commands(line);
+    line.run(argc, argv, out);
     out.flush();
     return ExitStatus::kDone;
   } catch (const std::exception& error) {
-    return report(error, command_name(app), out);
+    return report(error, line.chosen(), out);
   }
 }
 

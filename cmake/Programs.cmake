@@ -14,8 +14,15 @@ file(GLOB cli_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/cli/*.cc")
 list(FILTER cli_sources EXCLUDE REGEX "_test\\.cc$")
 if(cli_sources)
   find_package(CLI11 2.1 REQUIRED)
-  protobase_add_program(protobase_cli protobase ${cli_sources})
-  target_link_libraries(protobase_cli PRIVATE CLI11::CLI11)
+  # All but main, once for the program and its tests.
+  list(FILTER cli_sources EXCLUDE REGEX "/main\\.cc$")
+  add_library(protobase_cli_parts STATIC ${cli_sources})
+  target_include_directories(protobase_cli_parts PUBLIC
+    "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/src")
+  target_link_libraries(protobase_cli_parts
+    PRIVATE CLI11::CLI11 PUBLIC protobase_flags protobase_core_internal fmt::fmt)
+  protobase_add_program(protobase_cli protobase "${PROJECT_SOURCE_DIR}/cli/main.cc")
+  target_link_libraries(protobase_cli PRIVATE protobase_cli_parts)
 endif()
 
 # tools/<a_tool>.cc becomes build/bin/protobase-<a-tool>, target protobase_<a_tool>.

@@ -75,9 +75,8 @@ if(sources)
 endif()
 file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/cli/*_test.cc")
 if(sources AND PROTOBASE_BUILD_TOOLS)
-  list(FILTER cli_sources EXCLUDE REGEX "/main\\.cc$")
-  protobase_add_gtest(cli 60 ${sources} ${cli_sources})
-  target_link_libraries(cli_test PRIVATE CLI11::CLI11)
+  protobase_add_gtest(cli 60 ${sources})
+  target_link_libraries(cli_test PRIVATE protobase_cli_parts)
 endif()
 
 # The kinds of test above the units.
@@ -166,5 +165,6 @@ foreach(source IN LISTS fuzz_sources)
 endforeach()
 
 if(plain_build)
+  include(PlantedBugs)
   include(RepositoryTests)
 endif()
