@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "base/planted_bug.h"
 #include "protobase/errors.h"
 
 namespace protobase::engine {
@@ -145,6 +146,7 @@ void Committer::commit_group(const Group& group) {
     return;
   }
   publish(plan, current);
+  if (base::is_planted(base::PlantedBug::kRootBeforeData)) log_.flush();
 }
 
 Committer::Plan Committer::make_plan(const Group& group,

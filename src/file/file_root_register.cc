@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/endian.h"
+#include "base/planted_bug.h"
 #include "protobase/errors.h"
 
 namespace protobase::file {
@@ -42,6 +43,16 @@ void start_root_file(os::File& file, const RecoveredSpace& recovered) {
   const format::CommitIntent none{0, recovered.highest_sequence, {}, /*abandoned=*/true};
   write_bytes(file, format::kIntentPlace, format::make_intent(none));
   if (recovered.newest) write_bytes(file, 0, format::make_published_root(*recovered.newest));
+}
+
+/// Of PlantedBug::kLockOutlivesKill: whoever makes the file has the lock, until he removes it.
+std::string lock_file_of(const SpaceDirectory& directory) {
+  return directory.path() + "/space_root.lock";
+}
+
+bool try_root_lock(const SpaceDirectory& directory, os::File& file) {
+  if (!base::is_planted(base::PlantedBug::kLockOutlivesKill)) return file.try_lock(kRootLock, true);
+  return directory.file_system().open(lock_file_of(directory), os::OpenMode::kCreateNew) != nullptr;
 }
 
 /// Whether a commit was begun and neither published nor given up.
@@ -297,7 +308,7 @@ void FileRootRegister::take_process_lock(std::uint64_t timeout_ms) {
   if (!file) throw NotSupportedError(directory_.path() + " is opened for reading only");
   const std::uint64_t start = clock_->monotonic_ns();
   std::uint64_t wait_us = kPollUs;
-  while (!file->try_lock(kRootLock, true)) {
+  while (!try_root_lock(directory_, *file)) {
     if (clock_->monotonic_ns() - start >= timeout_ms * 1'000'000) {
       throw LockingError(directory_.path() + ": another process held the root lock for " +
                          std::to_string(timeout_ms) + " ms");
@@ -349,6 +360,8 @@ void FileRootRegister::unlock() noexcept {
     std::shared_ptr<os::File> file;
     {
       const std::lock_guard lock(mutex_);
+      if (base::is_planted(base::PlantedBug::kLockOutlivesKill) && held_)
+        directory_.file_system().remove(lock_file_of(directory_));
       held_.reset();
       file = lock_file_;
     }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/planted_bug.h"
 #include "protobase/errors.h"
 
 namespace protobase::file {
@@ -93,9 +94,13 @@ void WALWriter::sync() {
   const std::lock_guard lock(mutex_);
   throw_if_poisoned();
   try {
-    file_->sync_data();
+    if (!base::is_planted(base::PlantedBug::kNoDataSync)) file_->sync_data();
   } catch (const ProtoBaseError& error) {
-    poison("a sync failed", error);
+    if (base::is_planted(base::PlantedBug::kRetryAfterFailedSync)) {
+      file_->sync_data();
+    } else {
+      poison("a sync failed", error);
+    }
   }
   durable_commit_ = written_commit_;
   records_.store(written_records_, std::memory_order_relaxed);
@@ -132,7 +137,8 @@ void WALWriter::begin_locked() {
   file_->write(0, {&part, 1});
   try {
     file_->sync_data();
-    unbegun_->file_system().sync_directory(unbegun_->path());
+    if (!base::is_planted(base::PlantedBug::kNoDirectorySync))
+      unbegun_->file_system().sync_directory(unbegun_->path());
   } catch (const ProtoBaseError& error) {
     poison("a sync failed", error);
   }

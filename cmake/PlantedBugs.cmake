@@ -1,0 +1,33 @@
+# The tests of the tests: programs from the objects of the test programs, linked with a library that has the
+# bugs of src/base/planted_bug.h in it. planted_bug.<name> passes when the tests fail with that bug,
+# planted_bug.none when they pass without one. Only the sources with a bug are compiled a second time; the
+# linker takes their objects instead of the archive's members of the same names.
+#
+# With the option PROTOBASE_PLANTED_BUGS the library itself has them, for looking at one by hand:
+#   PROTOBASE_PLANTED_BUG=no_data_sync ctest --test-dir build-bugs
+if(PROTOBASE_PLANTED_BUGS)
+  return()
+endif()
+
+set(sources_with_bugs
+  base/planted_bug.cc engine/committer.cc engine/log.cc file/file_root_register.cc file/wal_writer.cc
+  format/record.cc wal/scanner.cc)
+list(TRANSFORM sources_with_bugs PREPEND "${PROJECT_SOURCE_DIR}/src/")
+add_library(protobase_with_bugs OBJECT ${sources_with_bugs})
+target_compile_definitions(protobase_with_bugs PRIVATE PROTOBASE_PLANTED_BUGS)
+target_link_libraries(protobase_with_bugs PRIVATE protobase_test_support)
+
+foreach(kind IN ITEMS crash faults file format storage wal)
+  add_executable(${kind}_with_bugs
+    $<TARGET_OBJECTS:${kind}_test> $<TARGET_OBJECTS:protobase_with_bugs>)
+  target_link_libraries(${kind}_with_bugs PRIVATE protobase_testing GTest::gmock_main)
+  set_target_properties(${kind}_with_bugs PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${PROTOBASE_TEST_DIR}")
+endforeach()
+
+foreach(bug IN ITEMS none no_data_sync no_directory_sync checksum_ignored address_not_checksummed
+    retry_after_failed_sync torn_tail_accepted root_before_data lock_outlives_kill)
+  protobase_add_script_test(planted_bug.${bug} 300
+    "${PROTOBASE_PYTHON}" "${PROJECT_SOURCE_DIR}/test/planted_bugs/planted_bug_test.py"
+    ${bug} "$<TARGET_FILE:protobase_core>")
+endforeach()
