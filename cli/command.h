@@ -1,6 +1,6 @@
-// The commands of the program: each file command_X.cc adds one to the command line. A command returns
-// when it is done and throws otherwise; exit_status.h turns what it throws into the status and the
-// error line.
+// The commands of the program: each file command_X.cc adds one to the command line. A command
+// returns when it is done and throws otherwise; exit_status.h turns what it throws into the status
+// and the error line.
 #pragma once
 
 #include "cli/arguments.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "base/planted_bug.h"
@@ -22,8 +23,7 @@ Log::Log(BlockProvider& provider, const StorageOptions& options)
       background_bytes_(std::max<std::uint64_t>(options.buffer_size, max_unflushed_bytes_ / 4)),
       large_record_size_(std::min(kPrepareSize, options.buffer_size)),
       logger_(options.logger),
-      buffer_(options.buffer_size),
-      writer_([this](const std::stop_token& stop) { write_in_background(stop); }) {}
+      buffer_(options.buffer_size) {}
 
 Log::~Log() {
   writer_.request_stop();
@@ -37,6 +37,7 @@ AtomPointer Log::append(RecordFormat format, std::span<const std::byte> payload)
   const std::uint64_t hash = large ? 0 : format::hash_payload(payload);
   Lock lock(mutex_);
   wait_for_room(lock);
+  start_writer_if_due(format::stored_size(payload.size()));
   ensure_wal();
   const AtomPointer where = large
                                 ? buffer_.append(format, std::move(prepared))
@@ -98,8 +99,11 @@ void Log::close() {
     Lock lock(mutex_);
     if (std::exchange(closed_, true)) return;
   }
-  writer_.request_stop();
-  writer_.join();
+  // Nobody starts it any more.
+  if (writer_.joinable()) {
+    writer_.request_stop();
+    writer_.join();
+  }
   Lock lock(mutex_);
   flushed_.wait(lock, [&] { return !flushing_; });
   // After a failure the WAL is left as it is: recovery reads its tail.
@@ -134,6 +138,7 @@ std::uint64_t Log::unflushed_bytes() const noexcept {
 void Log::wait_for_room(Lock& lock) {
   throw_if_unusable();
   if (unflushed_bytes() < max_unflushed_bytes_) return;
+  start_writer_if_due(0);
   Waiter waiter{buffer_.end_position() - max_unflushed_bytes_ + 1, nullptr};
   waiters_.push_back(&waiter);
   writer_paused_ = false;
@@ -156,6 +161,16 @@ void Log::ensure_wal() {
   }
   if (buffer_.has_wal()) finished_wals_.push_back(buffer_.next().transaction_id);
   buffer_.start_wal(begin);
+}
+
+/// Most storages never push so much between two commits that they need one.
+void Log::start_writer_if_due(std::uint64_t coming) {
+  if (unflushed_bytes() + coming < background_bytes_ || writer_.joinable()) return;
+  try {
+    writer_ = std::jthread([this](const std::stop_token& stop) { write_in_background(stop); });
+  } catch (const std::system_error& error) {
+    throw UnexpectedError(std::string("the thread that writes in the background: ") + error.what());
+  }
 }
 
 void Log::wake_writer_if_due() {

@@ -73,6 +73,7 @@ class Log {
   std::uint64_t unflushed_bytes() const noexcept;
   void wait_for_room(Lock& lock);
   void ensure_wal();
+  void start_writer_if_due(std::uint64_t coming);
   void wake_writer_if_due();
   void flush_to(Lock& lock, std::uint64_t position);
   void lead_flush(Lock& lock);
@@ -99,7 +100,7 @@ class Log {
   std::exception_ptr stopped_;       // the first failure that cannot be tried again
   std::uint64_t syncs_ = 0;
   std::uint64_t written_bytes_ = 0;
-  std::jthread writer_;  // last: started when all else is there, joined first
+  std::jthread writer_;  // last, because it is joined first; not started before it has work
 };
 
 }  // namespace protobase::engine
