@@ -131,17 +131,24 @@ class FileBlockProvider::Impl {
   WALDescription describe(const UUID& id) {
     throw_if_closed();
     const auto wal = find_open_wal(id, 0);
-    const std::uint64_t size = wal->file->size();
     if (wal->layout == WALLayout::kLegacyPython) {
+      const std::uint64_t size = wal->file->size();
       return {id, WALLayout::kLegacyPython, size, size, /*durable=*/0, 0};  // it never synced
     }
+    // Its writer goes on meanwhile: what is durable is asked for before how long the WAL is.
     if (const auto writer = find_writer(id)) {
-      return {
-          id, WALLayout::kVersion1, size, writer->written(), writer->durable(), writer->records()};
+      const std::uint64_t records = writer->records();
+      const std::uint64_t durable = writer->durable();
+      const std::uint64_t written = writer->written();
+      return {id, WALLayout::kVersion1, wal->file->size(), written, durable, records};
     }
     const auto head = file::read_wal_head(*wal->file, id);
-    return {id,   WALLayout::kVersion1,           size,
-            size, head.checkpoint.durable_offset, head.checkpoint.records};
+    return {id,
+            WALLayout::kVersion1,
+            head.file_size,
+            head.file_size,
+            head.checkpoint.durable_offset,
+            head.checkpoint.records};
   }
 
   std::vector<BadPlace> find_damage() {

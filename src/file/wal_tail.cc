@@ -86,9 +86,9 @@ std::optional<RootVersion> read_commit_at(os::File& file, const AtomPointer& whe
 
 WALHead read_wal_head(os::File& file, const UUID& id) {
   WALHead head;
-  head.file_size = file.size();
   std::array<std::byte, format::kWALHeaderSize> bytes{};
   const std::size_t filled = file.read(0, bytes);
+  head.file_size = file.size();  // asked last: beside a live writer, never below the checkpoint
   head.state = format::check_wal_header(std::span(bytes).first(filled), id);
   if (head.state == format::WALHeaderState::kNewer) {
     throw NotSupportedError("WAL " + id.to_string() + " has format version " +

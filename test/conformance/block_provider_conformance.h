@@ -203,6 +203,23 @@ TEST_P(BlockProviderConformance, DurableNeverRunsAheadOfTheSync) {
   EXPECT_EQ(provider_->describe(begin.transaction_id).durable, begin.offset + 16);
 }
 
+TEST_P(BlockProviderConformance, DurableNeverRunsAheadOfTheEndBesideAWriterEither) {
+  const auto begin = new_wal("durable.");
+  std::atomic<bool> done{false};
+  std::jthread writer([&] {
+    for (std::uint64_t i = 1; i <= 300; ++i) {
+      write({begin.transaction_id, begin.offset + 8 * i}, "and on..");
+      provider_->sync(begin.transaction_id);
+    }
+    done = true;
+  });
+  while (!done) {
+    const auto now = provider_->describe(begin.transaction_id);
+    ASSERT_LE(now.durable, now.end);
+    ASSERT_LE(now.end, now.stored_bytes);
+  }
+}
+
 TEST_P(BlockProviderConformance, AReleasedWALStaysReadable) {
   for (const bool resumable : {false, true}) {
     const auto begin = new_wal("released");
