@@ -32,7 +32,7 @@ struct SalvageReport {
 /// the target is durable and verify() finds nothing in it. `progress` (may be empty) hears bytes
 /// done of all.
 ///
-/// Memory: about 120 bytes per commit of the source.
+/// Memory: about 400 bytes per commit of the source.
 /// Errors: NotFoundError, ValidationError (target in use, or not empty), NotSupportedError (a newer
 /// format), NoSpaceError, LockingError.
 PROTOBASE_EXPORT SalvageReport

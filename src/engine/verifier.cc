@@ -19,12 +19,13 @@ constexpr std::uint64_t kProgressStep = 1 << 20;
 
 void scan_version1(BlockProvider& provider, const WALDescription& wal,
                    const wal::VisitRecord& visit) {
-  wal::WindowReader window([&](std::uint64_t offset, std::span<std::byte> out) -> std::size_t {
+  const auto read = [&](std::uint64_t offset, std::span<std::byte> out) -> std::size_t {
     if (offset >= wal.end) return 0;
     const auto count =
         static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), wal.end - offset));
     return provider.read(wal.transaction_id, offset, out.first(count), 0);
-  });
+  };
+  wal::WindowReader window(read, wal::OnReadError::kPassOver);
   wal::scan_records({wal.transaction_id, kWALFirstRecordOffset, wal.end, wal.durable}, window,
                     visit);
 }
@@ -158,6 +159,8 @@ class Verification {
       if (!is_listed(where)) add_bad(where, error.what());
     } catch (const NotFoundError& error) {
       add_bad(at, std::string("a root or commit record is missing: ") + error.what());
+    } catch (const UnexpectedError& error) {
+      add_bad(at, error.what());  // the disk does not give it
     }
   }
 
@@ -166,10 +169,13 @@ class Verification {
     for (const auto& [wal, commits] : found_) {
       const auto there = history.find(wal);
       if (there != history.end() && there->second == commits) continue;
-      add_bad(commits.first, "this WAL has " + std::to_string(commits.count) +
-                                 " commit records, but the history of the root leads to " +
-                                 std::to_string(there == history.end() ? 0 : there->second.count) +
-                                 " in it: files of two spaces lie in one directory");
+      const std::uint64_t named = there == history.end() ? 0 : there->second.count;
+      add_bad(commits.first,
+              "this WAL has " + std::to_string(commits.count) +
+                  " commit records, but the history of the root leads to " + std::to_string(named) +
+                  " in it: " +
+                  (commits.count < named ? "the others cannot be read"
+                                         : "files of two spaces lie in one directory"));
     }
   }
 

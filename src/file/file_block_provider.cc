@@ -52,8 +52,10 @@ class FileBlockProvider::Impl {
         open_files_(directory_, options_.max_open_files) {
     const file::SpaceListing listing = directory_.list();
     if (listing.unfinished_copy) {
-      throw ValidationError(directory_.path() +
-                            " holds an unfinished copy: run the same copy again to finish it");
+      throw ValidationError(
+          directory_.path() +
+          " holds an unfinished copy or salvage: run the same one again to finish "
+          "it (protobase.copy says which)");
     }
     if (options_.access == SpaceAccess::kReadOnly) {
       if (!listing.is_space) throw NotFoundError("no space at " + directory_.path());
@@ -87,12 +89,15 @@ class FileBlockProvider::Impl {
 
   std::uint64_t sync(const UUID& wal) {
     throw_if_closed();
+    throw_if_read_only();
     if (const auto writer = find_writer(wal)) {
       writer->sync();
       return writer->durable();
     }
     const auto foreign = find_open_wal(wal, 0);
-    if (foreign->layout == WALLayout::kVersion1) return file::harden_wal(directory_, wal);
+    if (foreign->layout == WALLayout::kVersion1) {
+      return file::harden_wal(directory_, wal, proven_by_others(wal));
+    }
     foreign->file->sync_data();
     return foreign->file->size();
   }
@@ -142,13 +147,11 @@ class FileBlockProvider::Impl {
       const std::uint64_t written = writer->written();
       return {id, WALLayout::kVersion1, wal->file->size(), written, durable, records};
     }
+    const std::uint64_t proven = proven_by_others(id);
     const auto head = file::read_wal_head(*wal->file, id);
-    return {id,
-            WALLayout::kVersion1,
-            head.file_size,
-            head.file_size,
-            head.checkpoint.durable_offset,
-            head.checkpoint.records};
+    const std::uint64_t durable = std::max(head.checkpoint.durable_offset, proven);
+    return {id,      WALLayout::kVersion1,   head.file_size, head.file_size,
+            durable, head.checkpoint.records};
   }
 
   std::vector<BadPlace> find_damage() {
@@ -161,6 +164,9 @@ class FileBlockProvider::Impl {
     file::SpaceListing listing = directory_.list();
     std::vector<UUID> ids = std::move(listing.wals);
     ids.insert(ids.end(), listing.legacy_wals.begin(), listing.legacy_wals.end());
+    auto chain = file::read_chain(directory_, std::nullopt);
+    const std::lock_guard lock(mutex_);
+    chain_ = std::move(chain);
     return ids;
   }
 
@@ -192,6 +198,14 @@ class FileBlockProvider::Impl {
     if (wal) return wal;
     throw_if_lost({id, offset});
     throw NotFoundError("no WAL " + id.to_string() + " in " + directory_.path());
+  }
+
+  /// Up to where a WAL was durable, as its successor (when the WALs were last listed) and the root
+  /// say.
+  std::uint64_t proven_by_others(const UUID& id) {
+    const std::uint64_t by_root = file::WALChain(register_.published_if_whole()).proven(id);
+    const std::lock_guard lock(mutex_);
+    return std::max(by_root, chain_.proven(id));
   }
 
   /// Nothing is at `pointer`. Should there be something?
@@ -268,11 +282,11 @@ class FileBlockProvider::Impl {
 
   /// One that was closed and may be gone on with. Precondition: mutex_ is held.
   std::optional<AtomPointer> take_up_wal() {
-    const auto published = register_.published();
+    const auto chain = file::read_chain(directory_, register_.published());
     for (const UUID& id : directory_.list().wals) {
       if (unusable_.contains(id)) continue;
       file::WALHead head;
-      auto file = file::take_wal(directory_, id, published, head, options_.logger);
+      auto file = file::take_wal(directory_, id, chain, head, options_.logger);
       if (!file) continue;
       const std::uint64_t end = head.checkpoint.durable_offset;
       writers_.emplace(id, std::make_shared<file::WALWriter>(std::move(file), id, head));
@@ -325,6 +339,7 @@ class FileBlockProvider::Impl {
   std::shared_ptr<os::File> lock_file_;
   std::unordered_map<UUID, std::shared_ptr<file::WALWriter>> writers_;
   std::shared_ptr<file::WALWriter> predecessor_;  ///< left behind, not sealed yet
+  file::WALChain chain_;                          ///< when the WALs were last listed
   std::set<UUID> unusable_;
 };
 

@@ -90,6 +90,17 @@ std::optional<RootVersion> FileRootRegister::published() const {
   return file ? read_published(*file) : std::nullopt;
 }
 
+std::optional<RootVersion> FileRootRegister::published_if_whole() const {
+  std::shared_ptr<os::File> file;
+  {
+    const std::lock_guard lock(mutex_);
+    file = root_file_;
+  }
+  std::array<std::byte, format::kPublishedRootSize> bytes{};
+  if (!file || file->read(0, bytes) != bytes.size()) return std::nullopt;
+  return format::read_published_root(bytes);
+}
+
 void FileRootRegister::attach(std::shared_ptr<os::File> lock_file,
                               const std::optional<RecoveredSpace>& recovered) {
   std::shared_ptr<os::File> file =
@@ -322,7 +333,7 @@ FileRootRegister::Held FileRootRegister::read_and_settle() {
   Held held{read_shared(), 0};
   const auto intent = read_intent();
   if (intent && is_open(*intent, held.current)) {
-    if (const auto found = settle(*intent)) held.current = found;
+    if (const auto found = settle(*intent, held.current)) held.current = found;
   }
   const std::lock_guard lock(mutex_);
   held.last_tried = std::max(
@@ -331,14 +342,15 @@ FileRootRegister::Held FileRootRegister::read_and_settle() {
 }
 
 /// Finishes the commit of a process that died over it: the root it published, or nullopt.
-std::optional<RootVersion> FileRootRegister::settle(const format::CommitIntent& intent) {
+std::optional<RootVersion> FileRootRegister::settle(const format::CommitIntent& intent,
+                                                    const std::optional<RootVersion>& current) {
   std::optional<RootVersion> found;
   const UUID& id = intent.scan_from.transaction_id;
   const auto file =
       directory_.file_system().open(directory_.wal_path(id), os::OpenMode::kReadWrite);
   if (file) {
     const WALHead head = read_wal_head(*file, id);
-    const WALTail tail = read_wal_tail(*file, id, head);
+    const WALTail tail = read_wal_tail(*file, id, head, WALChain(current).proven(id));
     found = tail.newest_commit;
     if (found &&
         (found->sequence < intent.first_sequence || found->sequence > intent.last_sequence)) {

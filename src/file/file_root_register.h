@@ -47,6 +47,8 @@ class FileRootRegister final : public RootRegister {
   std::optional<RootVersion> read_published(os::File& file) const;
   /// What protobase.root says, without judging it; nullopt when there is none.
   std::optional<RootVersion> published() const;
+  /// Likewise, but a half-written one is none: the WALs are not asked.
+  std::optional<RootVersion> published_if_whole() const;
 
   std::optional<RootVersion> read() override;
   std::unique_ptr<RootLock> lock(std::uint64_t timeout_ms) override;
@@ -74,7 +76,8 @@ class FileRootRegister final : public RootRegister {
   Held read_and_settle();
   void write_root_file(std::uint64_t place, std::span<const std::byte> bytes) const;
   void take_process_lock(std::uint64_t timeout_ms);
-  std::optional<RootVersion> settle(const format::CommitIntent& intent);
+  std::optional<RootVersion> settle(const format::CommitIntent& intent,
+                                    const std::optional<RootVersion>& current);
   void unlock() noexcept;
 
   const SpaceDirectory& directory_;

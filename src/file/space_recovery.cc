@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "file/space_damage.h"
 #include "format/commit_record.h"
 #include "format/record.h"
 #include "protobase/errors.h"
@@ -27,7 +26,10 @@ class Recovery {
  public:
   Recovery(const SpaceDirectory& directory, const std::optional<RootVersion>& published,
            bool settle, const Logger& logger)
-      : directory_(directory), published_(published), settle_(settle), logger_(logger) {}
+      : directory_(directory),
+        settle_(settle),
+        logger_(logger),
+        chain_(read_chain(directory, published)) {}
 
   RecoveredSpace run() {
     for (const UUID& id : directory_.list().wals) recover(id);
@@ -45,12 +47,11 @@ class Recovery {
         directory_.wal_path(id), settle_ ? os::OpenMode::kReadWrite : os::OpenMode::kRead);
     if (!file) return;
     WALHead head = read_wal_head(*file, id);
-    chain_.add(id, head);
     if (head.is_unborn) {
       result_.unusable.insert(id);
       return;
     }
-    const WALTail tail = read_wal_tail(*file, id, head, proven_durable(published_, id));
+    const WALTail tail = read_wal_tail(*file, id, head, chain_.proven(id));
     for (const std::string& damage : tail.damage) warn(logger_, damage);
     note_commits(id, settle_ ? tail : without_doubt(*file, id, head, tail));
     const bool intact = tail.damage.empty() && !tail.lost_commit;
@@ -59,7 +60,9 @@ class Recovery {
     } else if (!tail.settled) {
       file->sync_data();  // its writer may not have: what we saw must not be taken back
     }
-    if (!intact || head.checkpoint.sealed) result_.unusable.insert(id);
+    if (!intact || head.checkpoint.sealed || chain_.is_left_behind(id)) {
+      result_.unusable.insert(id);
+    }
   }
 
   /// The tail without commits that a live writer may be about to make durable, or has failed to:
@@ -84,19 +87,13 @@ class Recovery {
   }
 
   const SpaceDirectory& directory_;
-  const std::optional<RootVersion>& published_;
   const bool settle_;
   const Logger& logger_;
-  WALChain chain_;
+  const WALChain chain_;
   RecoveredSpace result_;
 };
 
 }  // namespace
-
-std::uint64_t proven_durable(const std::optional<RootVersion>& published, const UUID& id) noexcept {
-  if (!published || published->commit.transaction_id != id) return 0;
-  return published->commit.offset + format::stored_size(format::kCommitPayloadSize);
-}
 
 RecoveredSpace recover_space(const SpaceDirectory& directory,
                              const std::optional<RootVersion>& published, bool settle,
@@ -104,23 +101,23 @@ RecoveredSpace recover_space(const SpaceDirectory& directory,
   return Recovery(directory, published, settle, logger).run();
 }
 
-std::uint64_t harden_wal(const SpaceDirectory& directory, const UUID& id) {
+std::uint64_t harden_wal(const SpaceDirectory& directory, const UUID& id, std::uint64_t proven) {
   const auto file = directory.file_system().open(directory.wal_path(id), os::OpenMode::kReadWrite);
   if (!file) throw NotFoundError("no WAL " + id.to_string() + " in " + directory.path());
   const WALHead head = read_wal_head(*file, id);
-  const WALTail tail = read_wal_tail(*file, id, head);
+  const WALTail tail = read_wal_tail(*file, id, head, proven);
   if (!tail.settled) rewrite_tail(*file, id, head, tail);
   return tail.end;
 }
 
 std::unique_ptr<os::File> take_wal(const SpaceDirectory& directory, const UUID& id,
-                                   const std::optional<RootVersion>& published, WALHead& head,
-                                   const Logger& logger) {
+                                   const WALChain& chain, WALHead& head, const Logger& logger) {
+  if (chain.is_left_behind(id)) return nullptr;
   auto file = directory.file_system().open(directory.wal_path(id), os::OpenMode::kReadWrite);
   if (!file || !file->try_lock(kWriterLock, true)) return nullptr;
   head = read_wal_head(*file, id);
   if (!head.is_whole || head.checkpoint.sealed) return nullptr;
-  const WALTail tail = read_wal_tail(*file, id, head, proven_durable(published, id));
+  const WALTail tail = read_wal_tail(*file, id, head, chain.proven(id));
   if (!tail.damage.empty() || tail.lost_commit) {
     for (const std::string& damage : tail.damage) warn(logger, damage);
     return nullptr;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "file/space_damage.h"
 #include "file/space_directory.h"
 #include "file/wal_tail.h"
 #include "protobase/options.h"
@@ -23,9 +24,6 @@ struct RecoveredSpace {
   std::set<UUID> unusable;  ///< WALs that are damaged or sealed: never to be appended to
 };
 
-/// Below which offset of WAL `id` a published root proves that all was durable; 0 when it does not.
-std::uint64_t proven_durable(const std::optional<RootVersion>& published, const UUID& id) noexcept;
-
 /// Reads every WAL's tail; what it finds is durable. With `settle`, also closes those whose writer
 /// died (and no other process may have the space open). Damage is logged, not thrown. Throws
 /// NotSupportedError for a newer format. `published`: what protobase.root said before.
@@ -35,12 +33,11 @@ RecoveredSpace recover_space(const SpaceDirectory& directory,
 
 /// Makes the records of a WAL durable whose writer is another, perhaps alive, perhaps after a
 /// failed sync; returns where they end.
-std::uint64_t harden_wal(const SpaceDirectory& directory, const UUID& id);
+std::uint64_t harden_wal(const SpaceDirectory& directory, const UUID& id, std::uint64_t proven);
 
 /// One WAL, opened by its writer-to-be: takes the writer lock, settles the tail. nullptr when
-/// somebody else writes it, it is sealed, damaged, or no version-1 WAL.
+/// somebody else writes it, it is sealed, left behind, damaged, or no version-1 WAL.
 std::unique_ptr<os::File> take_wal(const SpaceDirectory& directory, const UUID& id,
-                                   const std::optional<RootVersion>& published, WALHead& head,
-                                   const Logger& logger);
+                                   const WALChain& chain, WALHead& head, const Logger& logger);
 
 }  // namespace protobase::file

@@ -87,8 +87,12 @@ std::optional<RootVersion> read_commit_at(os::File& file, const AtomPointer& whe
 WALHead read_wal_head(os::File& file, const UUID& id) {
   WALHead head;
   std::array<std::byte, format::kWALHeaderSize> bytes{};
-  const std::size_t filled = file.read(0, bytes);
+  std::size_t filled = file.read(0, bytes);
   head.file_size = file.size();  // asked last: beside a live writer, never below the checkpoint
+  if (filled < bytes.size() && head.file_size > filled) {  // which has just begun it
+    filled = file.read(0, bytes);
+    head.file_size = file.size();
+  }
   head.state = format::check_wal_header(std::span(bytes).first(filled), id);
   if (head.state == format::WALHeaderState::kNewer) {
     throw NotSupportedError("WAL " + id.to_string() + " has format version " +
@@ -96,7 +100,9 @@ WALHead read_wal_head(os::File& file, const UUID& id) {
                             "; this program reads version " +
                             std::to_string(format::kWALFormatVersion) + ": use a newer one");
   }
-  head.is_damaged = filled < bytes.size() || format::find_header_damage(bytes, id).has_value();
+  const auto damage = format::find_header_damage(bytes, id);
+  head.has_torn_slot =
+      filled < bytes.size() || (damage && std::ranges::count(format::kSlotPlaces, *damage) > 0);
   head.is_whole =
       head.state == format::WALHeaderState::kValid &&
       format::read_predecessor(bytes, id, head.predecessor) != format::PredecessorState::kBad;
@@ -155,7 +161,7 @@ void settle_wal_tail(os::File& file, const UUID& id, WALHead& head, const WALTai
   // A file longer than its closing checkpoint holds leftovers of a write that was lost: were they
   // not cut off before the log goes on, one of them might seem to continue it.
   // And a slot torn by the crash is written anew.
-  if (tail.settled && head.file_size <= tail.end && !head.is_damaged) return;
+  if (tail.settled && head.file_size <= tail.end && !head.has_torn_slot) return;
   if (head.file_size > tail.end) file.truncate(tail.end);
   head.file_size = tail.end;
   if (!head.has_checkpoint) {  // perhaps it was never synced
@@ -173,7 +179,8 @@ void settle_wal_tail(os::File& file, const UUID& id, WALHead& head, const WALTai
   }
   checkpoint.closed = true;
   write_checkpoint(file, id, head, checkpoint);
-  if (head.is_damaged) write_checkpoint(file, id, head, checkpoint);  // the other slot is torn too
+  if (head.has_torn_slot)
+    write_checkpoint(file, id, head, checkpoint);  // the other slot is torn too
 }
 
 void write_checkpoint(os::File& file, const UUID& id, WALHead& head,

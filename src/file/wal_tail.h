@@ -21,7 +21,7 @@ struct WALHead {
   bool is_whole = false;  ///< all but the slots is as it should be
   bool has_checkpoint = false;
   std::optional<AtomPointer> predecessor{};  ///< the WAL this one follows, and how long it must be
-  bool is_damaged = false;  ///< some byte of the header or a slot is not as it should be
+  bool has_torn_slot = false;
   /// A crash cut the making of the file short, and no record was ever written to it: a header that
   /// is not whole, nothing but parts of one or zeros, and nothing behind it.
   bool is_unborn = false;

@@ -84,6 +84,9 @@ std::shared_ptr<FileSystem> posix_file_system();
 /// `path` as it stands when the working directory changes later.
 std::string absolute_path(const std::string& path);
 
+/// Whether both are there and are the same directory, whatever they are called.
+bool is_same_directory(const std::string& a, const std::string& b);
+
 /// `path` up to its last component: "." when it has none.
 std::string parent_directory(const std::string& path);
 

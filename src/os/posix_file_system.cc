@@ -238,6 +238,11 @@ std::string absolute_path(const std::string& path) {
   return absolute.string();
 }
 
+bool is_same_directory(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return std::filesystem::equivalent(a, b, error) && !error;
+}
+
 std::string parent_directory(const std::string& path) {
   const auto end = path.find_last_not_of('/');
   if (end == std::string::npos) return "/";

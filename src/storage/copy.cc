@@ -73,7 +73,9 @@ class Copy {
     options.access = SpaceAccess::kReadOnly;
     FileBlockProvider provider(source_.path(), options);
     const auto lock = storage::hold_root(source_);
-    if (const auto root = provider.root_register().read()) report_.root = root->root;
+    const auto root = provider.root_register().read();
+    if (root) report_.root = root->root;
+    chain_ = file::read_chain(source_, root);
     for (const UUID& id : provider.list_wals()) add_wal(provider.describe(id));
     for (const BadPlace& loss : chain_.lost()) throw CorruptionError(loss.pointer, loss.reason);
     for (const SourceWAL& wal : wals_) total_ += wal.end;
@@ -86,29 +88,27 @@ class Copy {
       if (!file) throw NotFoundError(source_.wal_path(wal.id) + " vanished during the copy");
       const auto head = file::read_wal_head(*file, wal.id);
       if (head.is_unborn) return;
-      const auto tail = file::read_wal_tail(*file, wal.id, head);
+      const auto tail = file::read_wal_tail(*file, wal.id, head, chain_.proven(wal.id));
       if (!tail.damage.empty()) throw CorruptionError(tail.damage.front());
       wal.end = tail.end;
       wal.sealed = head.checkpoint.sealed;
       wal.predecessor = head.predecessor;
-      chain_.add(wal.id, head);
       wal.newest_commit = tail.newest_commit;
     }
     wals_.push_back(wal);
   }
 
   void begin_target() {
+    const std::string what = "unfinished copy of " + source_.path();
+    storage::check_target(source_, target_, what);
     const file::SpaceListing listing = target_.list();
-    if (listing.is_space && !listing.unfinished_copy) {
-      throw ValidationError(target_.path() + " is a space already: copy into a new directory");
-    }
     const auto is_ours = [&](const UUID& id) {
       return std::any_of(wals_.begin(), wals_.end(), [&](const auto& wal) { return wal.id == id; });
     };
     if (!std::all_of(listing.wals.begin(), listing.wals.end(), is_ours)) {
       throw ValidationError(target_.path() + " holds an unfinished copy of another space");
     }
-    storage::begin_target(target_, "unfinished copy of " + source_.path());
+    storage::begin_target(target_, what);
   }
 
   void finish_target() {

@@ -53,7 +53,8 @@ class Salvage {
   SalvageReport run() {
     const file::SpaceListing listing = source_.list();
     if (!listing.is_space) throw NotFoundError("no space at " + source_.path());
-    check_target();
+    const std::string what = "unfinished salvage of " + source_.path();
+    storage::check_target(source_, target_, what);
     find_wals(listing);
     for (SourceWAL& wal : wals_) survey(wal);
     for (const UUID& id : listing.legacy_wals) survey_legacy(id);
@@ -61,7 +62,8 @@ class Salvage {
     history_.settle([this](const AtomPointer& root) { return is_readable(root); });
     for (const BadPlace& place : history_.lost()) note_loss(place);
     compare_with_published();
-    storage::begin_target(target_, "unfinished salvage of " + source_.path());
+    storage::begin_target(target_, what);
+    clear_target();
     for (const SourceWAL& wal : wals_) write_wal(wal);
     for (const auto& [id, end] : legacy_ends_) write_legacy(id, end);
     if (listing.legacy_root) write_legacy_root();
@@ -73,26 +75,26 @@ class Salvage {
   }
 
  private:
-  void check_target() {
+  /// What an interrupted salvage left may be of an earlier state of the source.
+  void clear_target() {
     const file::SpaceListing listing = target_.list();
-    if (!listing.is_space) return;
-    if (!listing.unfinished_copy || target_.path() == source_.path()) {
-      throw ValidationError(target_.path() + " is a space already: salvage into a new directory");
-    }
-    // What an interrupted salvage left may be of an earlier state of the source.
     for (const UUID& id : listing.wals) files_->remove(target_.wal_path(id));
     for (const UUID& id : listing.legacy_wals) files_->remove(target_.legacy_wal_path(id));
+    files_->remove(target_.root_path());
+    files_->remove(target_.legacy_root_path());
   }
 
   /// Fixes what is read: the WALs of one moment, in which nobody commits.
   void find_wals(const file::SpaceListing& listing) {
     const auto root_lock = storage::hold_root(source_);
+    published_ = read_published();
+    chain_ = file::WALChain(published_);
     std::set<UUID> taken;
     for (const UUID& id : listing.wals) add_wal(id, id, taken);
     // A file under another WAL's name is that WAL, unless that one is there too.
     for (const auto& [name, id] : misplaced_) add_wal(name, id, taken);
     for (SourceWAL& wal : wals_) {
-      wal.proven = proven_length(wal);
+      wal.proven = std::max(wal.head.checkpoint.durable_offset, chain_.proven(wal.id));
       total_ += 2 * wal.head.file_size;
     }
     for (const UUID& id : listing.legacy_wals) {
@@ -103,7 +105,7 @@ class Salvage {
   void add_wal(const UUID& name, const UUID& id, std::set<UUID>& taken) {
     SourceWAL wal{id, source_.wal_path(name), {}};
     const auto file = open(wal.path);
-    wal.head = file::read_wal_head(*file, id);
+    wal.head = read_head(*file, id);
     if (wal.head.is_unborn) return;
     if (wal.head.state == format::WALHeaderState::kMisplaced && name == id) {
       misplaced_.emplace_back(name, real_id(*file));
@@ -115,15 +117,14 @@ class Salvage {
     wals_.push_back(std::move(wal));
   }
 
-  std::uint64_t proven_length(const SourceWAL& wal) const {
-    std::uint64_t proven = wal.head.has_checkpoint ? wal.head.checkpoint.durable_offset : 0;
-    for (const SourceWAL& other : wals_) {
-      const auto& predecessor = other.head.predecessor;
-      if (predecessor && predecessor->transaction_id == wal.id) {
-        proven = std::max(proven, predecessor->offset);
-      }
+  file::WALHead read_head(os::File& file, const UUID& id) {
+    try {
+      return file::read_wal_head(file, id);
+    } catch (const UnexpectedError&) {  // its records may be readable all the same
+      file::WALHead head;
+      head.file_size = file.size();
+      return head;
     }
-    return proven;
   }
 
   static UUID real_id(os::File& file) {
@@ -138,7 +139,7 @@ class Salvage {
   template <typename Visit>
   void read_wal(const SourceWAL& wal, os::File& file, Visit visit) {
     std::uint64_t torn_at = wal.head.file_size;
-    auto window = storage::window_of(file);
+    auto window = storage::window_of(file, wal::OnReadError::kPassOver);
     const auto until_torn = [&](const RecordInfo& info, std::span<const std::byte> payload) {
       if (info.kind == RecordKind::kTorn) {
         torn_at = info.pointer.offset;
@@ -176,25 +177,29 @@ class Salvage {
   /// Whether a data record can be read at `where`, whatever its padding; sets the rest then.
   static bool read_data(const AtomPointer& where, os::File& file, std::uint64_t end,
                         RecordInfo& info, std::vector<std::byte>& bytes) {
-    bytes.resize(kRecordHeaderSize);
-    format::RecordHeader header;
-    if (where.offset < kWALFirstRecordOffset || file.read(where.offset, bytes) != bytes.size() ||
-        format::parse_header(bytes, header) != format::HeaderState::kValid ||
-        header.type != format::RecordType::kData ||
-        kRecordHeaderSize + header.payload_size > end - std::min(end, where.offset)) {
-      return false;
+    try {
+      bytes.resize(kRecordHeaderSize);
+      format::RecordHeader header;
+      if (where.offset < kWALFirstRecordOffset || file.read(where.offset, bytes) != bytes.size() ||
+          format::parse_header(bytes, header) != format::HeaderState::kValid ||
+          header.type != format::RecordType::kData ||
+          kRecordHeaderSize + header.payload_size > end - std::min(end, where.offset)) {
+        return false;
+      }
+      bytes.resize(kRecordHeaderSize + header.payload_size);
+      if (file.read(where.offset, bytes) != bytes.size() || !format::verify_record(bytes, where)) {
+        return false;
+      }
+      info = {where,
+              RecordKind::kData,
+              header.format,
+              header.payload_size,
+              format::stored_size(header.payload_size),
+              {}};
+      return true;
+    } catch (const UnexpectedError&) {
+      return false;  // the disk does not give it; where, the scan of the WAL says
     }
-    bytes.resize(kRecordHeaderSize + header.payload_size);
-    if (file.read(where.offset, bytes) != bytes.size() || !format::verify_record(bytes, where)) {
-      return false;
-    }
-    info = {where,
-            RecordKind::kData,
-            header.format,
-            header.payload_size,
-            format::stored_size(header.payload_size),
-            {}};
-    return true;
   }
 
   void survey(SourceWAL& wal) {
@@ -252,18 +257,21 @@ class Salvage {
     return read_data(pointer, *open(wal->path), wal->head.file_size, info, bytes);
   }
 
-  /// protobase.root may know of a newer root than any WAL has left.
-  void compare_with_published() {
+  std::optional<RootVersion> read_published() {
     const auto file = files_->open(source_.root_path(), os::OpenMode::kRead);
     std::array<std::byte, format::kPublishedRootSize> bytes{};
-    if (!file || file->read(0, bytes) != bytes.size()) return;
-    const auto published = format::read_published_root(bytes);
+    if (!file || file->read(0, bytes) != bytes.size()) return std::nullopt;
+    return format::read_published_root(bytes);
+  }
+
+  /// protobase.root may know of a newer root than any WAL has left.
+  void compare_with_published() {
     const auto newest = history_.newest();
-    if (!published || (newest && newest->sequence >= published->sequence)) return;
-    if (history_.gave_up(published->commit)) return;  // said already
-    note_loss({published->commit, "the newest root, of sequence " +
-                                      std::to_string(published->sequence) + ", pointed at " +
-                                      published->root.to_string()});
+    if (!published_ || (newest && newest->sequence >= published_->sequence)) return;
+    if (history_.gave_up(published_->commit)) return;  // said already
+    note_loss({published_->commit, "the newest root, of sequence " +
+                                       std::to_string(published_->sequence) + ", pointed at " +
+                                       published_->root.to_string()});
   }
 
   void write_wal(const SourceWAL& wal) {
@@ -376,6 +384,7 @@ class Salvage {
   std::vector<SourceWAL> wals_;
   std::vector<std::pair<UUID, UUID>> misplaced_;  // name, real id
   std::map<UUID, std::uint64_t> legacy_ends_;     // how much of each can be listed
+  std::optional<RootVersion> published_;
   file::WALChain chain_;
   SalvagedHistory history_;
   SalvageReport report_;
@@ -388,8 +397,7 @@ class Salvage {
 SalvageReport salvage_space(
     const std::string& from, const std::string& to,
     const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) {
-  SalvageReport report = Salvage(from, to, progress).run();
-  return report;
+  return Salvage(from, to, progress).run();
 }
 
 }  // namespace protobase

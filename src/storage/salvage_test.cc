@@ -223,7 +223,7 @@ TEST_F(SalvageTest, LegacyDirectoriesKeepWhatCanBeListed) {
 TEST_F(SalvageTest, TheTargetMustBeEmpty) {
   fill(2);
   expect_error<NotFoundError>([&] { salvage_space(directory_.at("nowhere"), target(), {}); });
-  expect_error<ValidationError>([&] { salvage_space(space(), space(), {}); }, {"already"});
+  expect_error<ValidationError>([&] { salvage_space(space(), space(), {}); }, {"source"});
   salvage();
   expect_error<ValidationError>([&] { salvage(); }, {"already"});
 }
@@ -231,7 +231,7 @@ TEST_F(SalvageTest, TheTargetMustBeEmpty) {
 TEST_F(SalvageTest, AnInterruptedOneIsBegunAnew) {
   fill(10);
   salvage();
-  testing::write_file(target() + "/protobase.copy", "unfinished");
+  testing::write_file(target() + "/protobase.copy", "unfinished salvage of " + space() + "\n");
   EXPECT_EQ(salvage().records, texts_.size());
   EXPECT_EQ(StandaloneFileStorage(target()).read_current_root(), roots_.back());
 }

@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kBatch = 1 << 20;
 constexpr std::uint64_t kLockPollUs = 1000;
 constexpr int kLockPolls = 30'000;
+constexpr std::uint64_t kMaxMarker = 8192;
 
 format::RecordType type_of(RecordKind kind) noexcept {
   switch (kind) {
@@ -36,6 +37,7 @@ void RecordWriter::add(const RecordInfo& info, std::span<const std::byte> payloa
 void RecordWriter::fill_to(std::uint64_t end) {
   while (position() < end) {
     const std::uint64_t left = end - position();
+    if (left < format::kRecordHeaderSize) return;  // no room for a record: nothing is there either
     // What is left behind a full step has room for a record of its own.
     const std::uint64_t size = left < 2 * kBatch ? left : kBatch;
     const AtomPointer where{wal_, position()};
@@ -76,15 +78,39 @@ std::unique_ptr<os::File> hold_root(const file::SpaceDirectory& space) {
   return file;
 }
 
-wal::WindowReader window_of(os::File& file) {
+wal::WindowReader window_of(os::File& file, wal::OnReadError on_error) {
   return wal::WindowReader(
-      [&file](std::uint64_t offset, std::span<std::byte> out) { return file.read(offset, out); });
+      [&file](std::uint64_t offset, std::span<std::byte> out) { return file.read(offset, out); },
+      on_error);
+}
+
+void check_target(const file::SpaceDirectory& source, const file::SpaceDirectory& target,
+                  const std::string& what) {
+  if (os::is_same_directory(source.path(), target.path())) {
+    throw ValidationError(target.path() + " is the source itself");
+  }
+  const file::SpaceListing listing = target.list();
+  if (!listing.is_space) return;
+  if (!listing.unfinished_copy) {
+    throw ValidationError(target.path() + " is a space already: choose a new directory");
+  }
+  const auto marker = target.file_system().open(target.copy_path(), os::OpenMode::kRead);
+  std::string found(marker ? std::min<std::uint64_t>(marker->size(), kMaxMarker) : 0, '\0');
+  if (marker) marker->read(0, std::as_writable_bytes(std::span(found)));
+  while (!found.empty() && found.back() == '\n') found.pop_back();
+  // One that a crash left empty was begun before anything else.
+  const bool is_fresh = listing.wals.empty() && listing.legacy_wals.empty();
+  if (found != what && !(found.empty() && is_fresh)) {
+    throw ValidationError(target.path() + " holds an " + found + ", not an " + what +
+                          ": finish that, or choose a new directory");
+  }
 }
 
 void begin_target(const file::SpaceDirectory& target, const std::string& what) {
   target.create();
   const auto marker = target.file_system().open(target.copy_path(), os::OpenMode::kCreate);
   write_bytes(*marker, 0, as_bytes(what + "\n"));
+  marker->truncate(what.size() + 1);
   marker->sync_data();
   target.file_system().sync_directory(target.path());
 }

@@ -51,9 +51,13 @@ class RecordWriter final {
 std::unique_ptr<os::File> hold_root(const file::SpaceDirectory& space);
 
 /// A reader of `file` for wal::scan_records(). `file` must outlive it.
-wal::WindowReader window_of(os::File& file);
+wal::WindowReader window_of(os::File& file, wal::OnReadError on_error = wal::OnReadError::kThrow);
 
-/// Makes the directory and its marker. Precondition: it holds no space.
+/// Refuses a target that is a space, the source itself, or what another copy or salvage left
+/// (`what`: what this one says it is). ValidationError.
+void check_target(const file::SpaceDirectory& source, const file::SpaceDirectory& target,
+                  const std::string& what);
+/// Makes the directory and its marker, which says `what`. Precondition: check_target().
 void begin_target(const file::SpaceDirectory& target, const std::string& what);
 /// Everything written is durable: takes the marker away.
 void finish_target(const file::SpaceDirectory& target);

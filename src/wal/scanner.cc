@@ -8,6 +8,7 @@
 #include "base/planted_bug.h"
 #include "format/commit_record.h"
 #include "format/record.h"
+#include "protobase/errors.h"
 
 namespace protobase::wal {
 namespace {
@@ -18,6 +19,8 @@ using format::RecordHeader;
 using format::RecordType;
 
 constexpr std::size_t kWindowSize = 256 * 1024;
+constexpr std::size_t kBlock = 4096;  // what a disk fails to read is at least that much
+constexpr std::size_t kMaxPassedOver = 10'000;
 // Searching for the record behind a damaged place hashes at most so many times the range scanned.
 constexpr std::uint64_t kSearchFactor = 4;
 
@@ -77,7 +80,7 @@ class Scan {
         continue;
       }
       if (at >= range_.durable && rest_is_empty(at)) return at;
-      const bool durable = was_durable(at);
+      const bool durable = was_durable(at) || !reader_.passed_over(at, range_.end).empty();
       // A live writer may have got here since the window was read; what proves it was read later.
       reader_.forget();
       if (read_record(at, info, record) == Problem::kNone) continue;
@@ -137,7 +140,10 @@ class Scan {
   }
 
   bool report(std::uint64_t at, std::uint64_t size, RecordKind kind) {
-    return visit_({pointer(at), kind, RecordFormat::kRaw, 0, size, describe(at)}, {});
+    const std::string unread = reader_.passed_over(at, at + size);
+    return visit_({pointer(at), kind, RecordFormat::kRaw, 0, size,
+                   unread.empty() ? describe(at) : "cannot be read: " + unread},
+                  {});
   }
 
   bool rest_is_empty(std::uint64_t at) {
@@ -217,9 +223,42 @@ std::span<const std::byte> WindowReader::at(std::uint64_t offset, std::size_t si
   }
   window_.resize(std::max(size, kWindowSize));
   if (size <= kWindowSize) window_.shrink_to_fit();  // after one large record
-  window_.resize(read_(offset, window_));
+  window_.resize(fill(offset));
   start_ = offset;
   return std::span<const std::byte>(window_).first(std::min(size, window_.size()));
+}
+
+std::size_t WindowReader::fill(std::uint64_t offset) {
+  try {
+    return read_(offset, window_);
+  } catch (const UnexpectedError&) {
+    if (on_error_ == OnReadError::kThrow) throw;
+    return fill_by_blocks(offset);
+  }
+}
+
+std::size_t WindowReader::fill_by_blocks(std::uint64_t offset) {
+  std::size_t filled = 0;
+  while (filled < window_.size()) {
+    const std::uint64_t at = offset + filled;
+    const auto size = std::min<std::size_t>(kBlock - at % kBlock, window_.size() - filled);
+    const auto block = std::span(window_).subspan(filled, size);
+    try {
+      const std::size_t count = read_(at, block);
+      filled += count;
+      if (count < size) break;  // the end
+    } catch (const UnexpectedError& error) {
+      std::fill(block.begin(), block.end(), std::byte{0xFF});
+      if (passed_over_.size() < kMaxPassedOver) passed_over_.emplace(at, error.what());
+      filled += size;
+    }
+  }
+  return filled;
+}
+
+std::string WindowReader::passed_over(std::uint64_t offset, std::uint64_t end) const {
+  const auto found = passed_over_.lower_bound(offset / kBlock * kBlock);
+  return found != passed_over_.end() && found->first < end ? found->second : std::string();
 }
 
 std::uint64_t scan_records(const ScanRange& range, WindowReader& reader, const VisitRecord& visit) {

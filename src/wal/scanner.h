@@ -10,7 +10,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "protobase/storage.h"
@@ -24,19 +26,33 @@ using ReadSome = std::function<std::size_t(std::uint64_t offset, std::span<std::
 /// Called for every record in order; `payload` is valid during the call. False stops the scan.
 using VisitRecord = std::function<bool(const RecordInfo& info, std::span<const std::byte> payload)>;
 
+enum class OnReadError {
+  kThrow,
+  kPassOver,  ///< the block counts as damage, everything else is read
+};
+
 /// A window over a WAL: sequential reads cost one call per 256 KiB.
 class WindowReader {
  public:
-  explicit WindowReader(ReadSome read) : read_(std::move(read)) {}
-  /// Up to `size` bytes from `offset`; fewer only at the end. Valid until the next call.
+  explicit WindowReader(ReadSome read, OnReadError on_error = OnReadError::kThrow)
+      : read_(std::move(read)), on_error_(on_error) {}
+  /// Up to `size` bytes from `offset`; fewer only at the end. Valid until the next call. Blocks
+  /// that were passed over are full of 0xFF, which no record begins with.
   std::span<const std::byte> at(std::uint64_t offset, std::size_t size);
   /// The next call reads anew.
   void forget() noexcept { window_.clear(); }
+  /// Why the first block at or behind `offset` and below `end` was passed over; empty: none was.
+  std::string passed_over(std::uint64_t offset, std::uint64_t end) const;
 
  private:
+  std::size_t fill(std::uint64_t offset);
+  std::size_t fill_by_blocks(std::uint64_t offset);
+
   ReadSome read_;
+  const OnReadError on_error_;
   std::vector<std::byte> window_;
   std::uint64_t start_ = 0;
+  std::map<std::uint64_t, std::string> passed_over_;  // by where the block begins
 };
 
 struct ScanRange {

@@ -173,7 +173,8 @@ class WAL:
         self.data = path.read_bytes()
         self.header_problem = self.judge_header()
         self.checkpoint = self.newest_checkpoint()
-        self.durable = self.checkpoint[1] if self.checkpoint else self.HEADER
+        self.tail = self.checkpoint[1] if self.checkpoint else self.HEADER
+        self.durable = self.tail  # others may know of more: Space.note_proofs()
 
     def judge_header(self):
         head = self.data[:self.HEADER]
@@ -273,7 +274,7 @@ class WAL:
     def newest_commit(self):
         if self.header_problem:
             return None
-        commits = [p for p in self.walk(self.durable) if p.state == "commit"]
+        commits = [p for p in self.walk(self.tail) if p.state == "commit"]
         if commits:
             return Commit(commits[-1].payload, commits[-1].pointer)
         if self.checkpoint and self.checkpoint[2]:
@@ -364,6 +365,20 @@ class Space:
             if UUID_TEXT.fullmatch(name):
                 kind = WAL if file.suffix == ".wal" else LegacyWAL
                 self.wals[uuid.UUID(name)] = kind(file, uuid.UUID(name))
+
+        self.note_proofs()
+
+    def note_proofs(self):
+        """Successors and the published root say how much of a WAL was durable, as its checkpoint does."""
+        proofs = [wal.predecessor() for wal in self.wals.values() if isinstance(wal, WAL)]
+        published = self.published()
+        if published:
+            wal_id, offset = published[2]
+            proofs.append((wal_id, offset + 96))
+        for proof in filter(None, proofs):
+            wal = self.wals.get(proof[0])
+            if isinstance(wal, WAL):
+                wal.durable = max(wal.durable, proof[1])
 
     def places(self):
         for wal_id in sorted(self.wals, key=lambda i: i.bytes):

@@ -166,17 +166,22 @@ class FormatDocument(SpaceTest):
         path = self.only_wal()
         for slot in (512, 1024):
             self.change(path, slot, bytes(64))
+        published = pathlib.Path(self.space, "protobase.root")
+        witness = published.read_bytes()
         whole = path.read_bytes()
         found = batches(next(iter(self.assert_agreement().wals.values())))
         self.assertEqual(3, len(found))
 
-        # The last batch: nothing behind it proves that it was durable.
+        # The last batch: nothing behind it proves that it was durable, but the published root does.
         self.change(path, found[2][0].pointer[1] + 20, b"\xff")
+        self.assertIn("bad", [p.state for p in self.assert_agreement(CORRUPT).places()])
+        published.unlink()
         self.assertEqual(["torn"], [p.state for p in self.assert_agreement().places()][-1:])
         path.write_bytes(whole[:-10])
         self.assertEqual(["torn"], [p.state for p in self.assert_agreement().places()][-1:])
         # The one before: the last commit record says that it was.
         path.write_bytes(whole)
+        published.write_bytes(witness)
         self.change(path, found[1][0].pointer[1] + 20, b"\xff")
         self.assertIn("bad", [p.state for p in self.assert_agreement(CORRUPT).places()])
         # Zeros behind the log are its end, and are no damage.
@@ -195,8 +200,8 @@ class FormatDocument(SpaceTest):
         path = self.only_wal()
         whole = path.read_bytes()
         self.crash(path, whole[:-20] + b"\xff" + whole[-19:])
-        space = self.assert_agreement()
-        self.assertEqual("torn", list(space.places())[-1].state)
+        space = self.assert_agreement(CORRUPT)
+        self.assertEqual("bad", list(space.places())[-1].state)
         self.assertEqual((2, 1), (space.published()[0], space.newest_commit().sequence))
         self.fails(CORRUPT, "root", self.space, mentions=("lost",))
 

@@ -1,0 +1,226 @@
+// Damage in a space whose writer died: no closing checkpoint says how much was durable. The
+// published root and the successor of a WAL say it instead, to everybody: opening, verify, copy and
+// salvage. And disks that do not give back what they have.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "format/wal_header.h"
+#include "os/file_system.h"
+#include "protobase/copy.h"
+#include "protobase/errors.h"
+#include "protobase/salvage.h"
+#include "protobase/standalone_file_storage.h"
+#include "testing/expect_error.h"
+#include "testing/temporary_directory.h"
+
+namespace protobase {
+namespace {
+
+using testing::expect_error;
+
+class UnclosedDamageTest : public ::testing::Test {
+ protected:
+  /// A space that was killed after `commits` commits of two atoms each, the second one the root.
+  void make_killed_space(int commits) {
+    StandaloneFileStorage storage(directory_.at("living"));
+    for (int i = 0; i < commits; ++i) {
+      data_.push_back(storage.push_bytes(as_bytes("data " + std::to_string(i))));
+      roots_.push_back(storage.push_bytes(as_bytes("root " + std::to_string(i))));
+      storage.set_current_root(roots_.back());
+    }
+    testing::copy_directory(directory_.at("living"), space());
+  }
+  std::string space() const { return directory_.at("space"); }
+  void damage(const AtomPointer& atom) {
+    testing::flip_bit(testing::wal_path(space(), atom.transaction_id), atom.offset + 18);
+  }
+  static bool names(const std::vector<BadPlace>& places, const AtomPointer& where) {
+    return std::ranges::any_of(places,
+                               [&](const BadPlace& place) { return place.pointer == where; });
+  }
+
+  testing::TemporaryDirectory directory_;
+  std::vector<AtomPointer> data_;
+  std::vector<AtomPointer> roots_;
+};
+
+TEST_F(UnclosedDamageTest, AnAtomOfTheNewestCommitIsDamageNotATornTail) {
+  for (const int commits : {1, 3}) {
+    std::filesystem::remove_all(space());
+    std::filesystem::remove_all(directory_.at("living"));
+    data_.clear();
+    roots_.clear();
+    make_killed_space(commits);
+    damage(data_.back());
+    StandaloneFileStorage storage(space(), {}, SpaceAccess::kReadOnly);
+    const VerifyReport report = storage.verify({});
+    EXPECT_EQ(report.bad_places, 1u);
+    EXPECT_TRUE(names(report.bad, data_.back()));
+    EXPECT_TRUE(report.torn_tails.empty());
+    EXPECT_EQ(storage.read_current_root(), roots_.back());
+  }
+}
+
+TEST_F(UnclosedDamageTest, CopyRefusesIt) {
+  make_killed_space(3);
+  damage(data_.back());
+  expect_error<CorruptionError>([&] { copy_space(space(), directory_.at("copy"), {}); });
+}
+
+TEST_F(UnclosedDamageTest, SalvageKeepsTheNewestRootAndNamesTheAtom) {
+  make_killed_space(3);
+  damage(data_.back());
+  const SalvageReport report = salvage_space(space(), directory_.at("saved"), {});
+  EXPECT_EQ(report.root, roots_.back());
+  EXPECT_EQ(report.commits, 3u);
+  EXPECT_EQ(report.lost_places, 1u);
+  EXPECT_TRUE(names(report.lost, data_.back()));
+  EXPECT_EQ(StandaloneFileStorage(directory_.at("saved")).verify({}).bad_places, 0u);
+}
+
+TEST_F(UnclosedDamageTest, OpeningLeavesItAsItIs) {
+  make_killed_space(3);
+  damage(data_.back());
+  const UUID wal = data_.back().transaction_id;
+  const auto before = testing::read_file(testing::wal_path(space(), wal));
+  {
+    StandaloneFileStorage storage(space());
+    EXPECT_NE(storage.push_atom(1).transaction_id, wal);
+    EXPECT_EQ(storage.get_bytes(roots_.back()).as_text(), "root 2");
+  }
+  EXPECT_EQ(testing::read_file(testing::wal_path(space(), wal)), before);
+}
+
+TEST_F(UnclosedDamageTest, AWALThatWasLeftBehindIsNeverAppendedToWhateverHappenedToItsSeal) {
+  StorageOptions options;
+  options.wal_max_size = 64 << 10;
+  std::vector<AtomPointer> pushed;
+  {
+    StandaloneFileStorage storage(space(), options);
+    for (int i = 0; i < 30; ++i) {
+      pushed.push_back(storage.push_bytes(as_bytes(std::string(3000, 'x'))));
+    }
+    storage.flush_wal();
+  }
+  const UUID old = pushed.front().transaction_id;
+  ASSERT_NE(old, pushed.back().transaction_id);
+  const std::string path = testing::wal_path(space(), old);
+  for (const std::size_t slot : format::kSlotPlaces) {
+    testing::overwrite(path, slot, std::vector<std::byte>(8, std::byte{0xA5}));
+  }
+  const AtomPointer last = *std::find_if(pushed.rbegin(), pushed.rend(), [&](const auto& pointer) {
+    return pointer.transaction_id == old;
+  });
+  testing::flip_bit(path, last.offset + 30);
+  const auto before = testing::read_file(path);
+  StandaloneFileStorage storage(space());
+  EXPECT_TRUE(names(storage.verify({}).bad, last));
+  EXPECT_NE(storage.push_atom(1).transaction_id, old);
+  storage.close();
+  EXPECT_EQ(testing::read_file(path), before);
+}
+
+/// Real files, but for blocks of one file that the disk does not give back.
+class BadSectorFile final : public os::File {
+ public:
+  BadSectorFile(std::unique_ptr<os::File> file, std::uint64_t begin, std::uint64_t end)
+      : file_(std::move(file)), begin_(begin), end_(end) {}
+  std::size_t read(std::uint64_t offset, std::span<std::byte> out) override {
+    if (offset < end_ && offset + out.size() > begin_) throw UnexpectedError("Input/output error");
+    return file_->read(offset, out);
+  }
+  void write(std::uint64_t offset, std::span<const std::span<const std::byte>> parts) override {
+    file_->write(offset, parts);
+  }
+  void allocate(std::uint64_t offset, std::uint64_t length) override {
+    file_->allocate(offset, length);
+  }
+  void sync_data() override { file_->sync_data(); }
+  void truncate(std::uint64_t size) override { file_->truncate(size); }
+  std::uint64_t size() override { return file_->size(); }
+  bool try_lock(std::uint64_t byte, bool exclusive) override {
+    return file_->try_lock(byte, exclusive);
+  }
+  void unlock(std::uint64_t byte) override { file_->unlock(byte); }
+  bool is_locked(std::uint64_t byte) override { return file_->is_locked(byte); }
+
+ private:
+  const std::unique_ptr<os::File> file_;
+  const std::uint64_t begin_;
+  const std::uint64_t end_;
+};
+
+class BadSectorFileSystem final : public os::FileSystem {
+ public:
+  BadSectorFileSystem(std::string path, std::uint64_t begin, std::uint64_t end)
+      : path_(std::move(path)), begin_(begin), end_(end) {}
+  std::unique_ptr<os::File> open(const std::string& path, os::OpenMode mode) override {
+    auto file = base_->open(path, mode);
+    if (!file || path != path_) return file;
+    return std::make_unique<BadSectorFile>(std::move(file), begin_, end_);
+  }
+  std::optional<os::FileKind> kind_of(const std::string& path) override {
+    return base_->kind_of(path);
+  }
+  std::vector<os::DirectoryEntry> list(const std::string& directory) override {
+    return base_->list(directory);
+  }
+  bool make_directory(const std::string& path) override { return base_->make_directory(path); }
+  bool remove(const std::string& path) override { return base_->remove(path); }
+  void sync_directory(const std::string& path) override { base_->sync_directory(path); }
+
+ private:
+  const std::shared_ptr<os::FileSystem> base_ = os::posix_file_system();
+  const std::string path_;
+  const std::uint64_t begin_;
+  const std::uint64_t end_;
+};
+
+TEST_F(UnclosedDamageTest, VerifyGoesOnBehindASectorThatCannotBeRead) {
+  std::vector<AtomPointer> pushed;
+  {
+    StandaloneFileStorage storage(space());
+    for (int i = 0; i < 100; ++i) {
+      pushed.push_back(storage.push_bytes(as_bytes(std::string(1000, 'x'))));
+    }
+    storage.set_current_root(pushed.back());
+  }
+  FileBlockProviderOptions options;
+  options.access = SpaceAccess::kReadOnly;
+  options.file_system = std::make_shared<BadSectorFileSystem>(
+      testing::wal_path(space(), pushed[0].transaction_id), 40'960, 45'056);
+  StandaloneFileStorage storage(std::make_shared<FileBlockProvider>(space(), options));
+  const VerifyReport report = storage.verify({});
+  ASSERT_EQ(report.bad_places, 1u);
+  EXPECT_NE(report.bad[0].reason.find("Input/output error"), std::string::npos)
+      << report.bad[0].reason;
+  EXPECT_GE(report.records, 93u) << "all but those in that block";
+}
+
+TEST_F(UnclosedDamageTest, TheTargetOfAnotherCopyOrSalvageIsNotTouched) {
+  make_killed_space(2);
+  const std::string target = directory_.at("target");
+  copy_space(space(), target, {});
+  testing::write_file(target + "/protobase.copy", "unfinished copy of /elsewhere\n");
+  const auto before = testing::snapshot(target);
+  expect_error<ValidationError>([&] { salvage_space(space(), target, {}); }, {"/elsewhere"});
+  expect_error<ValidationError>([&] { copy_space(space(), target, {}); }, {"/elsewhere"});
+  EXPECT_EQ(testing::snapshot(target), before);
+  testing::write_file(target + "/protobase.copy", "unfinished salvage of " + space() + "\n");
+  expect_error<ValidationError>([&] { copy_space(space(), target, {}); }, {"salvage"});
+}
+
+TEST_F(UnclosedDamageTest, TheSourceUnderAnotherNameIsNoTarget) {
+  make_killed_space(2);
+  std::filesystem::create_directory_symlink(space(), directory_.at("link"));
+  testing::write_file(space() + "/protobase.copy", "unfinished salvage of " + space() + "\n");
+  const auto before = testing::snapshot(space());
+  expect_error<ValidationError>([&] { salvage_space(space(), directory_.at("link"), {}); },
+                                {"source"});
+  EXPECT_EQ(testing::snapshot(space()), before);
+}
+
+}  // namespace
+}  // namespace protobase
