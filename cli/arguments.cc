@@ -42,7 +42,14 @@ Arguments& Arguments::option(const std::string& name, const std::string& value,
 
 Arguments& Arguments::option(const std::string& name, const std::string& value, std::size_t& bound,
                              const std::string& help) {
-  command_.add_option(name, bound, help)->check(CLI::NonNegativeNumber)->type_name(value);
+  const CLI::Validator is_count(
+      [](const std::string& text) {
+        return text.empty() || text.find_first_not_of("0123456789") != std::string::npos
+                   ? "'" + text + "' is no number of 0 or more"
+                   : std::string();
+      },
+      "", "count");
+  command_.add_option(name, bound, help)->check(is_count)->type_name(value);
   return *this;
 }
 

@@ -24,7 +24,7 @@ class CommitterTest : public ::testing::Test {
   Committer committer_{provider_.root_register(), log_, os::system_clock(), 60'000};
 };
 
-TEST_F(CommitterTest, WhoeverWaitsIsCommittedTogether) {
+TEST_F(CommitterTest, EverybodyWhoWaitedForAGuardIsCommitted) {
   std::vector<std::jthread> threads;
   {
     const RootGuard guard = committer_.guard(nullptr);
