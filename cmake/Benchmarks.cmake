@@ -13,3 +13,27 @@ foreach(source IN LISTS bench_sources)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bench")
   add_dependencies(benchmarks ${name})
 endforeach()
+
+# bench/compare beside other stores: built by the target `compare` only, and only where they are.
+find_package(nlohmann_json 3.11 QUIET)
+set(compare_libraries "")
+set(compare_missing "")
+foreach(library IN ITEMS rocksdb leveldb lmdb sqlite3 uring)
+  find_library(PROTOBASE_COMPARE_${library} ${library})
+  if(PROTOBASE_COMPARE_${library})
+    list(APPEND compare_libraries "${PROTOBASE_COMPARE_${library}}")
+  else()
+    list(APPEND compare_missing ${library})
+  endif()
+endforeach()
+if(nlohmann_json_FOUND AND NOT compare_missing)
+  file(GLOB compare_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/compare/*.cc")
+  add_executable(protobase_compare EXCLUDE_FROM_ALL ${compare_sources})
+  target_include_directories(protobase_compare PRIVATE
+    "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(protobase_compare PRIVATE protobase_flags protobase_core_internal
+    protobase_third_party nlohmann_json::nlohmann_json ${compare_libraries})
+  set_target_properties(protobase_compare PROPERTIES
+    OUTPUT_NAME protobase-compare RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bench")
+  add_custom_target(compare DEPENDS protobase_compare)
+endif()

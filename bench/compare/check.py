@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""One line per target: `pass` or `FALL SHORT`, what was measured, what was wanted.
+
+Usage: check.py results.json. Fails only when data are missing. Ratios are medians over the rounds of
+the ratio within a round, so that what slows the machine for a while slows both sides.
+"""
+
+import json
+import statistics
+import sys
+
+PEERS = ("rocksdb", "leveldb", "lmdb", "sqlite")
+COLD_BYTES = 4.5 * 1024
+MEMORY_ALLOWANCE_MIB = 32
+
+
+class Missing(Exception):
+    """A workload or contestant that the results do not hold."""
+
+
+class Results:
+    """What the targets ask the results for."""
+
+    def __init__(self, report):
+        self.workloads = report["workloads"]
+
+    def samples(self, workload, name):
+        try:
+            return self.workloads[workload]["samples"][name]
+        except KeyError as error:
+            raise Missing(f"{workload}: nothing of {error}") from error
+
+    def median(self, workload, name="protobase"):
+        return statistics.median(self.samples(workload, name))
+
+    def ratio(self, workload, other, ours="protobase"):
+        pairs = zip(self.samples(workload, ours), self.samples(workload, other))
+        return statistics.median(a / b for a, b in pairs)
+
+    def best_peer(self, workload, pick):
+        """The ratio to the peer that is nearest to us, or ahead."""
+        there = self.workloads.get(workload, {"samples": {}})["samples"]
+        ratios = [self.ratio(workload, peer) for peer in PEERS if peer in there]
+        if not ratios:
+            raise Missing(f"{workload}: no peer")
+        return pick(ratios)
+
+    def extra(self, workload, *path):
+        try:
+            value = self.workloads[workload]["extra"]
+            for key in path:
+                value = value[key]
+            return value
+        except KeyError as error:
+            raise Missing(f"{workload}: nothing of {error}") from error
+
+
+def commit_targets(r):
+    yield "commit of one, to the floor", lambda: r.ratio("commit_one", "floor"), "<=", 1.05
+    yield ("commit of one, to the fastest peer",
+           lambda: r.best_peer("commit_one", max), "<=", 1)
+    for workload, share in (("commit_1000x200", 0.65), ("commit_1000x1024", 0.85)):
+        yield (f"{workload}, to the floor", lambda w=workload: r.ratio(w, "floor"), ">=", share)
+        yield (f"{workload}, to the fastest peer",
+               lambda w=workload: r.best_peer(w, min), ">=", 2)
+    for threads in (8, 32):
+        yield (f"commits of {threads} threads, to the floor",
+               lambda w=f"commit_threads_{threads}": r.ratio(w, "floor"), ">=", 0.85)
+
+
+def push_targets(r):
+    yield ("push without waiting, million a second",
+           lambda: r.median("push_in_memory") / 1e6, ">=", 6)
+    for workload in ("push_sustained", "blobs_1MiB", "blobs_64MiB"):
+        yield (f"{workload}, to sequential writing",
+               lambda w=workload: r.ratio(w, "floor"), ">=", 0.9)
+
+
+def hot_targets(r):
+    def nearer():
+        return min(r.ratio("get_hot", "mmap_log"),
+                   r.ratio("get_hot", "mmap_log", "protobase_no_caches"))
+
+    def speedup():
+        return 2 * r.median("get_hot") / r.median("get_hot_two_threads")
+
+    yield "hot get, the faster of ours, to the mapped log", nearer, "<=", 1.2
+    yield ("hot get, bytes cache, to unordered_map",
+           lambda: r.ratio("get_hot", "unordered_map"), "<=", 1.2)
+    yield "hot get, two threads to one", speedup, ">=", 1.8
+    for cache, limit in (("bytes", 100), ("object", 90)):
+        yield (f"hot get of 10,000, {cache} cache, ns",
+               lambda c=cache: r.median("get_small", f"protobase_{c}_cache"), "<=", limit)
+    yield ("get in the page cache, to bare pread",
+           lambda: r.ratio("get_page_cache", "floor", "protobase_no_caches"), "<=", 1.15)
+
+
+def cold_targets(r):
+    yield "cold get, one thread, to bare pread", lambda: r.ratio("get_cold", "floor"), ">=", 0.95
+    yield ("cold get, 32 threads, to bare pread",
+           lambda: r.ratio("get_cold_32_threads", "floor"), ">=", 0.95)
+    yield ("cold get_bytes_many of 256, to io_uring",
+           lambda: r.ratio("get_cold_many", "io_uring"), ">=", 0.9)
+    for workload in ("get_cold", "get_cold_32_threads", "get_cold_many"):
+        yield (f"{workload}, bytes read from disk per get",
+               lambda w=workload: statistics.median(
+                   r.extra(w, "disk_bytes_per_get", "protobase")), "<=", COLD_BYTES)
+
+
+def codec_targets(r):
+    """The issue's nanoseconds as ratios to the libraries of the run they came from."""
+    for workload, library, wanted in (
+            ("json_decode", "simdjson_dom", 350 / 124), ("json_encode", "nlohmann_dump", 200 / 504),
+            ("msgpack_decode", "msgpack_unpack", 300 / 162),
+            ("msgpack_encode", "msgpack_pack", 160 / 156)):
+        yield (f"{workload}, to {library}", lambda w=workload, x=library: r.ratio(w, x), "<=", wanted)
+
+
+def life_targets(r):
+    for size in ("", "_large"):
+        for end, limit in (("clean", 5), ("killed", 20)):
+            yield (f"open_{end}{size}, ms", lambda w=f"open_{end}{size}": r.median(w), "<=", limit)
+    for end in ("clean", "killed"):
+        yield (f"open_{end}, ten or twenty times the atoms to once",
+               lambda w=f"open_{end}": r.median(f"{w}_large") / r.median(w), "<=", 1.5)
+
+    def allowed():
+        return (r.extra("memory", "protobase", "caches") +
+                r.extra("memory", "protobase", "buffers") + MEMORY_ALLOWANCE_MIB)
+
+    yield ("peak resident memory, to caches + buffers + 32 MiB",
+           lambda: r.median("memory") / allowed(), "<=", 1)
+    yield ("hit rate of the hot set, after a scan to before",
+           lambda: r.ratio("scan_hit_rate", "before", "after"), ">=", 0.9)
+
+
+def judge(report):
+    """(lines, whether all data were there)."""
+    r = Results(report)
+    lines, complete = [], True
+    for group in (commit_targets, push_targets, hot_targets, cold_targets, codec_targets,
+                  life_targets):
+        for text, measure, sign, wanted in group(r):
+            try:
+                value = measure()
+            except Missing as missing:
+                lines.append(f"NO DATA     {text}: {missing}")
+                complete = False
+                continue
+            good = value <= wanted if sign == "<=" else value >= wanted
+            lines.append(f"{'pass' if good else 'FALL SHORT':<11} {text}: {value:.3g} "
+                         f"({sign} {wanted:.3g})")
+    return lines, complete
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    with open(sys.argv[1], encoding="utf-8") as file:
+        lines, complete = judge(json.load(file))
+    print(*lines, sep="\n")
+    sys.exit(0 if complete else 1)
+
+
+if __name__ == "__main__":
+    main()

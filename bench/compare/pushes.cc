@@ -1,0 +1,114 @@
+// Pushing without waiting, pushing for long, and blobs.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "workloads.h"
+
+namespace protobase::compare {
+namespace {
+
+constexpr std::size_t kRecord = 200;
+constexpr std::size_t kStored = 216;  // with the header, as it reaches the disk
+
+/// Pushes into an empty store that need not wait for a disk; records a second.
+double push_in_memory(const Run& run, const std::string& name, bool caches) {
+  const int atoms = run.quick ? 300'000 : 1'000'000;
+  StoreSettings settings = run.settings("push");
+  settings.bulk = name == "lmdb";  // no sync
+  settings.caches = caches;
+  settings.cache_bytes = std::uint64_t{1} << 30;
+  settings.unflushed_bytes = std::uint64_t{4} << 30;
+  settings.preallocated_bytes = 0;
+  std::filesystem::remove_all(settings.directory);
+  auto record = sample_record(kRecord);
+  double seconds = 0;
+  {
+    const auto store = make_store(name, settings);
+    const Stopwatch watch;
+    for (int i = 0; i < atoms; ++i) {
+      set_next(record, static_cast<Handle>(i));
+      store->put(record);
+    }
+    seconds = watch.seconds();
+  }
+  std::filesystem::remove_all(settings.directory);
+  return atoms / seconds;
+}
+
+/// Stored megabytes a second of `count` records of `size`, one commit at the end.
+double push_through(Store& store, const std::vector<std::byte>& record, std::uint64_t count,
+                    std::size_t stored) {
+  const Stopwatch watch;
+  for (std::uint64_t i = 0; i < count; ++i) store.put(record);
+  store.commit();
+  return static_cast<double>(count * stored) / watch.seconds() / 1e6;
+}
+
+/// The floor: large writes into a preallocated, zeroed file, from its start each time.
+class SequentialFile {
+ public:
+  SequentialFile(const std::filesystem::path& path, std::uint64_t size)
+      : file_(open(path.c_str(), O_RDWR | O_CREAT, 0644)), size_(size) {
+    write_all(std::vector<std::byte>(std::size_t{1} << 20));
+  }
+  ~SequentialFile() { close(file_); }
+  SequentialFile(const SequentialFile&) = delete;
+  SequentialFile& operator=(const SequentialFile&) = delete;
+  void write_all(const std::vector<std::byte>& block) {
+    for (std::uint64_t at = 0; at < size_; at += block.size()) {
+      if (pwrite(file_, block.data(), block.size(), static_cast<off_t>(at)) !=
+          static_cast<ssize_t>(block.size())) {
+        throw std::runtime_error("pwrite");
+      }
+    }
+    if (fdatasync(file_) != 0) throw std::runtime_error("fdatasync");
+  }
+  /// Megabytes a second.
+  double round(const std::vector<std::byte>& block) {
+    const Stopwatch watch;
+    write_all(block);
+    return static_cast<double>(size_) / watch.seconds() / 1e6;
+  }
+
+ private:
+  int file_;
+  std::uint64_t size_;
+};
+
+void run_in_memory(const Run& run, JSON& results) {
+  const std::vector<Entry> entries = {
+      {"floor", [&] { return push_in_memory(run, "floor", true); }},
+      {"checksummed_log", [&] { return push_in_memory(run, "checksummed_log", true); }},
+      {"protobase", [&] { return push_in_memory(run, "protobase", false); }},
+      {"protobase_caches_on", [&] { return push_in_memory(run, "protobase", true); }},
+      {"lmdb_nosync", [&] { return push_in_memory(run, "lmdb", true); }}};
+  results.push_back(result("push_in_memory", "records/s", take_turns(entries, 5)));
+}
+
+}  // namespace
+
+void run_pushes(const Run& run, JSON& results) {
+  run_in_memory(run, results);
+  const std::uint64_t total = (run.quick ? std::uint64_t{64} : std::uint64_t{512}) << 20;
+  SequentialFile floor(run.directory / "sequential", total);
+  StoreSettings settings = run.settings("protobase");
+  settings.caches = false;
+  const auto ours = make_store("protobase", settings);
+  const struct {
+    const char* name;
+    std::size_t size, stored;
+  } kinds[] = {{"push_sustained", kRecord, kStored},
+               {"blobs_1MiB", std::size_t{1} << 20, std::size_t{1} << 20},
+               {"blobs_64MiB", std::size_t{64} << 20, std::size_t{64} << 20}};
+  const auto block = sample_record(std::size_t{1} << 20);
+  for (const auto& kind : kinds) {
+    const auto record = sample_record(kind.size);
+    const std::vector<Entry> entries = {
+        {"floor", [&] { return floor.round(block); }},
+        {"protobase",
+         [&] { return push_through(*ours, record, total / kind.stored, kind.stored); }}};
+    results.push_back(result(kind.name, "MB/s", take_turns(entries, 5)));
+  }
+}
+
+}  // namespace protobase::compare

@@ -1,0 +1,141 @@
+// SQLite: WAL mode, synchronous=FULL, one table with an integer key, prepared statements.
+#include <sqlite3.h>
+
+#include <optional>
+
+#include "store.h"
+
+namespace protobase::compare {
+namespace {
+
+constexpr int kBulkBatch = 20'000;  // inserts a transaction while loading
+
+/// A connection that closes itself.
+class Connection {
+ public:
+  explicit Connection(const std::filesystem::path& file) {
+    if (sqlite3_open(file.c_str(), &db_) != SQLITE_OK) fail();
+  }
+  ~Connection() { sqlite3_close(db_); }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  void run(const std::string& sql) {
+    if (sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail();
+  }
+  [[noreturn]] void fail() const {
+    throw std::runtime_error(std::string("sqlite: ") + sqlite3_errmsg(db_));
+  }
+  sqlite3* get() const { return db_; }
+
+ private:
+  sqlite3* db_ = nullptr;
+};
+
+/// A prepared statement, used again and again.
+class Statement {
+ public:
+  Statement(const Connection& connection, const char* sql) : connection_(connection) {
+    if (sqlite3_prepare_v3(connection.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &statement_,
+                           nullptr) != SQLITE_OK) {
+      connection.fail();
+    }
+  }
+  ~Statement() { sqlite3_finalize(statement_); }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+  void expect(int code) {
+    if (sqlite3_step(statement_) != code) connection_.fail();
+  }
+  void reset() { sqlite3_reset(statement_); }
+  sqlite3_stmt* get() const { return statement_; }
+
+ private:
+  const Connection& connection_;
+  sqlite3_stmt* statement_ = nullptr;
+};
+
+void set_up(Connection& connection, const StoreSettings& settings) {
+  const auto cache_kib = (settings.caches ? settings.cache_bytes : std::uint64_t{2} << 20) >> 10;
+  connection.run("PRAGMA journal_mode=WAL");
+  connection.run(settings.bulk ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL");
+  connection.run("PRAGMA cache_size=-" + std::to_string(cache_kib));
+  connection.run("PRAGMA mmap_size=1073741824");
+}
+
+class SQLiteReader final : public Reader {
+ public:
+  SQLiteReader(const std::filesystem::path& file, const StoreSettings& settings)
+      : connection_(file) {
+    set_up(connection_, settings);
+    connection_.run("BEGIN");  // one snapshot, as LMDB's reader has
+    select_.emplace(connection_, "SELECT v FROM records WHERE k = ?");
+  }
+  Handle get(Handle handle) override {
+    sqlite3_bind_int64(select_->get(), 1, static_cast<sqlite3_int64>(handle));
+    select_->expect(SQLITE_ROW);
+    const auto* data = static_cast<const char*>(sqlite3_column_blob(select_->get(), 0));
+    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(select_->get(), 0));
+    const Handle next = touch(record_of(data, size));
+    select_->reset();
+    return next;
+  }
+
+ private:
+  Connection connection_;
+  std::optional<Statement> select_;
+};
+
+class SQLiteStore final : public Store {
+ public:
+  explicit SQLiteStore(const StoreSettings& settings)
+      : settings_(settings), file_(settings.directory / "db"), connection_(file_) {
+    set_up(connection_, settings);
+    connection_.run("CREATE TABLE IF NOT EXISTS records (k INTEGER PRIMARY KEY, v BLOB)");
+    Statement newest(connection_, "SELECT coalesce(max(k), 0) FROM records");
+    newest.expect(SQLITE_ROW);
+    last_ = static_cast<Handle>(sqlite3_column_int64(newest.get(), 0));
+    insert_.emplace(connection_, "INSERT INTO records VALUES (?, ?)");
+    begin_.emplace(connection_, "BEGIN");
+    commit_.emplace(connection_, "COMMIT");
+  }
+  Handle put(Record record) override {
+    if (batched_++ == 0) run(*begin_);
+    sqlite3_bind_int64(insert_->get(), 1, static_cast<sqlite3_int64>(++last_));
+    sqlite3_bind_blob64(insert_->get(), 2, record.data(), record.size(), SQLITE_STATIC);
+    run(*insert_);
+    if (settings_.bulk && batched_ >= kBulkBatch) finish();
+    return last_;
+  }
+  void commit() override {
+    finish();
+    if (settings_.bulk) connection_.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  }
+  std::unique_ptr<Reader> reader() override {
+    return std::make_unique<SQLiteReader>(file_, settings_);
+  }
+
+ private:
+  static void run(Statement& statement) {
+    statement.expect(SQLITE_DONE);
+    statement.reset();
+  }
+  void finish() {
+    if (batched_ > 0) run(*commit_);
+    batched_ = 0;
+  }
+
+  StoreSettings settings_;
+  std::filesystem::path file_;
+  Connection connection_;
+  std::optional<Statement> insert_, begin_, commit_;
+  int batched_ = 0;
+  Handle last_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Store> make_sqlite(const StoreSettings& settings) {
+  return std::make_unique<SQLiteStore>(settings);
+}
+
+}  // namespace protobase::compare
