@@ -180,7 +180,6 @@ std::optional<RootVersion> FileRootRegister::read() {
 
 std::optional<RootVersion> FileRootRegister::read_shared() {
   join_(/*create=*/false);  // another process may have made the space meanwhile
-  std::optional<RootVersion> recovered;
   std::shared_ptr<os::File> file;
   {
     const std::lock_guard lock(mutex_);
@@ -193,12 +192,17 @@ std::optional<RootVersion> FileRootRegister::read_shared() {
     if (read_only_ && !root_file_) {  // another process may have made it meanwhile
       root_file_ = directory_.file_system().open(directory_.root_path(), os::OpenMode::kRead);
     }
-    recovered = recovered_.newest;
     file = root_file_;
   }
   std::optional<RootVersion> version;
   if (file) version = read_published(*file);
-  if (sequence_of(recovered) > sequence_of(version)) version = recovered;
+  {
+    // What was seen once is a floor: a file half-written for long is read from the WALs, which may
+    // not show yet what it showed before.
+    const std::lock_guard lock(mutex_);
+    if (sequence_of(version) > sequence_of(recovered_.newest)) recovered_.newest = version;
+    if (sequence_of(recovered_.newest) > sequence_of(version)) version = recovered_.newest;
+  }
   if (version) return version;
   const auto legacy = directory_.read_legacy_root();
   if (!legacy) return std::nullopt;
@@ -273,6 +277,7 @@ bool FileRootRegister::compare_and_set(std::optional<std::uint64_t> expected_seq
   const std::lock_guard lock(mutex_);
   held_->current = next;
   held_->last_tried = std::max(held_->last_tried, next.sequence);
+  recovered_.newest = next;  // whatever the file looks like to a reader from now on
   return true;
 }
 

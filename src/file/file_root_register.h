@@ -93,7 +93,7 @@ class FileRootRegister final : public RootRegister {
   std::optional<Held> held_;  // while the process lock is held
   std::shared_ptr<os::File> lock_file_;
   std::shared_ptr<os::File> root_file_;
-  RecoveredSpace recovered_;  // what the WALs said at open: a floor for what is published
+  RecoveredSpace recovered_;  // what the WALs said at open and what was seen since: a floor
 };
 
 }  // namespace protobase::file
