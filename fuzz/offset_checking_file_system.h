@@ -7,71 +7,48 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
-#include "os/file_system.h"
 #include "protobase/errors.h"
+#include "testing/forwarding_file_system.h"
 
 namespace protobase::fuzz {
 
-class OffsetCheckingFile final : public os::File {
+class OffsetCheckingFile final : public testing::ForwardingFile {
  public:
-  explicit OffsetCheckingFile(std::unique_ptr<os::File> inner) : inner_(std::move(inner)) {}
+  using ForwardingFile::ForwardingFile;
 
   std::size_t read(std::uint64_t offset, std::span<std::byte> out) override {
     check(offset);
-    return inner_->read(offset, out);
+    return ForwardingFile::read(offset, out);
   }
   void write(std::uint64_t offset, std::span<const std::span<const std::byte>> parts) override {
     check(offset);
-    inner_->write(offset, parts);
+    ForwardingFile::write(offset, parts);
   }
   void allocate(std::uint64_t offset, std::uint64_t length) override {
     check(offset);
-    inner_->allocate(offset, length);
+    ForwardingFile::allocate(offset, length);
   }
-  void sync_data() override { inner_->sync_data(); }
   void truncate(std::uint64_t size) override {
     check(size);
-    inner_->truncate(size);
+    ForwardingFile::truncate(size);
   }
-  std::uint64_t size() override { return inner_->size(); }
-  bool try_lock(std::uint64_t byte, bool exclusive) override {
-    return inner_->try_lock(byte, exclusive);
-  }
-  void unlock(std::uint64_t byte) override { inner_->unlock(byte); }
-  bool is_locked(std::uint64_t byte) override { return inner_->is_locked(byte); }
 
  private:
   static void check(std::uint64_t offset) {
     if (offset <= std::numeric_limits<std::int64_t>::max()) return;
     throw UnexpectedError("Invalid argument");  // EINVAL
   }
-
-  const std::unique_ptr<os::File> inner_;
 };
 
-class OffsetCheckingFileSystem final : public os::FileSystem {
+class OffsetCheckingFileSystem final : public testing::ForwardingFileSystem {
  public:
-  explicit OffsetCheckingFileSystem(std::shared_ptr<os::FileSystem> inner)
-      : inner_(std::move(inner)) {}
+  using ForwardingFileSystem::ForwardingFileSystem;
 
   std::unique_ptr<os::File> open(const std::string& path, os::OpenMode mode) override {
-    auto file = inner_->open(path, mode);
+    auto file = ForwardingFileSystem::open(path, mode);
     return file ? std::make_unique<OffsetCheckingFile>(std::move(file)) : nullptr;
   }
-  std::optional<os::FileKind> kind_of(const std::string& path) override {
-    return inner_->kind_of(path);
-  }
-  std::vector<os::DirectoryEntry> list(const std::string& directory) override {
-    return inner_->list(directory);
-  }
-  bool make_directory(const std::string& path) override { return inner_->make_directory(path); }
-  bool remove(const std::string& path) override { return inner_->remove(path); }
-  void sync_directory(const std::string& path) override { inner_->sync_directory(path); }
-
- private:
-  const std::shared_ptr<os::FileSystem> inner_;
 };
 
 }  // namespace protobase::fuzz

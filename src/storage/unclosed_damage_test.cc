@@ -7,12 +7,12 @@
 #include <filesystem>
 
 #include "format/wal_header.h"
-#include "os/file_system.h"
 #include "protobase/copy.h"
 #include "protobase/errors.h"
 #include "protobase/salvage.h"
 #include "protobase/standalone_file_storage.h"
 #include "testing/expect_error.h"
+#include "testing/forwarding_file_system.h"
 #include "testing/temporary_directory.h"
 
 namespace protobase {
@@ -123,56 +123,34 @@ TEST_F(UnclosedDamageTest, AWALThatWasLeftBehindIsNeverAppendedToWhateverHappene
 }
 
 /// Real files, but for blocks of one file that the disk does not give back.
-class BadSectorFile final : public os::File {
+class BadSectorFile final : public testing::ForwardingFile {
  public:
   BadSectorFile(std::unique_ptr<os::File> file, std::uint64_t begin, std::uint64_t end)
-      : file_(std::move(file)), begin_(begin), end_(end) {}
+      : ForwardingFile(std::move(file)), begin_(begin), end_(end) {}
   std::size_t read(std::uint64_t offset, std::span<std::byte> out) override {
     if (offset < end_ && offset + out.size() > begin_) throw UnexpectedError("Input/output error");
-    return file_->read(offset, out);
+    return ForwardingFile::read(offset, out);
   }
-  void write(std::uint64_t offset, std::span<const std::span<const std::byte>> parts) override {
-    file_->write(offset, parts);
-  }
-  void allocate(std::uint64_t offset, std::uint64_t length) override {
-    file_->allocate(offset, length);
-  }
-  void sync_data() override { file_->sync_data(); }
-  void truncate(std::uint64_t size) override { file_->truncate(size); }
-  std::uint64_t size() override { return file_->size(); }
-  bool try_lock(std::uint64_t byte, bool exclusive) override {
-    return file_->try_lock(byte, exclusive);
-  }
-  void unlock(std::uint64_t byte) override { file_->unlock(byte); }
-  bool is_locked(std::uint64_t byte) override { return file_->is_locked(byte); }
 
  private:
-  const std::unique_ptr<os::File> file_;
   const std::uint64_t begin_;
   const std::uint64_t end_;
 };
 
-class BadSectorFileSystem final : public os::FileSystem {
+class BadSectorFileSystem final : public testing::ForwardingFileSystem {
  public:
   BadSectorFileSystem(std::string path, std::uint64_t begin, std::uint64_t end)
-      : path_(std::move(path)), begin_(begin), end_(end) {}
+      : ForwardingFileSystem(os::posix_file_system()),
+        path_(std::move(path)),
+        begin_(begin),
+        end_(end) {}
   std::unique_ptr<os::File> open(const std::string& path, os::OpenMode mode) override {
-    auto file = base_->open(path, mode);
+    auto file = ForwardingFileSystem::open(path, mode);
     if (!file || path != path_) return file;
     return std::make_unique<BadSectorFile>(std::move(file), begin_, end_);
   }
-  std::optional<os::FileKind> kind_of(const std::string& path) override {
-    return base_->kind_of(path);
-  }
-  std::vector<os::DirectoryEntry> list(const std::string& directory) override {
-    return base_->list(directory);
-  }
-  bool make_directory(const std::string& path) override { return base_->make_directory(path); }
-  bool remove(const std::string& path) override { return base_->remove(path); }
-  void sync_directory(const std::string& path) override { base_->sync_directory(path); }
 
  private:
-  const std::shared_ptr<os::FileSystem> base_ = os::posix_file_system();
   const std::string path_;
   const std::uint64_t begin_;
   const std::uint64_t end_;
