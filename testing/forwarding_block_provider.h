@@ -19,6 +19,7 @@ class ForwardingBlockProvider : public BlockProvider {
   AtomPointer claim_wal() override { return inner_->claim_wal(); }
   void write(const WALWriteOperation& operation) override { inner_->write(operation); }
   std::uint64_t sync(const UUID& wal) override { return inner_->sync(wal); }
+  void reserve(const UUID& wal, std::uint64_t bytes) override { inner_->reserve(wal, bytes); }
   void release_wal(const UUID& wal, bool resumable) override {
     inner_->release_wal(wal, resumable);
   }

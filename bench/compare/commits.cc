@@ -17,6 +17,7 @@ Stores open_all(const Run& run, const std::string& workload,
     StoreSettings settings = run.settings(workload + "/" + name);
     settings.caches = name != "protobase";  // what is written is not read here
     stores[name] = make_store(name, settings);
+    stores[name]->prepare(settings.preallocated_bytes);
   }
   return stores;
 }

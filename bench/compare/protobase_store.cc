@@ -69,6 +69,7 @@ class ProtobaseStore final : public Store {
       : storage_((settings.directory / "space").string(), options_of(settings)),
         wals_(settings.directory / "wals", settings.create) {}
 
+  void prepare(std::uint64_t bytes) override { storage_.reserve(bytes); }
   Handle put(Record record) override {
     last_ = storage_.push_bytes(record);
     return wals_.pack(last_);

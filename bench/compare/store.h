@@ -56,6 +56,8 @@ class Reader {
 class Store {
  public:
   virtual ~Store() = default;
+  /// Before measuring: makes room on the disk for `bytes` more, where the store can.
+  virtual void prepare(std::uint64_t bytes) { static_cast<void>(bytes); }
   /// One thread only. Stored with the next commit().
   virtual Handle put(Record record) = 0;
   /// Everything put is durable on return.

@@ -36,6 +36,13 @@ class BlockProvider {
   /// writer: whatever it had written when the call began, up to a place where it failed to.
   virtual std::uint64_t sync(const UUID& wal) = 0;
 
+  /// Prepares room for `bytes` more behind what is written to `wal`, so that writing and syncing
+  /// them costs no more than themselves. Nothing depends on it. NoSpaceError: there is no such room.
+  virtual void reserve(const UUID& wal, std::uint64_t bytes) {
+    static_cast<void>(wal);
+    static_cast<void>(bytes);
+  }
+
   /// No further write will come; `resumable`: a later claim_wal() may go on behind the last byte.
   virtual void release_wal(const UUID& wal, bool resumable) = 0;
 

@@ -36,6 +36,7 @@ class PROTOBASE_EXPORT EngineStorage : public SharedStorage {
   RootGuard root_context_manager() final;
   std::vector<RootVersion> root_history(std::size_t limit) final;
   FlushResult flush_wal() final;
+  void reserve(std::uint64_t bytes) final;
   StorageStats stats() const final;
   std::vector<WALDescription> list_wals() final;
   void scan_wal(const UUID& wal, const std::function<bool(const RecordInfo&)>& visit) final;

@@ -54,6 +54,7 @@ class PROTOBASE_EXPORT FileBlockProvider final : public BlockProvider {
   AtomPointer claim_wal() override;
   void write(const WALWriteOperation& operation) override;
   std::uint64_t sync(const UUID& wal) override;
+  void reserve(const UUID& wal, std::uint64_t bytes) override;
   void release_wal(const UUID& wal, bool resumable) override;
   std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
                    std::size_t at_least) override;

@@ -159,6 +159,11 @@ class PROTOBASE_EXPORT SharedStorage {
 
   /// Makes everything pushed before durable.
   virtual FlushResult flush_wal() = 0;
+  /// Prepares the medium for `bytes` more, so that pushing and committing them finds nothing left
+  /// to prepare; for a bulk load. At most a whole WAL (wal_max_size); the next one is begun when
+  /// this one has no place for so much. Lasts until close(). Without it everything works as well,
+  /// only slower. Returns when it is done. NoSpaceError: there is no such room.
+  virtual void reserve(std::uint64_t bytes) = 0;
   /// Counters and cache figures; cheap enough to poll.
   virtual StorageStats stats() const = 0;
   /// Every WAL of the store, other writers' included, in a stable order.

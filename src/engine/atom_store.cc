@@ -256,6 +256,11 @@ std::optional<RootVersion> AtomStore::previous_version(const RootVersion& versio
   return oldest;
 }
 
+void AtomStore::reserve(std::uint64_t bytes) {
+  throw_if_closed();
+  log_.reserve(bytes);
+}
+
 FlushResult AtomStore::flush() {
   throw_if_closed();
   return log_.flush();

@@ -50,6 +50,7 @@ class AtomStore final : public std::enable_shared_from_this<AtomStore> {
   std::vector<RootVersion> root_history(std::size_t limit);
 
   FlushResult flush();
+  void reserve(std::uint64_t bytes);
   StorageStats stats() const;
   std::vector<WALDescription> list_wals();
   void scan_wal(const UUID& wal, const std::function<bool(const RecordInfo&)>& visit);

@@ -74,6 +74,17 @@ FlushResult Log::flush() {
   return {before.buffered_bytes, before.buffered_operations};
 }
 
+void Log::reserve(std::uint64_t bytes) {
+  Lock lock(mutex_);
+  throw_if_unusable();
+  const std::uint64_t coming = std::min(bytes, wal_max_size_ - kWALFirstRecordOffset);
+  ensure_wal(coming);
+  const UUID wal = buffer_.next().transaction_id;
+  const std::uint64_t buffered = buffer_.next().offset - buffer_.state().base;
+  lock.unlock();
+  provider_.reserve(wal, buffered + coming);
+}
+
 std::optional<SharedBytes> Log::find_unflushed(const AtomPointer& pointer) const {
   Lock lock(mutex_);
   return buffer_.find(pointer);
@@ -151,11 +162,12 @@ void Log::wait_for_room(Lock& lock) {
   throw_if_unusable();
 }
 
-void Log::ensure_wal() {
-  if (buffer_.has_wal() && buffer_.next().offset < wal_max_size_) return;
+void Log::ensure_wal(std::uint64_t coming) {
+  const auto has_place = [&](const AtomPointer& at) { return at.offset + coming <= wal_max_size_; };
+  if (buffer_.has_wal() && has_place(buffer_.next())) return;
   AtomPointer begin = provider_.claim_wal();
   // One that is full already is sealed for good, so this ends.
-  while (begin.offset >= wal_max_size_) {
+  while (!has_place(begin)) {
     provider_.release_wal(begin.transaction_id, /*resumable=*/false);
     begin = provider_.claim_wal();
   }

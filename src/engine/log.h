@@ -48,6 +48,10 @@ class Log {
   /// Makes everything appended before durable, with a mark behind it.
   FlushResult flush();
 
+  /// Prepares the medium for `bytes` more, at most a whole WAL; begins the next one when this one
+  /// has no place for them.
+  void reserve(std::uint64_t bytes);
+
   /// Bytes at `pointer` that have not left for the medium, up to the end of their buffer.
   std::optional<SharedBytes> find_unflushed(const AtomPointer& pointer) const;
 
@@ -72,7 +76,7 @@ class Log {
   void throw_if_stopped() const;
   std::uint64_t unflushed_bytes() const noexcept;
   void wait_for_room(Lock& lock);
-  void ensure_wal();
+  void ensure_wal(std::uint64_t coming = 1);
   void start_writer_if_due(std::uint64_t coming);
   void wake_writer_if_due();
   void flush_to(Lock& lock, std::uint64_t position);

@@ -102,6 +102,11 @@ class FileBlockProvider::Impl {
     return foreign->file->size();
   }
 
+  void reserve(const UUID& wal, std::uint64_t bytes) {
+    throw_if_closed();
+    writer_for_write(wal)->reserve(bytes);
+  }
+
   void release_wal(const UUID& wal, bool resumable) {
     throw_if_closed();
     std::shared_ptr<file::WALWriter> writer;
@@ -289,7 +294,7 @@ class FileBlockProvider::Impl {
       auto file = file::take_wal(directory_, id, chain, head, options_.logger);
       if (!file) continue;
       const std::uint64_t end = head.checkpoint.durable_offset;
-      writers_.emplace(id, std::make_shared<file::WALWriter>(std::move(file), id, head));
+      writers_.emplace(id, std::make_shared<file::WALWriter>(directory_, std::move(file), id, head));
       return AtomPointer{id, end};
     }
     return std::nullopt;
@@ -350,6 +355,9 @@ FileBlockProvider::~FileBlockProvider() = default;
 AtomPointer FileBlockProvider::claim_wal() { return impl_->claim_wal(); }
 void FileBlockProvider::write(const WALWriteOperation& operation) { impl_->write(operation); }
 std::uint64_t FileBlockProvider::sync(const UUID& wal) { return impl_->sync(wal); }
+void FileBlockProvider::reserve(const UUID& wal, std::uint64_t bytes) {
+  impl_->reserve(wal, bytes);
+}
 void FileBlockProvider::release_wal(const UUID& wal, bool resumable) {
   impl_->release_wal(wal, resumable);
 }

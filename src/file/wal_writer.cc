@@ -13,13 +13,6 @@ namespace {
 
 // Opening reads at most this much behind the newest checkpoint, plus what was not synced.
 constexpr std::uint64_t kCheckpointInterval = 4 << 20;
-// Zeros written ahead, so that a small commit overwrites blocks that exist and its fdatasync has no
-// metadata to write. A quarter of the log, between these bounds: a small store stays small.
-constexpr std::uint64_t kMinReady = 64 << 10;
-constexpr std::uint64_t kMaxReady = 4 << 20;
-// From this size on the operation itself extends the file: writing zeros first would cost more.
-constexpr std::uint64_t kLargeWrite = 256 << 10;
-constexpr std::uint64_t kBlock = 4096;
 
 }  // namespace
 
@@ -38,22 +31,24 @@ std::shared_ptr<WALWriter> WALWriter::create(const SpaceDirectory& directory, co
   head.state = format::WALHeaderState::kValid;
   head.file_size = format::kWALHeaderSize;
   head.predecessor = predecessor;
-  return std::make_shared<WALWriter>(std::move(file), id, head, &directory);
+  return std::make_shared<WALWriter>(directory, std::move(file), id, head, /*begun=*/false);
 }
 
-WALWriter::WALWriter(std::unique_ptr<os::File> file, const UUID& id, const WALHead& head,
-                     const SpaceDirectory* unbegun)
-    : file_(std::move(file)),
+WALWriter::WALWriter(const SpaceDirectory& directory, std::unique_ptr<os::File> file,
+                     const UUID& id, const WALHead& head, bool begun)
+    : directory_(directory),
+      file_(std::move(file)),
       id_(id),
       head_(head),
-      unbegun_(unbegun),
-      ready_(head.file_size),
+      begun_(begun),
       written_commit_{head.checkpoint.commit_sequence, head.checkpoint.commit_offset},
       durable_commit_(written_commit_),
       written_records_(head.checkpoint.records),
       written_(head.checkpoint.durable_offset),
       durable_(head.checkpoint.durable_offset),
-      records_(head.checkpoint.records) {}
+      records_(head.checkpoint.records),
+      room_(
+          *file_, [this] { return open_again(); }, head.file_size) {}
 
 void WALWriter::begin() {
   const std::lock_guard lock(mutex_);
@@ -73,7 +68,7 @@ void WALWriter::write(const WALWriteOperation& operation) {
                           std::to_string(written));
   }
   begin_locked();
-  make_room(operation);  // NoSpaceError leaves everything as it was
+  room_.make(operation.offset, end);  // NoSpaceError leaves everything as it was
   try {
     checkpoint_if_due();
     std::vector<std::span<const std::byte>> parts;
@@ -83,7 +78,6 @@ void WALWriter::write(const WALWriteOperation& operation) {
   } catch (const ProtoBaseError& error) {
     poison("a write failed half way", error);
   }
-  ready_ = std::max(ready_, end);
   if (end <= written) return;  // the same operation once more
   written_.store(end, std::memory_order_release);
   written_records_ += operation.records;
@@ -107,11 +101,21 @@ void WALWriter::sync() {
   durable_.store(written_.load(std::memory_order_relaxed), std::memory_order_release);
 }
 
+void WALWriter::reserve(std::uint64_t bytes) {
+  {
+    const std::lock_guard lock(mutex_);
+    throw_if_poisoned();
+    begin_locked();
+  }
+  room_.reserve(written() + bytes);
+}
+
 void WALWriter::close(bool sealed) {
   const std::lock_guard lock(mutex_);
   throw_if_poisoned();
-  if (unbegun_ != nullptr) return;  // nothing was ever written
-  if (ready_ > durable()) file_->truncate(durable());
+  if (!begun_) return;  // nothing was ever written
+  room_.stop();
+  if (room_.ready() > durable()) file_->truncate(durable());
   format::Checkpoint checkpoint = current_checkpoint();
   checkpoint.closed = true;
   checkpoint.sealed = sealed;
@@ -130,37 +134,26 @@ void WALWriter::poison(const std::string& what, const std::exception& error) {
   throw UnexpectedError("WAL " + id_.to_string() + ": " + poison_);
 }
 
+/// For the thread that prepares room.
+std::unique_ptr<os::File> WALWriter::open_again() const {
+  auto file = directory_.file_system().open(directory_.wal_path(id_), os::OpenMode::kReadWrite);
+  if (!file) throw UnexpectedError(directory_.wal_path(id_) + " is gone while it is written");
+  return file;
+}
+
 void WALWriter::begin_locked() {
-  if (unbegun_ == nullptr) return;
+  if (begun_) return;
   const auto header = format::make_wal_header(id_, head_.predecessor);
   const std::span<const std::byte> part(header);
   file_->write(0, {&part, 1});
   try {
     file_->sync_data();
     if (!base::is_planted(base::PlantedBug::kNoDirectorySync))
-      unbegun_->file_system().sync_directory(unbegun_->path());
+      directory_.file_system().sync_directory(directory_.path());
   } catch (const ProtoBaseError& error) {
     poison("a sync failed", error);
   }
-  unbegun_ = nullptr;
-}
-
-void WALWriter::make_room(const WALWriteOperation& operation) {
-  const std::uint64_t end = operation.offset + operation.size();
-  if (end <= ready_) return;
-  if (operation.size() >= kLargeWrite) {
-    file_->allocate(operation.offset, operation.size());
-    return;
-  }
-  const std::uint64_t ahead = std::clamp(end / 4, kMinReady, kMaxReady);
-  extend_with_zeros((end + ahead + kBlock - 1) / kBlock * kBlock);
-}
-
-void WALWriter::extend_with_zeros(std::uint64_t end) {
-  const std::vector<std::byte> zeros(static_cast<std::size_t>(end - ready_));
-  const std::span<const std::byte> part(zeros);
-  file_->write(ready_, {&part, 1});
-  ready_ = end;
+  begun_ = true;
 }
 
 void WALWriter::checkpoint_if_due() {

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "file/space_directory.h"
+#include "file/wal_room.h"
 #include "file/wal_tail.h"
 #include "os/clock.h"
 #include "protobase/wal.h"
@@ -30,10 +31,10 @@ class WALWriter final {
   static std::shared_ptr<WALWriter> create(const SpaceDirectory& directory, const UUID& id,
                                            os::Clock& clock,
                                            const std::optional<AtomPointer>& predecessor = {});
-  /// Takes up a WAL that was closed. `file` holds the writer lock. With `unbegun`, its header is
-  /// still to be written, and its entry in that directory to be synced.
-  WALWriter(std::unique_ptr<os::File> file, const UUID& id, const WALHead& head,
-            const SpaceDirectory* unbegun = nullptr);
+  /// Takes up a WAL that was closed. `file` holds the writer lock. When it is not `begun`, its
+  /// header is still to be written, and its entry in the directory to be synced.
+  WALWriter(const SpaceDirectory& directory, std::unique_ptr<os::File> file, const UUID& id,
+            const WALHead& head, bool begun = true);
   WALWriter(const WALWriter&) = delete;
   WALWriter& operator=(const WALWriter&) = delete;
 
@@ -42,6 +43,9 @@ class WALWriter final {
   void begin();
   void write(const WALWriteOperation& operation);
   void sync();
+  /// Prepares room for `bytes` more behind what is written, so that writing them costs no more than
+  /// themselves. Returns when it is on the disk; writes and syncs go on meanwhile.
+  void reserve(std::uint64_t bytes);
   /// Everything written is durable: closes the log, and the space kept ready behind it is given
   /// back. A sealed one is never appended to again, which is durable on return. No call may follow.
   void close(bool sealed);
@@ -54,18 +58,17 @@ class WALWriter final {
  private:
   void throw_if_poisoned() const;
   [[noreturn]] void poison(const std::string& what, const std::exception& error);
+  std::unique_ptr<os::File> open_again() const;
   void begin_locked();
-  void make_room(const WALWriteOperation& operation);
-  void extend_with_zeros(std::uint64_t end);
   void checkpoint_if_due();
   format::Checkpoint current_checkpoint() const noexcept;
 
+  const SpaceDirectory& directory_;
   const std::unique_ptr<os::File> file_;
   const UUID id_;
   std::mutex mutex_;
   WALHead head_;
-  const SpaceDirectory* unbegun_;  ///< null once header and directory entry are durable
-  std::uint64_t ready_ = 0;        ///< the file has room, already written, up to here
+  bool begun_;  ///< header and directory entry are durable
   CommitMark written_commit_;
   CommitMark durable_commit_;
   std::uint64_t written_records_ = 0;
@@ -73,6 +76,7 @@ class WALWriter final {
   std::atomic<std::uint64_t> durable_{0};
   std::atomic<std::uint64_t> records_{0};  ///< durable ones
   std::string poison_;                     ///< why it takes no more writes; empty while it does
+  WALRoom room_;                           ///< last: its thread ends first
 };
 
 }  // namespace protobase::file

@@ -43,6 +43,9 @@ auto uninterrupted(Call call) {
   return result;
 }
 
+// A large write goes in steps, so that the disk is at work while the rest is copied.
+constexpr std::size_t kWriteStep = 512 << 10;
+
 class PosixFile final : public File {
  public:
   PosixFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
@@ -69,15 +72,18 @@ class PosixFile final : public File {
     std::size_t part = 0;
     std::size_t skip = 0;  // bytes of parts[part] already written
     while (part < parts.size()) {
-      const std::size_t count = std::min(vectors.size(), parts.size() - part);
-      for (std::size_t i = 0; i < count; ++i) {
-        const auto rest = parts[part + i].subspan(i == 0 ? skip : 0);
-        vectors[i] = {const_cast<std::byte*>(rest.data()), rest.size()};
+      std::size_t count = 0, size = 0;
+      while (count < vectors.size() && part + count < parts.size() && size < kWriteStep) {
+        const auto rest = parts[part + count].subspan(count == 0 ? skip : 0);
+        const std::size_t length = std::min(rest.size(), kWriteStep - size);
+        vectors[count++] = {const_cast<std::byte*>(rest.data()), length};
+        size += length;
       }
       const ssize_t n = uninterrupted([&] {
         return ::pwritev(fd_, vectors.data(), static_cast<int>(count), static_cast<off_t>(offset));
       });
       if (n < 0) throw_error(path_, "pwritev", errno);
+      if (static_cast<std::size_t>(n) == kWriteStep) start_writeback(offset, kWriteStep);
       offset += static_cast<std::uint64_t>(n);
       skip += static_cast<std::size_t>(n);
       while (part < parts.size() && skip >= parts[part].size()) skip -= parts[part++].size();
@@ -123,6 +129,13 @@ class PosixFile final : public File {
   }
 
  private:
+  /// Sends the pages to the disk without waiting, while the next ones are copied. Whether that
+  /// worked is the sync's to say: this call takes no error away from it.
+  void start_writeback(std::uint64_t offset, std::size_t size) noexcept {
+    static_cast<void>(::sync_file_range(fd_, static_cast<off_t>(offset), static_cast<off_t>(size),
+                                        SYNC_FILE_RANGE_WRITE));
+  }
+
   /// What fallocate does, on a file system without it.
   void extend_with_zeros(std::uint64_t end) {
     static constexpr std::array<std::byte, 64 * 1024> kZeros{};

@@ -60,6 +60,7 @@ std::vector<RootVersion> EngineStorage::root_history(std::size_t limit) {
   return store_->root_history(limit);
 }
 FlushResult EngineStorage::flush_wal() { return store_->flush(); }
+void EngineStorage::reserve(std::uint64_t bytes) { store_->reserve(bytes); }
 StorageStats EngineStorage::stats() const { return store_->stats(); }
 std::vector<WALDescription> EngineStorage::list_wals() { return store_->list_wals(); }
 void EngineStorage::scan_wal(const UUID& wal, const std::function<bool(const RecordInfo&)>& visit) {

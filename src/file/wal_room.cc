@@ -1,0 +1,150 @@
+#include "file/wal_room.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "protobase/errors.h"
+
+namespace protobase::file {
+namespace {
+
+// How far ahead: a quarter of the log, or some writes of the size that comes now. A small log in
+// small commits stays small.
+constexpr std::uint64_t kMinAhead = 64 << 10;
+constexpr std::uint64_t kMaxAhead = 64 << 20;
+constexpr std::uint64_t kWritesAhead = 16;
+// Up to here the log's own thread writes the zeros: that is quicker than to wake another one.
+constexpr std::uint64_t kOwnAhead = 1 << 20;
+// From this size on the write itself extends the file: zeros first would cost more than they save.
+constexpr std::uint64_t kLargeWrite = 256 << 10;
+// A step of the thread, synced: as much as a commit may have to wait for.
+constexpr std::uint64_t kStep = 1 << 20;
+constexpr std::uint64_t kBlock = 4096;
+// A log that outruns the thread uses the whole disk: the thread stays away until it is quiet.
+constexpr std::chrono::milliseconds kQuiet{5};
+
+std::uint64_t whole_blocks(std::uint64_t end) { return (end + kBlock - 1) / kBlock * kBlock; }
+
+/// At most a step.
+void write_zeros(os::File& file, std::uint64_t begin, std::uint64_t end) {
+  static constexpr std::array<std::byte, 64 << 10> kZeros{};
+  std::array<std::span<const std::byte>, kStep / kZeros.size()> parts;
+  for (std::uint64_t at = begin; auto& part : parts) {
+    const std::uint64_t size = std::min<std::uint64_t>(kZeros.size(), end - at);
+    part = std::span(kZeros).first(static_cast<std::size_t>(size));
+    at += size;
+  }
+  file.write(begin, parts);
+}
+
+}  // namespace
+
+WALRoom::WALRoom(os::File& file, std::function<std::unique_ptr<os::File>()> reopen,
+                 std::uint64_t ready)
+    : file_(file), reopen_(std::move(reopen)), ready_(ready) {}
+
+void WALRoom::make(std::uint64_t begin, std::uint64_t end) {
+  const std::uint64_t size = end - begin;
+  const std::uint64_t ahead =
+      std::clamp(std::max(end / 4, kWritesAhead * size), kMinAhead, kMaxAhead);
+  std::unique_lock lock(mutex_);
+  if (end > ready_) {
+    changed_.wait(lock, [&] { return !claimed_; });
+    ++overtakings_;
+  }
+  if (end > ready_ && size >= kLargeWrite) {
+    file_.allocate(ready_, end - ready_);
+    ready_ = end;
+  } else if (end > ready_) {
+    extend_with_zeros(whole_blocks(end + std::min(ahead, kOwnAhead)));
+  }
+  if (ahead > kOwnAhead && ready_ - end < ahead / 2) want(whole_blocks(end + ahead));
+}
+
+void WALRoom::reserve(std::uint64_t end) {
+  std::unique_lock lock(mutex_);
+  urgent_ = true;
+  want(whole_blocks(end));
+  changed_.wait(lock, [&] { return ready_ >= end || failure_; });
+  urgent_ = false;
+  if (ready_ < end) std::rethrow_exception(failure_);
+}
+
+void WALRoom::stop() {
+  std::jthread thread;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!failure_) failure_ = std::make_exception_ptr(ValidationError("the WAL is closed"));
+    changed_.notify_all();
+    thread = std::move(thread_);
+  }
+  thread.request_stop();  // and the end of this block joins it
+}
+
+std::uint64_t WALRoom::ready() const {
+  const std::lock_guard lock(mutex_);
+  return ready_;
+}
+
+void WALRoom::extend_with_zeros(std::uint64_t end) {
+  while (ready_ < end) {
+    const std::uint64_t next = std::min(end, ready_ + kStep);
+    write_zeros(file_, ready_, next);
+    ready_ = next;
+  }
+}
+
+/// Precondition: the mutex is held.
+void WALRoom::want(std::uint64_t end) {
+  if (failure_ || wanted_ >= end) return;
+  wanted_ = end;
+  changed_.notify_all();
+  if (thread_.joinable()) return;
+  try {
+    thread_ = std::jthread([this](const std::stop_token& stop) { prepare(stop); });
+  } catch (const std::system_error& error) {
+    failure_ = std::make_exception_ptr(
+        UnexpectedError(std::string("the thread that prepares room: ") + error.what()));
+  }
+}
+
+void WALRoom::prepare(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  try {
+    const std::unique_ptr<os::File> file = reopen_();
+    while (changed_.wait(lock, stop, [&] { return wanted_ > ready_; })) {
+      if (!urgent_ && !is_quiet(lock, stop)) continue;
+      const std::uint64_t begin = ready_;
+      const std::uint64_t end = std::min(begin + kStep, wanted_);
+      claimed_ = true;
+      lock.unlock();
+      write_zeros(*file, begin, end);
+      file->sync_data();
+      lock.lock();
+      claimed_ = false;
+      ready_ = end;
+      changed_.notify_all();
+    }
+  } catch (const ProtoBaseError&) {
+    if (!lock.owns_lock()) lock.lock();
+    claimed_ = false;
+    failure_ = std::current_exception();
+    changed_.notify_all();
+  }
+}
+
+/// Whether the log has not outrun this thread for a moment.
+bool WALRoom::is_quiet(std::unique_lock<std::mutex>& lock, const std::stop_token& stop) {
+  const std::uint64_t seen = overtakings_;
+  if (seen == calm_after_) return true;
+  changed_.wait_for(lock, stop, kQuiet, [&] { return overtakings_ != seen || urgent_; });
+  if (overtakings_ == seen) calm_after_ = seen;
+  return false;
+}
+
+}  // namespace protobase::file
