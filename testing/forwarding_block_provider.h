@@ -27,6 +27,8 @@ class ForwardingBlockProvider : public BlockProvider {
                    std::size_t at_least) override {
     return inner_->read(wal, offset, out, at_least);
   }
+  bool can_map() const noexcept override { return inner_->can_map(); }
+  SharedBytes map(const UUID& wal) override { return inner_->map(wal); }
   WALDescription describe(const UUID& wal) override { return inner_->describe(wal); }
   std::vector<BadPlace> find_damage() override { return inner_->find_damage(); }
   std::vector<UUID> list_wals() override { return inner_->list_wals(); }

@@ -65,6 +65,7 @@ Contestant prepare(const Run& run, const std::string& label, const std::string& 
   StoreSettings settings = run.settings("hot/" + label);
   settings.bulk = true;
   settings.caches = caches;
+  settings.mapped = label == "protobase_mapped";
   settings.cache_bytes = std::uint64_t{2} << 30;
   settings.unflushed_bytes = std::uint64_t{2} << 30;  // no marks between the records of the chain
   settings.preallocated_bytes = 0;
@@ -103,14 +104,17 @@ void run_hot_gets(const Run& run, JSON& results) {
     all.push_back(prepare(run, name, name, true, next));
   }
   all.push_back(prepare(run, "protobase_no_caches", "protobase", false, next));
+  all.push_back(prepare(run, "protobase_mapped", "protobase", false, next));
   measure(run, "get_hot", 1, gets, all,
-          {"array", "unordered_map", "mmap_log", "protobase", "protobase_no_caches", "lmdb",
-           "rocksdb", "leveldb", "sqlite"},
+          {"array", "unordered_map", "mmap_log", "protobase", "protobase_no_caches",
+           "protobase_mapped", "lmdb", "rocksdb", "leveldb", "sqlite"},
           results);
   measure(run, "get_hot_two_threads", 2, gets, all,
-          {"array", "unordered_map", "mmap_log", "protobase", "protobase_no_caches"}, results);
-  measure(run, "get_page_cache", 1, gets, all, {"floor", "checksummed_log", "protobase_no_caches"},
+          {"array", "unordered_map", "mmap_log", "protobase", "protobase_no_caches",
+           "protobase_mapped"},
           results);
+  measure(run, "get_page_cache", 1, gets, all,
+          {"floor", "checksummed_log", "protobase_no_caches", "protobase_mapped"}, results);
   all.clear();
   std::filesystem::remove_all(run.directory / "hot");
 }

@@ -21,6 +21,12 @@ StorageOptions options_of(const StoreSettings& settings) {
   return options;
 }
 
+std::shared_ptr<BlockProvider> provider_of(const StoreSettings& settings) {
+  FileBlockProviderOptions options;
+  options.map_wals = settings.mapped;
+  return std::make_shared<FileBlockProvider>((settings.directory / "space").string(), options);
+}
+
 /// WAL ids by number, kept in a file for the next opening. Nobody adds while readers run.
 class WALTable {
  public:
@@ -66,7 +72,7 @@ class ProtobaseReader final : public Reader {
 class ProtobaseStore final : public Store {
  public:
   explicit ProtobaseStore(const StoreSettings& settings)
-      : storage_((settings.directory / "space").string(), options_of(settings)),
+      : storage_(provider_of(settings), options_of(settings)),
         wals_(settings.directory / "wals", settings.create) {}
 
   void prepare(std::uint64_t bytes) override { storage_.reserve(bytes); }

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kRecord = 200;
 constexpr std::uint64_t kAllowance = 1 << 20;  // headers and the commit
-constexpr std::size_t kStored = 216;  // with the header, as it reaches the disk
+constexpr std::size_t kStored = 216;           // with the header, as it reaches the disk
 
 /// Pushes into an empty store that need not wait for a disk; records a second.
 double push_in_memory(const Run& run, const std::string& name, bool caches) {

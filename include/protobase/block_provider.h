@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "protobase/root_register.h"
+#include "protobase/shared_bytes.h"
 #include "protobase/wal.h"
 
 namespace protobase {
@@ -37,7 +38,8 @@ class BlockProvider {
   virtual std::uint64_t sync(const UUID& wal) = 0;
 
   /// Prepares room for `bytes` more behind what is written to `wal`, so that writing and syncing
-  /// them costs no more than themselves. Nothing depends on it. NoSpaceError: there is no such room.
+  /// them costs no more than themselves. Nothing depends on it. NoSpaceError: there is no such
+  /// room.
   virtual void reserve(const UUID& wal, std::uint64_t bytes) {
     static_cast<void>(wal);
     static_cast<void>(bytes);
@@ -50,6 +52,16 @@ class BlockProvider {
   /// Throws NotFoundError when the WAL is unknown or ends before offset + at_least.
   virtual std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
                            std::size_t at_least) = 0;
+
+  /// Whether map() is worth asking.
+  virtual bool can_map() const noexcept { return false; }
+  /// The WAL from its first byte on, in memory, with room to grow. Only what describe() calls
+  /// durable may be touched, and only while it may: an error of the disk kills the process
+  /// (SIGBUS). Empty when this WAL cannot be mapped. Throws NotFoundError for an unknown WAL.
+  virtual SharedBytes map(const UUID& wal) {
+    static_cast<void>(wal);
+    return {};
+  }
 
   /// Throws NotFoundError for an unknown WAL.
   virtual WALDescription describe(const UUID& wal) = 0;

@@ -28,6 +28,10 @@ struct FileBlockProviderOptions {
   SpaceAccess access = SpaceAccess::kReadWrite;
   /// Files of other WALs kept open for reading at most. 1 - 65536.
   std::size_t max_open_files = 128;
+  /// Reads what is durable through maps of the files: no system call and no copy for what is in the
+  /// page cache. The price: where a disk cannot be read, the process dies of SIGBUS instead of
+  /// getting an error.
+  bool map_wals = false;
   std::shared_ptr<os::FileSystem> file_system{};  ///< null: the machine's
   std::shared_ptr<os::Clock> clock{};             ///< null: the machine's
   std::shared_ptr<os::Random> random{};           ///< null: the kernel's
@@ -58,6 +62,8 @@ class PROTOBASE_EXPORT FileBlockProvider final : public BlockProvider {
   void release_wal(const UUID& wal, bool resumable) override;
   std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
                    std::size_t at_least) override;
+  bool can_map() const noexcept override;
+  SharedBytes map(const UUID& wal) override;
   WALDescription describe(const UUID& wal) override;
   std::vector<BadPlace> find_damage() override;
   std::vector<UUID> list_wals() override;

@@ -332,6 +332,7 @@ void AtomStore::check_payload_size(std::size_t size) const {
 }
 
 CachedPayload AtomStore::load_payload(const AtomPointer& pointer) {
+  if (auto mapped = reader_.find_mapped(pointer)) return *std::move(mapped);
   return bytes_cache_.get_or_load(pointer, [&] { return reader_.read(pointer); });
 }
 

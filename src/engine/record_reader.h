@@ -11,6 +11,7 @@
 
 #include "engine/legacy_boundaries.h"
 #include "engine/log.h"
+#include "engine/mapped_wals.h"
 #include "format/record.h"
 #include "protobase/atom_cache.h"
 #include "protobase/block_provider.h"
@@ -21,11 +22,16 @@ namespace protobase::engine {
 class RecordReader {
  public:
   RecordReader(BlockProvider& provider, const Log& log)
-      : provider_(provider), log_(log), legacy_boundaries_(provider) {}
+      : provider_(provider), log_(log), mapped_(provider), legacy_boundaries_(provider) {}
 
   /// The data record at `pointer`. NotFoundError: no record starts there. CorruptionError: what
   /// is there is not what was written.
   CachedPayload read(const AtomPointer& pointer);
+
+  /// The same without an error and without waiting, for what lies in memory; else nullopt.
+  std::optional<CachedPayload> find_mapped(const AtomPointer& pointer) {
+    return mapped_.find(pointer);
+  }
 
   /// The commit record at `pointer`; errors as above.
   RootVersion read_commit(const AtomPointer& pointer);
@@ -52,6 +58,7 @@ class RecordReader {
   BlockProvider& provider_;
   const Log& log_;
   std::atomic<std::uint64_t> reads_{0};
+  MappedWALs mapped_;
   LegacyBoundaries legacy_boundaries_;
   std::shared_mutex layouts_mutex_;
   std::unordered_map<UUID, WALLayout> layouts_;  ///< one small entry for each WAL ever read

@@ -27,6 +27,8 @@ namespace {
 constexpr std::uint64_t kJoinPollUs = 1000;
 constexpr int kJoinPolls = 30'000;
 // No file is that long; offsets beyond would not fit the system's type.
+// How far a WAL may grow behind what of it is mapped: addresses, no memory.
+constexpr std::uint64_t kRoomInMap = std::uint64_t{1} << 30;
 constexpr std::uint64_t kMaxOffset = std::uint64_t{1} << 62;
 
 FileBlockProviderOptions complete(FileBlockProviderOptions options) {
@@ -136,6 +138,15 @@ class FileBlockProvider::Impl {
                           std::to_string(offset + at_least));
     }
     return filled;
+  }
+
+  bool can_map() const noexcept { return options_.map_wals; }
+
+  SharedBytes map(const UUID& id) {
+    throw_if_closed();
+    const auto wal = find_open_wal(id, 0);
+    if (wal->layout == WALLayout::kLegacyPython) return {};
+    return wal->file->map(wal->file->size() + kRoomInMap);
   }
 
   WALDescription describe(const UUID& id) {
@@ -294,7 +305,8 @@ class FileBlockProvider::Impl {
       auto file = file::take_wal(directory_, id, chain, head, options_.logger);
       if (!file) continue;
       const std::uint64_t end = head.checkpoint.durable_offset;
-      writers_.emplace(id, std::make_shared<file::WALWriter>(directory_, std::move(file), id, head));
+      writers_.emplace(id,
+                       std::make_shared<file::WALWriter>(directory_, std::move(file), id, head));
       return AtomPointer{id, end};
     }
     return std::nullopt;
@@ -365,6 +377,8 @@ std::size_t FileBlockProvider::read(const UUID& wal, std::uint64_t offset, std::
                                     std::size_t at_least) {
   return impl_->read(wal, offset, out, at_least);
 }
+bool FileBlockProvider::can_map() const noexcept { return impl_->can_map(); }
+SharedBytes FileBlockProvider::map(const UUID& wal) { return impl_->map(wal); }
 WALDescription FileBlockProvider::describe(const UUID& wal) { return impl_->describe(wal); }
 std::vector<BadPlace> FileBlockProvider::find_damage() { return impl_->find_damage(); }
 std::vector<UUID> FileBlockProvider::list_wals() { return impl_->list_wals(); }

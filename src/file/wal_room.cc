@@ -117,7 +117,8 @@ void WALRoom::prepare(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   try {
     const std::unique_ptr<os::File> file = reopen_();
-    while (changed_.wait(lock, stop, [&] { return wanted_ > ready_; })) {
+    const auto due = [&] { return wanted_ > ready_; };
+    while (changed_.wait(lock, stop, due) && !stop.stop_requested()) {
       if (!urgent_ && !is_quiet(lock, stop)) continue;
       const std::uint64_t begin = ready_;
       const std::uint64_t end = std::min(begin + kStep, wanted_);

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "protobase/shared_bytes.h"
+
 namespace protobase::os {
 
 enum class FileKind { kRegular, kDirectory, kOther };
@@ -37,6 +39,14 @@ class File {
 
   /// Reads until `out` is full or the file ends; returns bytes read.
   virtual std::size_t read(std::uint64_t offset, std::span<std::byte> out) = 0;
+
+  /// The first `size` bytes of the file in memory, also what is yet to be written; touching what
+  /// lies behind the file's end, or cannot be read, is fatal. Empty when files cannot be mapped
+  /// here.
+  virtual SharedBytes map(std::uint64_t size) {
+    static_cast<void>(size);
+    return {};
+  }
 
   /// Writes all parts, one behind the other. When it throws, any prefix may have been written.
   virtual void write(std::uint64_t offset, std::span<const std::span<const std::byte>> parts) = 0;

@@ -1,6 +1,7 @@
 // FileSystem on Linux system calls.
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -65,6 +66,15 @@ class PosixFile final : public File {
       done += static_cast<std::size_t>(n);
     }
     return done;
+  }
+
+  SharedBytes map(std::uint64_t size) override {
+    void* const begin = ::mmap(nullptr, size, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd_, 0);
+    if (begin == MAP_FAILED) return {};  // no addresses left, or a file system without maps
+    const std::shared_ptr<const void> owner(begin, [size](void* map) { ::munmap(map, size); });
+    // Of a cold record only its own pages are fetched.
+    static_cast<void>(::madvise(begin, size, MADV_RANDOM));
+    return {owner, {static_cast<const std::byte*>(begin), static_cast<std::size_t>(size)}};
   }
 
   void write(std::uint64_t offset, std::span<const std::span<const std::byte>> parts) override {

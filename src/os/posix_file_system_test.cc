@@ -58,6 +58,37 @@ TEST_F(PosixFileSystemTest, ManyPartsAreWrittenOneBehindTheOther) {
   EXPECT_EQ(read(*file, 10, expected.size() + 1), expected);
 }
 
+TEST_F(PosixFileSystemTest, LargePartsAreWrittenInStepsAndWhole) {
+  const auto file = make("a");
+  std::vector<std::string> texts;
+  std::string expected;
+  for (const std::size_t size : {3u << 20, 1u, 512u << 10, 0u, 700'000u, 77u}) {
+    expected += texts.emplace_back(size, static_cast<char>('a' + texts.size()));
+  }
+  std::vector<std::span<const std::byte>> parts;
+  for (const auto& text : texts) parts.push_back(as_bytes(text));
+  file->write(4097, parts);
+  EXPECT_TRUE(read(*file, 4097, expected.size() + 1) == expected);
+}
+
+TEST_F(PosixFileSystemTest, AMapShowsWhatIsThereAndWhatComesLater) {
+  const auto file = make("a");
+  write(*file, 0, std::string(5000, 'x'));
+  const SharedBytes map = file->map(1 << 20);
+  ASSERT_EQ(map.size(), 1u << 20);
+  EXPECT_EQ(map.as_text().substr(4990, 10), "xxxxxxxxxx");
+  write(*file, 8192, "later");
+  EXPECT_EQ(map.as_text().substr(8192, 5), "later");
+}
+
+TEST_F(PosixFileSystemTest, AMapOutlivesItsFile) {
+  auto file = make("a");
+  write(*file, 0, "hello");
+  const SharedBytes map = file->map(5);
+  file.reset();
+  EXPECT_EQ(map.as_text(), "hello");
+}
+
 TEST_F(PosixFileSystemTest, WritingNothingIsFine) {
   const auto file = make("a");
   file->write(0, {});

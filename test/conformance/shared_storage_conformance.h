@@ -339,6 +339,7 @@ TEST_P(SharedStorageConformance, AfterCloseEveryCallIsRefused) {
       [&] { storage_->root_context_manager(); },
       [&] { storage_->root_history(1); },
       [&] { storage_->flush_wal(); },
+      [&] { storage_->reserve(1); },
       [&] { storage_->stats(); },
       [&] { storage_->list_wals(); },
       [&] { storage_->scan_wal(wal, [](const RecordInfo&) { return true; }); },
@@ -353,6 +354,18 @@ TEST_P(SharedStorageConformance, AfterCloseEveryCallIsRefused) {
 TEST_P(SharedStorageConformance, AStorageNobodyUsedClosesToo) {
   storage_->close();
   reopen();
+}
+
+TEST_P(DurableStorageConformance, ReservingChangesNothingThatIsSeen) {
+  const auto before = push("before");
+  storage_->reserve(std::uint64_t{2} << 20);
+  const auto behind = push("behind");
+  EXPECT_EQ(behind.transaction_id, before.transaction_id);
+  storage_->set_current_root(behind);
+  reopen();
+  EXPECT_EQ(storage_->get_bytes(before).as_text(), "before");
+  EXPECT_EQ(storage_->get_bytes(behind).as_text(), "behind");
+  EXPECT_EQ(storage_->verify({}).bad_places, 0u);
 }
 
 TEST_P(DurableStorageConformance, TheDestructorClosesAndWhatWasPushedIsThere) {

@@ -1,6 +1,7 @@
 // The local storages against the contract of SharedStorage.
 #include "test/conformance/shared_storage_conformance.h"
 
+#include "protobase/file_block_provider.h"
 #include "protobase/memory_storage.h"
 #include "protobase/standalone_file_storage.h"
 #include "test/conformance/shared_storage_root_conformance.h"
@@ -20,12 +21,25 @@ SharedStorageCase::Open new_directory() {
   };
 }
 
+/// The same, read through maps.
+SharedStorageCase::Open new_mapped_directory() {
+  const auto place = std::make_shared<testing::TemporaryDirectory>();
+  return [place](const StorageOptions& options) {
+    FileBlockProviderOptions files;
+    files.map_wals = true;
+    return std::make_unique<StandaloneFileStorage>(
+        std::make_shared<FileBlockProvider>(place->at("space"), files), options);
+  };
+}
+
 const SharedStorageCase kFile{"StandaloneFileStorage", new_directory};
+const SharedStorageCase kMappedFile{"StandaloneFileStorage_mapped", new_mapped_directory};
 
 INSTANTIATE_TEST_SUITE_P(Local, SharedStorageConformance,
-                         ::testing::Values(SharedStorageCase{"MemoryStorage", new_memory}, kFile),
+                         ::testing::Values(SharedStorageCase{"MemoryStorage", new_memory}, kFile,
+                                           kMappedFile),
                          [](const auto& test) { return test.param.name; });
-INSTANTIATE_TEST_SUITE_P(Local, DurableStorageConformance, ::testing::Values(kFile),
+INSTANTIATE_TEST_SUITE_P(Local, DurableStorageConformance, ::testing::Values(kFile, kMappedFile),
                          [](const auto& test) { return test.param.name; });
 
 }  // namespace

@@ -1,0 +1,63 @@
+// Records read where they lie in memory, for providers that can map a WAL: no system call, no copy.
+//
+// Invariants:
+//  - Only bytes that are durable are touched: they never change and their file never gets shorter.
+//  - Every record is verified every time: that costs less than to remember that it was.
+//  - Whatever is unusual is left to the reader that explains.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "protobase/atom_cache.h"
+#include "protobase/block_provider.h"
+
+namespace protobase::engine {
+
+/// Thread-safe. Keeps up to kMaxWALs maps until it is destroyed; WALs beyond are read otherwise.
+class MappedWALs final {
+ public:
+  explicit MappedWALs(BlockProvider& provider)
+      : provider_(provider), enabled_(provider.can_map()) {}
+  MappedWALs(const MappedWALs&) = delete;
+  MappedWALs& operator=(const MappedWALs&) = delete;
+
+  /// The payload of the data record at `pointer`, in place; nullopt when it is not mapped, larger
+  /// than is good to map, not known to be durable, or not valid.
+  std::optional<CachedPayload> find(const AtomPointer& pointer);
+
+ private:
+  static constexpr std::size_t kMaxWALs = 1024;
+  static constexpr std::size_t kSlots = 2 * kMaxWALs;
+  static constexpr std::size_t kOwners = 16;
+
+  /// An owner's count is written by whoever takes and drops a payload. With several owners, threads
+  /// seldom write to the same one.
+  struct alignas(64) Owner {
+    std::shared_ptr<const SharedBytes> map;
+  };
+  struct View {
+    UUID wal;
+    SharedBytes bytes;  ///< empty: this one cannot be mapped
+    std::atomic<std::uint64_t> durable{0};
+    std::atomic<std::uint32_t> beyond{0};  ///< reads behind `durable`
+    std::array<Owner, kOwners> owners;
+  };
+
+  View* view_of(const UUID& wal);
+  View* open(const UUID& wal);
+  bool is_durable(View& view, std::uint64_t end);
+
+  BlockProvider& provider_;
+  const bool enabled_;
+  std::array<std::atomic<View*>, kSlots> slots_{};  ///< open addressing; filled, never emptied
+  std::mutex mutex_;                                ///< for those who fill
+  std::vector<std::unique_ptr<View>> views_;
+};
+
+}  // namespace protobase::engine
