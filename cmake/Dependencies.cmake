@@ -4,6 +4,15 @@ find_package(fmt 9 REQUIRED)
 find_package(simdjson 3 REQUIRED)
 find_package(xxHash REQUIRED)
 
+# Optional: without it the reads of a batch are spread over threads.
+set(PROTOBASE_LIBURING "")
+if(PROTOBASE_IO_URING)
+  find_package(liburing QUIET)
+  if(liburing_FOUND)
+    set(PROTOBASE_LIBURING liburing::liburing)
+  endif()
+endif()
+
 # Headers only. Its own CMake package drags Boost in, which we have no use for.
 find_path(PROTOBASE_MSGPACK_INCLUDE_DIR msgpack.hpp REQUIRED)
 add_library(protobase_msgpack INTERFACE)

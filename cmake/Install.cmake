@@ -18,6 +18,7 @@ install(FILES
   "${PROJECT_BINARY_DIR}/protobaseConfig.cmake"
   "${PROJECT_BINARY_DIR}/protobaseConfigVersion.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/FindxxHash.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/Findliburing.cmake"
   DESTINATION "${package_dir}")
 
 # pkg-config: a static library's own needs must be said to every user, a shared one's only to --static.
@@ -26,6 +27,10 @@ set(pc_private "")
 if(BUILD_SHARED_LIBS)
   set(pc_libs "")
   set(pc_private .private)
+endif()
+set(pc_liburing "")
+if(PROTOBASE_LIBURING)
+  set(pc_liburing " liburing")
 endif()
 configure_file(cmake/protobase.pc.in protobase.pc @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/protobase.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")

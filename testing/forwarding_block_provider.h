@@ -1,4 +1,5 @@
 // A BlockProvider that hands every call on: decorators of tests override the one they are about.
+// Only read_many() is not: what a decorator does to reads shall befall each of them.
 #pragma once
 
 #include <memory>

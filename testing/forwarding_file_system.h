@@ -1,4 +1,5 @@
 // A FileSystem and a File that hand every call on: decorators override the calls they care about.
+// Only read_many() is not: what a decorator does to reads shall befall each of them.
 #pragma once
 
 #include <memory>

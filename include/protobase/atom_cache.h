@@ -77,14 +77,16 @@ class PROTOBASE_EXPORT AtomObjectCache final {
     return load(pointer, schema_epoch, std::ref(loader));
   }
 
+  /// The second half of get_or_load, for who has asked get() in vain.
+  Value load(const AtomPointer& pointer, std::uint64_t schema_epoch,
+             const std::function<Value()>& loader);
+
   /// Lets every entry go and gives the memory back; counters stay.
   void clear();
   CacheStats stats() const;
 
  private:
   class Impl;
-  Value load(const AtomPointer& pointer, std::uint64_t schema_epoch,
-             const std::function<Value()>& loader);
 
   const std::unique_ptr<Impl> impl_;
 };
@@ -115,13 +117,15 @@ class PROTOBASE_EXPORT AtomBytesCache final {
     return load(pointer, std::ref(loader));
   }
 
+  /// The second half of get_or_load, for who has asked get() in vain.
+  Value load(const AtomPointer& pointer, const std::function<Value()>& loader);
+
   /// Lets every entry go and gives the memory back; counters stay.
   void clear();
   CacheStats stats() const;
 
  private:
   class Impl;
-  Value load(const AtomPointer& pointer, const std::function<Value()>& loader);
 
   const std::unique_ptr<Impl> impl_;
 };

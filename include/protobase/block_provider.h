@@ -15,6 +15,14 @@
 
 namespace protobase {
 
+/// One read of many.
+struct BlockRead {
+  UUID wal{};
+  std::uint64_t offset = 0;
+  std::span<std::byte> out{};
+  std::size_t filled = 0;  ///< set by read_many()
+};
+
 /// Contract, held by test/conformance/block_provider_conformance.h; thread-safe:
 ///  - A WAL id is never reused. Each (WAL, offset) is written once, by one writer, in order without
 ///    gaps; writing the same operation twice is harmless.
@@ -61,6 +69,15 @@ class BlockProvider {
   virtual SharedBytes map(const UUID& wal) {
     static_cast<void>(wal);
     return {};
+  }
+
+  /// Tries all of them in flight together, each for itself. `filled` is how much of `out` has been
+  /// read, from its beginning: less than read() would give, or nothing, for any reason, which
+  /// read() tells. False: this medium has no such way, now or later, and nothing was tried; several
+  /// threads that read() are the best there is.
+  virtual bool read_many(std::span<BlockRead> reads) {
+    static_cast<void>(reads);
+    return false;
   }
 
   /// Throws NotFoundError for an unknown WAL.

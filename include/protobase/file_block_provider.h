@@ -64,6 +64,7 @@ class PROTOBASE_EXPORT FileBlockProvider final : public BlockProvider {
                    std::size_t at_least) override;
   bool can_map() const noexcept override;
   SharedBytes map(const UUID& wal) override;
+  bool read_many(std::span<BlockRead> reads) override;
   WALDescription describe(const UUID& wal) override;
   std::vector<BadPlace> find_damage() override;
   std::vector<UUID> list_wals() override;

@@ -23,7 +23,8 @@ struct PROTOBASE_EXPORT StorageOptions {
   std::size_t buffer_size = std::size_t{1} << 20;
   /// Largest payload that may be pushed, in bytes. 1 - 2 GiB.
   std::uint64_t blob_max_size = std::uint64_t{1} << 31;
-  /// Threads for get_atoms, get_bytes_many and the async calls; started on first use. 1 - 256.
+  /// Threads for the async calls, and for get_atoms and get_bytes_many where io_uring does not do;
+  /// started on first use. 1 - 256.
   unsigned max_workers = 4;
 
   bool enable_atom_object_cache = true;

@@ -57,23 +57,22 @@ auto run_async(WorkerPool& pool, Task task) {
   return result;
 }
 
-/// `get(pointer)` for all pointers, spread over the pool's threads and this one. Throws the first
-/// failure in order.
-template <typename Result, typename Get>
-std::vector<Result> get_many(WorkerPool& pool, std::span<const AtomPointer> pointers, Get get) {
+/// `get(item)` for all items, spread over the pool's threads and this one. Throws the first failure
+/// in order.
+template <typename Item, typename Get>
+void for_all(WorkerPool& pool, std::span<Item> items, Get get) {
   // Large enough to be worth a thread's while, small enough to keep all of them busy.
-  const std::size_t slice = std::clamp<std::size_t>(pointers.size() / (pool.workers() + 1), 1, 16);
-  std::vector<Result> results(pointers.size());
+  const std::size_t slice = std::clamp<std::size_t>(items.size() / (pool.workers() + 1), 1, 16);
   std::atomic<std::size_t> next{0};
   std::mutex failure_mutex;
   std::exception_ptr failure;
-  std::size_t failed_at = pointers.size();
+  std::size_t failed_at = items.size();
   const auto work = [&] {
-    for (std::size_t begin; (begin = next.fetch_add(slice)) < pointers.size();) {
-      const std::size_t end = std::min(begin + slice, pointers.size());
+    for (std::size_t begin; (begin = next.fetch_add(slice)) < items.size();) {
+      const std::size_t end = std::min(begin + slice, items.size());
       for (std::size_t i = begin; i < end; ++i) {
         try {
-          results[i] = get(pointers[i]);
+          get(items[i]);
         } catch (const std::exception&) {
           const std::lock_guard lock(failure_mutex);
           if (i < failed_at) {
@@ -84,7 +83,7 @@ std::vector<Result> get_many(WorkerPool& pool, std::span<const AtomPointer> poin
       }
     }
   };
-  const std::size_t slices = (pointers.size() + slice - 1) / slice;
+  const std::size_t slices = (items.size() + slice - 1) / slice;
   const std::size_t helpers = std::min<std::size_t>(slices, pool.workers() + 1) - (slices > 0);
   std::latch done(static_cast<std::ptrdiff_t>(helpers));
   for (std::size_t i = 0; i < helpers; ++i) {
@@ -103,7 +102,6 @@ std::vector<Result> get_many(WorkerPool& pool, std::span<const AtomPointer> poin
   work();
   done.wait();
   if (failure) std::rethrow_exception(failure);
-  return results;
 }
 
 }  // namespace
@@ -180,7 +178,7 @@ void AtomStore::cache_payload(const AtomPointer& pointer, std::span<const std::b
 std::shared_ptr<const Atom> AtomStore::get_atom(const AtomPointer& pointer) {
   throw_if_closed();
   return object_cache_.get_or_load(pointer, options_.schema_epoch,
-                                   [&] { return load_atom(pointer); });
+                                   [&] { return decode_payload(pointer, load_payload(pointer)); });
 }
 
 SharedBytes AtomStore::get_bytes(const AtomPointer& pointer) {
@@ -196,14 +194,43 @@ RecordFormat AtomStore::get_format(const AtomPointer& pointer) {
 std::vector<std::shared_ptr<const Atom>> AtomStore::get_atoms(
     std::span<const AtomPointer> pointers) {
   throw_if_closed();
-  return get_many<std::shared_ptr<const Atom>>(
-      pool_, pointers, [&](const AtomPointer& pointer) { return get_atom(pointer); });
+  std::vector<std::shared_ptr<const Atom>> atoms(pointers.size());
+  std::vector<Wanted> wanted;
+  for (std::size_t i = 0; i < pointers.size(); ++i) {
+    atoms[i] = object_cache_.get(pointers[i], options_.schema_epoch);
+    if (!atoms[i]) wanted.push_back({i, bytes_cache_.get(pointers[i])});
+  }
+  read_ahead(pointers, wanted);
+  for_all(pool_, std::span(wanted), [&](const Wanted& one) {
+    const AtomPointer& pointer = pointers[one.index];
+    atoms[one.index] = object_cache_.load(pointer, options_.schema_epoch, [&] {
+      return decode_payload(pointer, load_wanted(pointer, one));
+    });
+  });
+  return atoms;
 }
 
 std::vector<SharedBytes> AtomStore::get_bytes_many(std::span<const AtomPointer> pointers) {
   throw_if_closed();
-  return get_many<SharedBytes>(pool_, pointers,
-                               [&](const AtomPointer& pointer) { return get_bytes(pointer); });
+  std::vector<SharedBytes> payloads(pointers.size());
+  std::vector<Wanted> wanted;
+  for (std::size_t i = 0; i < pointers.size(); ++i) {
+    if (auto found = bytes_cache_.get(pointers[i])) {
+      payloads[i] = std::move(found->bytes);
+    } else {
+      wanted.push_back({i});
+    }
+  }
+  read_ahead(pointers, wanted);
+  // What came with a batch is not worth another thread's while.
+  for (const Wanted& one : wanted) {
+    if (one.payload) payloads[one.index] = one.payload->bytes;
+  }
+  std::erase_if(wanted, [](const Wanted& one) { return one.payload.has_value(); });
+  for_all(pool_, std::span(wanted), [&](const Wanted& one) {
+    payloads[one.index] = load_wanted(pointers[one.index], one).bytes;
+  });
+  return payloads;
 }
 
 std::future<std::shared_ptr<const Atom>> AtomStore::get_atom_async(const AtomPointer& pointer) {
@@ -336,8 +363,29 @@ CachedPayload AtomStore::load_payload(const AtomPointer& pointer) {
   return bytes_cache_.get_or_load(pointer, [&] { return reader_.read(pointer); });
 }
 
-std::shared_ptr<const Atom> AtomStore::load_atom(const AtomPointer& pointer) {
-  const CachedPayload payload = load_payload(pointer);
+void AtomStore::read_ahead(std::span<const AtomPointer> pointers, std::span<Wanted> wanted) {
+  std::vector<AtomPointer> unread;
+  for (const Wanted& one : wanted) {
+    if (!one.payload) unread.push_back(pointers[one.index]);
+  }
+  auto payloads = reader_.read_many(unread);
+  auto payload = payloads.begin();
+  for (Wanted& one : wanted) {
+    if (one.payload) continue;
+    one.payload = std::move(*payload++);
+    if (one.payload) bytes_cache_.put(pointers[one.index], *one.payload);
+  }
+}
+
+CachedPayload AtomStore::load_wanted(const AtomPointer& pointer, const Wanted& wanted) {
+  throw_if_closed();
+  if (wanted.payload) return *wanted.payload;
+  if (auto mapped = reader_.find_mapped(pointer)) return *std::move(mapped);
+  return bytes_cache_.load(pointer, [&] { return reader_.read(pointer); });
+}
+
+std::shared_ptr<const Atom> AtomStore::decode_payload(const AtomPointer& pointer,
+                                                      const CachedPayload& payload) {
   const auto dialect =
       payload.legacy_json_dialect ? format::JSONDialect::kLegacy : format::JSONDialect::kVersion1;
   try {

@@ -61,12 +61,21 @@ class AtomStore final : public std::enable_shared_from_this<AtomStore> {
   void close_quietly() noexcept;
 
  private:
+  /// One of many that a cache does not have. What is not here yet is to be loaded.
+  struct Wanted {
+    std::size_t index = 0;
+    std::optional<CachedPayload> payload{};
+  };
+
   void throw_if_closed() const;
   void check_payload_size(std::size_t size) const;
   void cache_payload(const AtomPointer& pointer, std::span<const std::byte> payload,
                      RecordFormat format);
   CachedPayload load_payload(const AtomPointer& pointer);
-  std::shared_ptr<const Atom> load_atom(const AtomPointer& pointer);
+  void read_ahead(std::span<const AtomPointer> pointers, std::span<Wanted> wanted);
+  CachedPayload load_wanted(const AtomPointer& pointer, const Wanted& wanted);
+  static std::shared_ptr<const Atom> decode_payload(const AtomPointer& pointer,
+                                                    const CachedPayload& payload);
   void check_root(const AtomPointer& root);
   std::optional<RootVersion> previous_version(const RootVersion& version);
 

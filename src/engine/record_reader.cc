@@ -1,7 +1,9 @@
 #include "engine/record_reader.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <memory>
 #include <mutex>
 
 #include "engine/verifier.h"
@@ -20,6 +22,8 @@ using format::RecordType;
 
 // One read fetches this much: header and payload of a typical atom.
 constexpr std::size_t kFirstRead = 512;
+// Reads in flight together at most: what a disk's own queue holds.
+constexpr std::size_t kBatch = 256;
 // Smaller payloads are copied out of the log's buffer, so that no reader keeps a whole chunk alive.
 constexpr std::size_t kShareFromBuffer = 64 * 1024;
 constexpr std::size_t kTrustedSize = 1 << 20;
@@ -38,6 +42,19 @@ const char* name_of(RecordType type) noexcept {
   return "no record";
 }
 
+/// Whether `bytes` begin with a whole record that is what was written at `pointer`.
+bool holds_record(std::span<const std::byte> bytes, const AtomPointer& pointer,
+                  RecordHeader& header) {
+  return bytes.size() >= kRecordHeaderSize &&
+         format::parse_header(bytes, header) == HeaderState::kValid &&
+         bytes.size() >= kRecordHeaderSize + header.payload_size &&
+         format::verify_record(bytes, pointer);
+}
+
+bool can_start_at(std::uint64_t offset) noexcept {
+  return offset >= kWALFirstRecordOffset && offset % format::kRecordAlignment == 0;
+}
+
 }  // namespace
 
 CachedPayload RecordReader::read(const AtomPointer& pointer) {
@@ -53,6 +70,68 @@ CachedPayload RecordReader::read(const AtomPointer& pointer) {
     throw_no_atom(pointer, std::string(name_of(record.header.type)) + " lies there");
   }
   return {std::move(record.payload), record.header.format, false};
+}
+
+std::vector<std::optional<CachedPayload>> RecordReader::read_many(
+    std::span<const AtomPointer> pointers) {
+  std::vector<std::optional<CachedPayload>> payloads(pointers.size());
+  if (pointers.size() < 2) return payloads;
+  std::unique_ptr<std::byte[]> heads;
+  for (std::size_t begin = 0; begin < pointers.size() && provider_has_batches_; begin += kBatch) {
+    const std::size_t count = std::min(kBatch, pointers.size() - begin);
+    if (!heads) heads = std::make_unique_for_overwrite<std::byte[]>(count * kFirstRead);
+    read_batch(pointers.subspan(begin, count), {heads.get(), count * kFirstRead},
+               std::span(payloads).subspan(begin, count));
+  }
+  return payloads;
+}
+
+void RecordReader::read_batch(std::span<const AtomPointer> pointers, std::span<std::byte> heads,
+                              std::span<std::optional<CachedPayload>> payloads) {
+  std::vector<BlockRead> reads = plan_batch(pointers, heads);
+  if (reads.empty()) return;
+  try {
+    if (!provider_.read_many(reads)) provider_has_batches_ = false;
+  } catch (const ProtoBaseError&) {
+    return;  // whatever it is, read() meets it for the record it belongs to
+  }
+  for (const BlockRead& read : reads) {
+    const std::span<const std::byte> bytes = read.out.first(read.filled);
+    RecordHeader header;
+    if (!holds_record(bytes, {read.wal, read.offset}, header)) continue;
+    if (header.type != RecordType::kData) continue;
+    reads_.fetch_add(1, std::memory_order_relaxed);
+    const auto place = static_cast<std::size_t>(read.out.data() - heads.data()) / kFirstRead;
+    const auto payload = bytes.subspan(kRecordHeaderSize, header.payload_size);
+    payloads[place] = CachedPayload{SharedBytes::copy_of(payload), header.format, false};
+  }
+}
+
+/// The first read of each record that may come whole with it, into its own part of `heads`.
+std::vector<BlockRead> RecordReader::plan_batch(std::span<const AtomPointer> pointers,
+                                                std::span<std::byte> heads) {
+  std::vector<BlockRead> reads;
+  reads.reserve(pointers.size());
+  std::optional<UUID> wal;  // mostly they lie in one
+  bool batches = false;
+  for (std::size_t i = 0; i < pointers.size(); ++i) {
+    const AtomPointer& pointer = pointers[i];
+    if (!can_start_at(pointer.offset) || log_.find_unflushed(pointer)) continue;
+    if (wal != pointer.transaction_id) {
+      wal = pointer.transaction_id;
+      batches = has_batches(*wal);
+    }
+    if (batches) reads.push_back({*wal, pointer.offset, heads.subspan(i * kFirstRead, kFirstRead)});
+  }
+  return reads;
+}
+
+bool RecordReader::has_batches(const UUID& wal) {
+  try {
+    return layout_of(wal) == WALLayout::kVersion1;
+  } catch (const ProtoBaseError&) {
+    return false;  // as above
+  }
 }
 
 RootVersion RecordReader::read_commit(const AtomPointer& pointer) {
@@ -92,7 +171,7 @@ WALLayout RecordReader::layout_of(const UUID& wal) {
 }
 
 RecordReader::Record RecordReader::fetch(const AtomPointer& pointer) {
-  if (pointer.offset < kWALFirstRecordOffset || pointer.offset % format::kRecordAlignment != 0) {
+  if (!can_start_at(pointer.offset)) {
     throw_no_atom(pointer, "no record can start there");
   }
   reads_.fetch_add(1, std::memory_order_relaxed);
@@ -120,10 +199,7 @@ RecordReader::Record RecordReader::fetch_unflushed(const AtomPointer& pointer,
                                                    const SharedBytes& from_here) {
   const std::span<const std::byte> bytes = from_here.span();
   Record record;
-  if (bytes.size() < kRecordHeaderSize ||
-      format::parse_header(bytes, record.header) != HeaderState::kValid ||
-      bytes.size() < kRecordHeaderSize + record.header.payload_size ||
-      !format::verify_record(bytes, pointer)) {
+  if (!holds_record(bytes, pointer, record.header)) {
     throw_no_atom(pointer, "it points between the starts of two records");
   }
   const auto payload = bytes.subspan(kRecordHeaderSize, record.header.payload_size);

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <optional>
 #include <shared_mutex>
+#include <span>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "engine/legacy_boundaries.h"
 #include "engine/log.h"
@@ -33,6 +35,11 @@ class RecordReader {
     return mapped_.find(pointer);
   }
 
+  /// For each of `pointers` the data record, where reads in flight together bring the whole of it;
+  /// nullopt for what is long, damaged, missing, legacy or still in the log's buffer, and for all
+  /// when the medium reads one by one: read() gives it, or tells.
+  std::vector<std::optional<CachedPayload>> read_many(std::span<const AtomPointer> pointers);
+
   /// The commit record at `pointer`; errors as above.
   RootVersion read_commit(const AtomPointer& pointer);
 
@@ -48,6 +55,11 @@ class RecordReader {
   };
 
   WALLayout layout_of(const UUID& wal);
+  bool has_batches(const UUID& wal);
+  std::vector<BlockRead> plan_batch(std::span<const AtomPointer> pointers,
+                                    std::span<std::byte> heads);
+  void read_batch(std::span<const AtomPointer> pointers, std::span<std::byte> heads,
+                  std::span<std::optional<CachedPayload>> payloads);
   Record fetch(const AtomPointer& pointer);
   Record fetch_unflushed(const AtomPointer& pointer, const SharedBytes& from_here);
   Record fetch_rest(const AtomPointer& pointer, const format::RecordHeader& header,
@@ -59,6 +71,7 @@ class RecordReader {
   const Log& log_;
   std::atomic<std::uint64_t> reads_{0};
   MappedWALs mapped_;
+  std::atomic<bool> provider_has_batches_{true};  ///< until it says otherwise
   LegacyBoundaries legacy_boundaries_;
   std::shared_mutex layouts_mutex_;
   std::unordered_map<UUID, WALLayout> layouts_;  ///< one small entry for each WAL ever read

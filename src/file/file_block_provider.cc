@@ -27,9 +27,9 @@ namespace {
 constexpr std::uint64_t kJoinPollUs = 1000;
 constexpr int kJoinPolls = 30'000;
 // No file is that long; offsets beyond would not fit the system's type.
+constexpr std::uint64_t kMaxOffset = std::uint64_t{1} << 62;
 // How far a WAL may grow behind what of it is mapped: addresses, no memory.
 constexpr std::uint64_t kRoomInMap = std::uint64_t{1} << 30;
-constexpr std::uint64_t kMaxOffset = std::uint64_t{1} << 62;
 
 FileBlockProviderOptions complete(FileBlockProviderOptions options) {
   if (options.max_open_files < 1 || options.max_open_files > 65536) {
@@ -147,6 +147,24 @@ class FileBlockProvider::Impl {
     const auto wal = find_open_wal(id, 0);
     if (wal->layout == WALLayout::kLegacyPython) return {};
     return wal->file->map(wal->file->size() + kRoomInMap);
+  }
+
+  bool read_many(std::span<BlockRead> reads) {
+    throw_if_closed();
+    std::vector<os::FileRead> file_reads;
+    file_reads.reserve(reads.size());
+    std::vector<std::shared_ptr<file::OpenWAL>> wals;  // open as long as they are read
+    const UUID* last = nullptr;
+    for (const BlockRead& read : reads) {
+      if (last == nullptr || read.wal != *last) wals.push_back(open_files_.find(read.wal));
+      last = &read.wal;
+      os::File* const file =
+          wals.back() && read.offset < kMaxOffset ? wals.back()->file.get() : nullptr;
+      file_reads.push_back({file, read.offset, read.out});
+    }
+    if (!directory_.file_system().read_many(file_reads)) return false;
+    for (std::size_t i = 0; i < reads.size(); ++i) reads[i].filled = file_reads[i].filled;
+    return true;
   }
 
   WALDescription describe(const UUID& id) {
@@ -379,6 +397,7 @@ std::size_t FileBlockProvider::read(const UUID& wal, std::uint64_t offset, std::
 }
 bool FileBlockProvider::can_map() const noexcept { return impl_->can_map(); }
 SharedBytes FileBlockProvider::map(const UUID& wal) { return impl_->map(wal); }
+bool FileBlockProvider::read_many(std::span<BlockRead> reads) { return impl_->read_many(reads); }
 WALDescription FileBlockProvider::describe(const UUID& wal) { return impl_->describe(wal); }
 std::vector<BadPlace> FileBlockProvider::find_damage() { return impl_->find_damage(); }
 std::vector<UUID> FileBlockProvider::list_wals() { return impl_->list_wals(); }

@@ -70,6 +70,14 @@ class File {
   virtual bool is_locked(std::uint64_t byte) = 0;
 };
 
+/// One read of many.
+struct FileRead {
+  File* file = nullptr;
+  std::uint64_t offset = 0;
+  std::span<std::byte> out{};
+  std::size_t filled = 0;  ///< set by read_many()
+};
+
 /// Thread-safe. Paths are absolute or relative to the working directory.
 class FileSystem {
  public:
@@ -86,6 +94,15 @@ class FileSystem {
   virtual bool remove(const std::string& path) = 0;
   /// fsync of a directory: entries made and removed before are durable.
   virtual void sync_directory(const std::string& path) = 0;
+
+  /// Tries all of them in flight together, each for itself. `filled` is how much of `out` has been
+  /// read, from its beginning: less than File::read() would give, or nothing, for any reason, which
+  /// File::read() tells. Only files that this file system opened are tried. False: it has no such
+  /// way, now or later, and nothing was tried.
+  virtual bool read_many(std::span<FileRead> reads) {
+    static_cast<void>(reads);
+    return false;
+  }
 };
 
 /// The machine's own.

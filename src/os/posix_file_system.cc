@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -16,6 +17,7 @@
 #include <system_error>
 
 #include "os/file_system.h"
+#include "os/ring_pool.h"
 #include "protobase/errors.h"
 
 namespace protobase::os {
@@ -138,6 +140,23 @@ class PosixFile final : public File {
     return lock.l_type != F_UNLCK;
   }
 
+  /// For reads by a ring; nullopt when this file is none for that.
+  std::optional<int> ring_descriptor() {
+    // Of a pipe that somebody put in a file's place a ring would wait for bytes.
+    if (ring_use_ == RingUse::kUnknown) {
+      struct stat status {};
+      const bool regular = ::fstat(fd_, &status) == 0 && S_ISREG(status.st_mode);
+      ring_use_ = regular ? RingUse::kFit : RingUse::kUnfit;
+    }
+    return ring_use_ == RingUse::kFit ? std::optional(fd_) : std::nullopt;
+  }
+  /// Takes note of what a ring said. Some file systems, and kernels before 5.6, refuse every read.
+  void note_ring_result(int result) {
+    if (result == -EAGAIN || result == -EINVAL || result == -EOPNOTSUPP) {
+      ring_use_ = RingUse::kUnfit;
+    }
+  }
+
  private:
   /// Sends the pages to the disk without waiting, while the next ones are copied. Whether that
   /// worked is the sync's to say: this call takes no error away from it.
@@ -173,8 +192,11 @@ class PosixFile final : public File {
     throw_error(path_, "fcntl(F_OFD_SETLK)", errno);
   }
 
+  enum class RingUse { kUnknown, kFit, kUnfit };
+
   const std::string path_;
   const int fd_;
+  std::atomic<RingUse> ring_use_{RingUse::kUnknown};
 };
 
 FileKind kind_from_mode(mode_t mode) {
@@ -248,6 +270,29 @@ class PosixFileSystem final : public FileSystem {
     ::close(fd);
     if (error != 0) throw_error(path, "fsync", error);
   }
+
+  bool read_many(std::span<FileRead> reads) override {
+    std::vector<RingRead> tried;
+    tried.reserve(reads.size());
+    for (FileRead& read : reads) {
+      read.filled = 0;
+      auto* const file = dynamic_cast<PosixFile*>(read.file);
+      const auto descriptor = file ? file->ring_descriptor() : std::nullopt;
+      if (descriptor) tried.push_back({&read, *descriptor});
+    }
+    if (!rings_.read(tried)) return false;
+    for (const RingRead& ended : tried) {
+      if (ended.result >= 0) {
+        ended.read->filled = static_cast<std::size_t>(ended.result);
+      } else {
+        static_cast<PosixFile*>(ended.read->file)->note_ring_result(ended.result);
+      }
+    }
+    return true;
+  }
+
+ private:
+  RingPool rings_;
 };
 
 }  // namespace

@@ -110,6 +110,29 @@ TEST_P(BlockProviderConformance, SegmentsLieOneBehindTheOther) {
   EXPECT_EQ(read(begin, 23), "first---second--------3");
 }
 
+TEST_P(BlockProviderConformance, ManyReadsInFlightAreNoneOrEachForItself) {
+  const auto one = new_wal("one....." + std::string(2000, '1'));
+  const auto other = new_wal("other...");
+  const std::vector<AtomPointer> places = {one,
+                                           other,
+                                           {UUID::from_random({}), one.offset},
+                                           one,
+                                           {other.transaction_id, std::uint64_t{1} << 40}};
+  std::vector<std::string> texts(places.size(), std::string(8, '?'));
+  std::vector<BlockRead> reads;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    reads.push_back(
+        {places[i].transaction_id, places[i].offset, std::as_writable_bytes(std::span(texts[i]))});
+  }
+  const bool tried = provider_->read_many(reads);
+  const std::vector<std::string> expected = {"one.....", "other...", "", "one.....", ""};
+  for (std::size_t i = 0; i < reads.size(); ++i) {
+    // Any may stay behind, of which read() tells the reason; none may bring what is not there.
+    EXPECT_LE(reads[i].filled, tried ? expected[i].size() : 0);
+    EXPECT_EQ(texts[i].substr(0, reads[i].filled), expected[i].substr(0, reads[i].filled));
+  }
+}
+
 TEST_P(BlockProviderConformance, TheNextOperationGoesOnWhereTheLastEnded) {
   const auto begin = provider_->claim_wal();
   const auto second = write(begin, "one.....");

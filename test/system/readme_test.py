@@ -49,12 +49,17 @@ def without_chance(text):
     return CHECKSUM.sub("CHECKSUM", TIME.sub("TIME", text))
 
 
+def pkg_config(*arguments):
+    return subprocess.run(["pkg-config", *arguments], check=True, stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, "PKG_CONFIG_PATH": str(BUILD_DIR)}).stdout
+
+
 def link_flags():
     library = next((path for name in ("libprotobase_core.a", "libprotobase_core.so")
                     for path in sorted(BUILD_DIR.glob(name))), None)
     assert library, f"no library in {BUILD_DIR}"
-    third_party = subprocess.run(["pkg-config", "--libs", "simdjson", "libxxhash", "fmt"], check=True,
-                                 stdout=subprocess.PIPE, text=True).stdout
+    needed = pkg_config("--print-requires", "--print-requires-private", "protobase").split()
+    third_party = pkg_config("--libs", *needed)
     return [str(library), f"-Wl,-rpath,{library.parent}", *shlex.split(third_party), "-pthread"]
 
 
