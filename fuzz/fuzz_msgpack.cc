@@ -5,6 +5,7 @@
 
 #include "format/json_decoder.h"
 #include "format/msgpack_codec.h"
+#include "format/msgpack_fast_decoder.h"
 #include "fuzz/fuzzing.h"
 #include "protobase/errors.h"
 
@@ -26,10 +27,14 @@ void check(const Atom& atom) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  Atom atom;
+  const auto bytes = std::as_bytes(std::span(data, size));
+  Atom atom, fast;
+  const bool is_fast = protobase::format::try_decode_msgpack_fast(bytes, fast);
   try {
-    atom = protobase::format::decode_msgpack(std::as_bytes(std::span(data, size)));
+    atom = protobase::format::parse_msgpack(bytes);
+    require(!is_fast || fast == atom);
   } catch (const protobase::ValidationError&) {
+    require(!is_fast);  // both read the same, and refuse the same
     return 0;
   }
   check(atom);

@@ -124,7 +124,10 @@ class PROTOBASE_EXPORT Atom {
   const Array& as_array() const { return get<Array>(AtomKind::kArray); }
   const Object& as_object() const { return get<Object>(AtomKind::kObject); }
   /// Also ValidationError when the integer does not fit.
-  std::int64_t as_int64() const;
+  std::int64_t as_int64() const {
+    if (const auto* value = std::get_if<std::int64_t>(&value_)) return *value;
+    throw_no_int64();
+  }
   std::uint64_t as_uint64() const;
   bool fits_int64() const noexcept { return std::holds_alternative<std::int64_t>(value_); }
   /// Of an integer that is not negative; false for every other kind.
@@ -201,6 +204,7 @@ class PROTOBASE_EXPORT Atom {
     throw_wrong_kind(to_text(wanted));
   }
   [[noreturn]] void throw_wrong_kind(std::string_view wanted) const;
+  [[noreturn]] void throw_no_int64() const;
   bool is_container() const noexcept { return value_.index() >= kFirstContainer; }
   const Atom& element(std::size_t index) const;
 
@@ -228,6 +232,9 @@ struct AtomMember {
   AtomMember(std::string k, Atom v) noexcept : key(std::move(k)), value(std::move(v)) {}
   AtomMember(std::string_view k, Atom v) : key(k), value(std::move(v)) {}
   AtomMember(const char* k, Atom v) : key(k), value(std::move(v)) {}
+  /// Builds the value in its place: moving an atom costs as much as building a small one.
+  template <typename T>
+  AtomMember(std::string_view k, std::in_place_t, T&& v) : key(k), value(std::forward<T>(v)) {}
 
   std::string key;
   Atom value;

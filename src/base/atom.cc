@@ -225,8 +225,7 @@ void Atom::throw_wrong_kind(std::string_view wanted) const {
                         std::string(wanted));
 }
 
-std::int64_t Atom::as_int64() const {
-  if (const auto* value = std::get_if<std::int64_t>(&value_)) return *value;
+void Atom::throw_no_int64() const {
   if (!is_integer()) throw_wrong_kind(to_text(AtomKind::kInteger));
   throw ValidationError("integer " + quoted(integer_text()) +
                         " does not fit a signed 64-bit integer");

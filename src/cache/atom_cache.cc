@@ -22,10 +22,33 @@ std::size_t heap_of_payload(const CachedPayload& payload) {
   return block_bytes(payload.bytes.size()) + block_bytes(kOwnerBytes);
 }
 
-using ObjectEntries =
-    cache::StripedCache<cache::ObjectKey, AtomObjectCache::Value, cache::KeyHash, heap_of_atom>;
-using PayloadEntries =
-    cache::StripedCache<AtomPointer, CachedPayload, cache::KeyHash, heap_of_payload>;
+std::uintptr_t address_of(const void* memory) { return reinterpret_cast<std::uintptr_t>(memory); }
+
+// Before what std::make_shared makes lies the count of owners.
+constexpr std::uintptr_t kCountBefore = 16;
+
+std::uintptr_t content_of(const Atom& atom) {
+  switch (atom.kind()) {
+    case AtomKind::kString: return address_of(atom.as_string().data());
+    case AtomKind::kBytes: return address_of(atom.as_bytes().data());
+    case AtomKind::kArray: return address_of(atom.as_array().data());
+    case AtomKind::kObject: return address_of(atom.as_object().data());
+    default: return 0;
+  }
+}
+
+cache::Places<2> places_of_atom(const std::shared_ptr<const Atom>& atom) {
+  return {address_of(atom.get()) - kCountBefore, content_of(*atom)};
+}
+
+cache::Places<1> places_of_payload(const CachedPayload& payload) {
+  return {address_of(payload.bytes.data()) - kCountBefore};
+}
+
+using ObjectEntries = cache::StripedCache<cache::ObjectKey, AtomObjectCache::Value, cache::KeyHash,
+                                          heap_of_atom, places_of_atom>;
+using PayloadEntries = cache::StripedCache<AtomPointer, CachedPayload, cache::KeyHash,
+                                           heap_of_payload, places_of_payload>;
 
 }  // namespace
 

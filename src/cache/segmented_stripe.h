@@ -44,20 +44,28 @@ class EvictedValues final {
   std::size_t count_ = 0;
 };
 
+/// For values of which no place is known.
+template <typename Value>
+Places<1> no_places(const Value&) noexcept {
+  return {};
+}
+
 /// Not thread-safe but for find(). `Hash` maps a Key to 64 good bits; callers pass it so that it is
-/// computed once, outside the lock.
-template <typename Key, typename Value, typename Hash>
+/// computed once, outside the lock. `places_of(value)` gives Places to fetch for a hit.
+template <typename Key, typename Value, typename Hash, auto places_of = no_places<Value>>
 class SegmentedStripe final {
  public:
+  using Table = SlotTable<std::tuple_size_v<decltype(places_of(std::declval<const Value&>()))>>;
+
   explicit SegmentedStripe(const StripeLimits& limits) : limits_(limits) {
-    limits_.max_entries = std::min<std::size_t>(limits.max_entries, SlotTable::kMaxIndex);
+    limits_.max_entries = std::min<std::size_t>(limits.max_entries, Table::kMaxIndex);
     protected_entries_ = std::min(protected_share(limits_.max_entries), limits_.max_entries - 1);
   }
 
   /// The value, marked as hit, or null. Valid until the next put. Finds may run side by side.
   const Value* find(const Key& key, std::uint64_t hash) noexcept {
     const Value* value = nullptr;
-    SlotTable::Slot* slot = table_.find(low_bits(hash), [&](std::uint32_t index) {
+    typename Table::Slot* slot = table_.find(low_bits(hash), [&](std::uint32_t index) {
       const auto& node = slab_.node(index);
       value = &node.value;
       return node.key == key;
@@ -83,6 +91,7 @@ class SegmentedStripe final {
     return PutOutcome::kInserted;
   }
 
+  const Table& table() const noexcept { return table_; }
   std::size_t entries() const noexcept { return probation_.entries + protected_.entries; }
   std::size_t bytes() const noexcept { return own_bytes() + probation_.charge + protected_.charge; }
 
@@ -137,12 +146,12 @@ class SegmentedStripe final {
     return fixed <= limits_.max_bytes && charge <= limits_.max_bytes - fixed;
   }
 
-  SlotTable::Slot* slot_of(const Key& key, std::uint64_t hash) noexcept {
+  typename Table::Slot* slot_of(const Key& key, std::uint64_t hash) noexcept {
     return table_.find(low_bits(hash),
                        [&](std::uint32_t index) { return slab_.node(index).key == key; });
   }
 
-  SlotTable::Slot* slot_of_node(std::uint32_t node) noexcept {
+  typename Table::Slot* slot_of_node(std::uint32_t node) noexcept {
     return table_.find(low_bits(Hash{}(slab_.node(node).key)),
                        [node](std::uint32_t index) { return index == node; });
   }
@@ -151,15 +160,16 @@ class SegmentedStripe final {
     table_.reserve_one();
     const std::uint32_t index = slab_.take();
     slab_.node(index).key = key;
+    const auto places = places_of(value);
     slab_.node(index).value = std::move(value);
     slab_.links(index).charge = charge;
     push_newest(probation_, index);
-    table_.insert(low_bits(hash), index);
+    table_.insert(low_bits(hash), index, places);
   }
 
   // Evicts the oldest entry of probation that was not hit, unless promotions empty probation first.
   void evict_one(EvictedValues<Value>& evicted) noexcept {
-    SlotTable::Slot* slot = slot_of_node(probation_.oldest);
+    typename Table::Slot* slot = slot_of_node(probation_.oldest);
     for (int i = 0; slot->referenced() && i < kMaxPromotions; ++i) {
       slot->clear_referenced();
       move_oldest(probation_, protected_);
@@ -208,7 +218,7 @@ class SegmentedStripe final {
     segment.charge += links.charge;
   }
 
-  SlotTable table_;
+  Table table_;
   Slab slab_;
   Segment probation_;
   Segment protected_;

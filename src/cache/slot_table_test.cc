@@ -9,30 +9,32 @@
 namespace protobase::cache {
 namespace {
 
-SlotTable::Slot* find(SlotTable& table, std::uint32_t hash, std::uint32_t index) {
+using Table = SlotTable<>;
+
+Table::Slot* find(Table& table, std::uint32_t hash, std::uint32_t index) {
   return table.find(hash, [index](std::uint32_t found) { return found == index; });
 }
 
 TEST(SlotTable, IsEmptyAndOwnsNothingAtFirst) {
-  SlotTable table;
+  Table table;
   EXPECT_EQ(table.bytes(), 0u);
   EXPECT_EQ(find(table, 1, 1), nullptr);
 }
 
 TEST(SlotTable, TellsWhenItMustGrowAndToWhatSize) {
-  SlotTable table;
+  Table table;
   for (std::uint32_t i = 0; i < 1000; ++i) {
     const bool must_grow = table.must_grow();
     const std::size_t expected = must_grow ? table.grown_bytes() : table.bytes();
     table.reserve_one();
     table.insert(i, i);
     EXPECT_EQ(table.bytes(), expected);
-    EXPECT_LE(table.size() * 4 * sizeof(SlotTable::Slot), table.bytes() * 3);
+    EXPECT_LE(table.size() * 4 * sizeof(Table::Slot), table.bytes() * 3);
   }
 }
 
 TEST(SlotTable, KeepsTheReferenceBitWhenEntriesMove) {
-  SlotTable table;
+  Table table;
   for (std::uint32_t i = 0; i < 8; ++i) {
     table.reserve_one();
     table.insert(5, i);  // one run: each erase moves those behind
@@ -45,7 +47,7 @@ TEST(SlotTable, KeepsTheReferenceBitWhenEntriesMove) {
 }
 
 TEST(SlotTable, AgreesWithAMapUnderCrowdedHashes) {
-  SlotTable table;
+  Table table;
   std::map<std::uint32_t, std::uint32_t> model;  // index -> hash
   std::mt19937 random(20'240);
   for (int step = 0; step < 100'000; ++step) {
@@ -59,7 +61,7 @@ TEST(SlotTable, AgreesWithAMapUnderCrowdedHashes) {
       model.emplace(index, hash);
     } else {
       const std::uint32_t hash = known->second;
-      SlotTable::Slot* slot = find(table, hash, index);
+      Table::Slot* slot = find(table, hash, index);
       ASSERT_NE(slot, nullptr) << "step " << step;
       table.erase(slot);
       model.erase(known);

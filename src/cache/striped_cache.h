@@ -27,7 +27,8 @@ namespace protobase::cache {
 
 /// Thread-safe. `Value` is a cheap handle: default-constructible, copied on a hit, moved without
 /// throwing. `charge_of(value)` gives the bytes of heap a value holds.
-template <typename Key, typename Value, typename Hash, std::size_t (*charge_of)(const Value&)>
+template <typename Key, typename Value, typename Hash, std::size_t (*charge_of)(const Value&),
+          auto places_of>
 class StripedCache final {
  public:
   /// Throws ValidationError when an option is out of range.
@@ -102,6 +103,8 @@ class StripedCache final {
   }
 
  private:
+  using Entries = SegmentedStripe<Key, Value, Hash, places_of>;
+
   // A stripe that was only read for a while lets readers in by their seats; a write ends that. So
   // readers of hot entries share no line that any of them writes, and writers pay for it rarely.
   class alignas(128) Stripe final {
@@ -110,40 +113,47 @@ class StripedCache final {
 
     std::optional<Value> get(ReaderSeats& seats, ThreadNotes& notes, const Key& key,
                              std::uint64_t hash) {
+      fetch_slot(hash);
+      std::optional<Value> found;
       if (ReaderSeats::Seat* seat = enter(seats, notes)) {
-        std::optional<Value> found = copy_of(entries_.find(key, hash));
+        copy(entries_.find(key, hash), found);
         seat->count(found.has_value());
         seat->leave();
         return found;
       }
       const std::lock_guard lock(mutex_);
-      std::optional<Value> found = copy_of(entries_.find(key, hash));
+      copy(entries_.find(key, hash), found);
       ++(found ? hits_ : misses_);
       if (++reads_since_write_ >= kReadsToOpen) open_.store(true);
       return found;
     }
 
     std::optional<Value> peek(const Key& key, std::uint64_t hash) {
+      std::optional<Value> found;
       const std::lock_guard lock(mutex_);
-      return copy_of(entries_.find(key, hash));
+      copy(entries_.find(key, hash), found);
+      return found;
     }
 
     PutOutcome put(ReaderSeats& seats, const Key& key, std::uint64_t hash, Value& value,
                    std::size_t charge, EvictedValues<Value>& evicted) {
+      fetch_slot(hash);
       const std::lock_guard lock(mutex_);
       close(seats);
       const PutOutcome outcome = entries_.put(key, hash, value, charge, evicted);
       evictions_ += evicted.count();
+      remember_table();
       if (outcome == PutOutcome::kInserted) ++insertions_;
       if (outcome == PutOutcome::kRejected) ++rejections_;
       return outcome;
     }
 
     void clear(ReaderSeats& seats) {
-      SegmentedStripe<Key, Value, Hash> old(limits_);
+      Entries old(limits_);
       const std::lock_guard lock(mutex_);
       close(seats);
       std::swap(old, entries_);
+      remember_table();
     }
 
     void add_to(CacheStats& stats) const {
@@ -158,11 +168,28 @@ class StripedCache final {
     }
 
    private:
+    using Slot = typename Entries::Table::Slot;
+
     // Closing looks at every seat; after so many reads that is nothing.
     static constexpr std::uint32_t kReadsToOpen = 256;
 
-    static std::optional<Value> copy_of(const Value* found) noexcept {
-      return found != nullptr ? std::optional<Value>(*found) : std::nullopt;
+    static void copy(const Value* from, std::optional<Value>& to) noexcept {
+      if (from != nullptr) to.emplace(*from);
+    }
+
+    // While the seat is taken the slot comes nearer: a locked instruction lets no later load begin.
+    // A table that was replaced meanwhile is never read here, only its address. Always inlined: g++
+    // 12 takes a function that only fetches for one without effect, and drops it.
+    [[gnu::always_inline]] inline void fetch_slot(std::uint64_t hash) const noexcept {
+      const std::uint64_t at = hash & mask_.load(std::memory_order_relaxed);
+      const std::uintptr_t table = table_.load(std::memory_order_relaxed);
+      __builtin_prefetch(reinterpret_cast<const void*>(table + at * sizeof(Slot)));
+    }
+
+    void remember_table() noexcept {
+      table_.store(reinterpret_cast<std::uintptr_t>(entries_.table().slots()),
+                   std::memory_order_relaxed);
+      mask_.store(static_cast<std::uint32_t>(entries_.table().mask()), std::memory_order_relaxed);
     }
 
     // Seat first, then the look at open_: whoever closes stores open_ first and looks at the seats
@@ -185,8 +212,10 @@ class StripedCache final {
 
     mutable StripeMutex mutex_;
     std::atomic<bool> open_{false};  // changes under the mutex
+    std::atomic<std::uint32_t> mask_{0};
+    std::atomic<std::uintptr_t> table_{0};
+    Entries entries_;
     std::uint32_t reads_since_write_ = 0;
-    SegmentedStripe<Key, Value, Hash> entries_;
     std::uint64_t hits_ = 0;  // of reads under the mutex; the seats count the others
     std::uint64_t misses_ = 0;
     std::uint64_t insertions_ = 0;

@@ -1,4 +1,5 @@
-// MessagePack through msgpack-cxx: its packer writes, its parser drives the visitor below.
+// MessagePack through msgpack-cxx: its packer writes, its parser drives the visitor below, unless
+// the fast decoder has read the payload already.
 #include "format/msgpack_codec.h"
 
 #ifndef MSGPACK_NO_BOOST
@@ -15,6 +16,8 @@
 #include <vector>
 
 #include "base/utf8.h"
+#include "format/msgpack_fast_decoder.h"
+#include "format/output_buffer.h"
 #include "protobase/errors.h"
 
 namespace protobase::format {
@@ -25,14 +28,16 @@ constexpr std::size_t kMaxLength =
 
 // ---- encoding
 
-struct StringSink {
-  std::string& out;
-  void write(const char* data, std::size_t size) { out.append(data, size); }
+struct Sink {
+  OutputBuffer buffer;
+  void write(const char* data, std::size_t size) { buffer.put(std::string_view(data, size)); }
 };
 
 class Encoder {
  public:
-  explicit Encoder(std::string& out) : sink_{out}, packer_(sink_) {}
+  explicit Encoder(std::string& out) : sink_{OutputBuffer(out)}, packer_(sink_) {}
+
+  void finish() { sink_.buffer.finish(); }
 
   /// `depth`: containers around this atom.
   void encode(const Atom& atom, std::size_t depth) {
@@ -69,12 +74,24 @@ class Encoder {
   }
 
   void encode_string(std::string_view text) {
+    if (text.size() <= kShortText && encode_short_ascii(text)) return;
     if (const auto bad = base::find_invalid_utf8(text)) {
       throw ValidationError("string is not valid UTF-8 at its byte " + std::to_string(*bad) +
                             ": put binary data into an atom of kind bytes");
     }
     packer_.pack_str(checked_length(text.size()));
     packer_.pack_str_body(text.data(), static_cast<std::uint32_t>(text.size()));
+  }
+
+  /// Most strings: header, check and copy in one go. False, with nothing written, for others.
+  bool encode_short_ascii(std::string_view text) {
+    std::uint64_t seen = 0;
+    char* const to = sink_.buffer.room(1 + text.size());
+    copy_looking(text, to + 1, [&seen](std::uint64_t word) { seen |= word; });
+    if ((seen & 0x8080808080808080u) != 0) return false;
+    *to = static_cast<char>(0xA0 | text.size());
+    sink_.buffer.advance(1 + text.size());
+    return true;
   }
 
   void encode_bytes(const Bytes& bytes) {
@@ -110,8 +127,10 @@ class Encoder {
     }
   }
 
-  StringSink sink_;
-  msgpack::packer<StringSink> packer_;
+  static constexpr std::size_t kShortText = 31;  // whose length is in the first byte
+
+  Sink sink_;
+  msgpack::packer<Sink> packer_;
 };
 
 // ---- decoding
@@ -345,9 +364,21 @@ class AtomBuilder : public msgpack::null_visitor {
 
 }  // namespace
 
-void encode_msgpack(const Atom& atom, std::string& out) { Encoder(out).encode(atom, 0); }
+void encode_msgpack(const Atom& atom, std::string& out) {
+  Encoder encoder(out);
+  encoder.encode(atom, 0);
+  encoder.finish();
+}
 
 Atom decode_msgpack(std::span<const std::byte> payload) {
+  Atom atom;
+  if (payload.size() > kMaxLength || !try_decode_msgpack_fast(payload, atom)) {
+    atom = parse_msgpack(payload);
+  }
+  return atom;
+}
+
+Atom parse_msgpack(std::span<const std::byte> payload) {
   if (payload.size() > kMaxLength) throw ValidationError("MessagePack payload of 4 GiB or more");
   AtomBuilder builder(payload.size());
   std::size_t end = 0;

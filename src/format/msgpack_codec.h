@@ -26,4 +26,8 @@ void encode_msgpack(const Atom& atom, std::string& out);
 /// Never allocates for a length that the payload cannot hold.
 Atom decode_msgpack(std::span<const std::byte> payload);
 
+/// The same without the fast decoder, which it agrees with. For tests and measurements;
+/// decode_msgpack is the one to use.
+Atom parse_msgpack(std::span<const std::byte> payload);
+
 }  // namespace protobase::format

@@ -6,6 +6,7 @@
 #include <limits>
 #include <string>
 
+#include "format/msgpack_fast_decoder.h"
 #include "protobase/errors.h"
 
 namespace protobase::format {
@@ -118,6 +119,34 @@ TEST(MsgPack, WhatAnAtomHasNoKindForIsReadByConvention) {
   EXPECT_EQ(unpacked("\xD4\xFF\x07"),
             Atom::object({{"$ext", Atom::array({-1, Bytes{std::byte{7}}})}}))
       << "no valid timestamp: kept as it is";
+}
+
+TEST(MsgPack, TheFastDecoderReadsWhatWeWriteAndAgreesWithTheOther) {
+  Atom all = Atom::object({{"null", nullptr}, {"bool", true}, {"false", false}, {"", 1.5}});
+  for (std::size_t size : {0, 1, 3, 4, 7, 8, 9, 16, 31, 32, 255, 256, 1023, 1024, 1025, 70'000}) {
+    const std::string name = std::to_string(size);
+    all.set("text" + name, std::string(size, 'x'));
+    all.set("utf8" + name, std::string(size, 'x') + "\xC3\xA9");
+    all.set("bytes" + name, Bytes(size, std::byte{0xFF}));
+    all.set("array" + name, Atom::array(Atom::Array(size, Atom(static_cast<int>(size)))));
+    all.set(std::string(size, 'k'), -static_cast<std::int64_t>(size) * 70'000);
+  }
+  const std::string payload = packed(all);
+  Atom fast;
+  ASSERT_TRUE(try_decode_msgpack_fast(as_bytes(payload), fast));
+  EXPECT_EQ(fast, all);
+  EXPECT_EQ(parse_msgpack(as_bytes(payload)), all);
+}
+
+TEST(MsgPack, TheFastDecoderLeavesTheRestToTheOther) {
+  for (const std::string& payload :
+       {""s, "\xC1"s, "\xC0\xC0"s, "\xA1"s, "\xA1\xFF"s, "\xCA\0\0\0\0"s, "\xD4\x01\x01"s,
+        "\x81\x01\x02"s, "\x92\x01"s, "\x82\xA1k\x01\xA1k\x02"s, "\xDD\xFF\xFF\xFF\xFF\x01"s,
+        "\x92\xA2x"s, "\xDC\0"s, "\xCD\x01"s, std::string(kMaxAtomDepth + 1, '\x91') + "\xC0"}) {
+    Atom atom;
+    EXPECT_FALSE(try_decode_msgpack_fast(as_bytes(payload), atom))
+        << testing::PrintToString(payload);
+  }
 }
 
 TEST(MsgPack, DuplicateKeysAreRefused) {
