@@ -44,8 +44,12 @@ Arguments& Arguments::option(const std::string& name, const std::string& value, 
                              const std::string& help) {
   const CLI::Validator is_count(
       [](const std::string& text) {
-        return text.empty() || text.find_first_not_of("0123456789") != std::string::npos
-                   ? "'" + text + "' is no number of 0 or more"
+        if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos) {
+          return "'" + text + "' is no number of 0 or more";
+        }
+        // The parser would take it for an octal number.
+        return text.size() > 1 && text.front() == '0'
+                   ? "'" + text + "': write it without leading zeros"
                    : std::string();
       },
       "", "count");

@@ -64,7 +64,8 @@ constexpr auto kFooter =
     R"text(Copies every record of FROM that can be read into TO, which must be absent or empty.
 Pointers stay valid. Each lost place is printed as `lost WAL OFFSET: reason` (the first
 1,000), then a summary. The root is that of the newest commit whose root can be read. FROM is
-not changed. Exit status 0 when TO is complete, whatever was lost; it then verifies clean.
+not changed. Exit status 0 when TO is complete, whatever was lost; it then verifies clean, but
+for damaged records of the Python storage, which are printed and copied as they are.
 
 Example:
   protobase verify people || protobase salvage people people.new)text";

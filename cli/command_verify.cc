@@ -70,7 +70,7 @@ void verify(const VerifyOptions& options, Output& out) {
 constexpr auto kFooter =
     R"text(Reads every record of every WAL and the root, changes nothing. Each damaged place is
 printed as `bad WAL OFFSET: reason` (the first 1,000), then a summary. Exit status 4 when
-there is one. `torn` is the rest of a write that was never acknowledged: harmless.
+there is one. `torn` looks like the rest of a write that was never acknowledged: harmless.
 
 Example:
   protobase verify people --json)text";

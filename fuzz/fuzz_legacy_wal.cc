@@ -71,25 +71,40 @@ class NaiveReader {
   const std::span<const std::byte> file_;
 };
 
-void check_atom(SharedStorage& storage, const AtomPointer& pointer, RecordFormat format,
-                std::span<const std::byte> payload) {
-  const auto atom = result_unless<ValidationError>([&] { return *storage.get_atom(pointer); });
-  const auto expected = result_unless<ValidationError>([&]() -> Atom {
+std::optional<Atom> decode(RecordFormat format, std::span<const std::byte> payload) {
+  return result_unless<ValidationError>([&]() -> Atom {
     if (format == RecordFormat::kMsgPack) return format::decode_msgpack(payload);
     if (format == RecordFormat::kRaw) throw ValidationError("raw");
     return format::decode_json(fuzz::as_text(payload), format::JSONDialect::kLegacy);
   });
-  require(atom == expected);
 }
 
-void check_record(SharedStorage& storage, std::span<const std::byte> file, const Record& record) {
+void check_atom(SharedStorage& storage, const AtomPointer& pointer, RecordFormat format,
+                std::span<const std::byte> payload) {
+  const auto atom = result_unless<ValidationError>([&] { return *storage.get_atom(pointer); });
+  require(atom == decode(format, payload));
+}
+
+/// What cannot be read back is damage; of what can, no atom and no raw bytes are.
+void check_kind(const RecordInfo& info, std::span<const std::byte> file,
+                const std::optional<Record>& record) {
+  if (info.kind == RecordKind::kData) return require(record && record->format == info.format);
+  require(info.kind == RecordKind::kBad);
+  if (!record) return;
+  const auto payload = file.subspan(record->offset + record->header_size, record->length);
+  require(record->format != RecordFormat::kRaw && !decode(record->format, payload));
+}
+
+/// `is_listed`: no damaged length comes before it.
+void check_record(SharedStorage& storage, std::span<const std::byte> file, const Record& record,
+                  bool is_listed) {
   const AtomPointer pointer{legacy_wal(), record.offset};
   const SharedBytes bytes = storage.get_bytes(pointer);
   const auto payload = file.subspan(record.offset + record.header_size, record.length);
   require(std::ranges::equal(bytes.span(), payload));
   require(storage.get_format(pointer) == record.format);
   check_atom(storage, pointer, record.format, payload);
-  if (record.end() - record.offset < 2) return;
+  if (record.end() - record.offset < 2 || !is_listed) return;
   require(!result_unless<NotFoundError>([&] {
     return storage.get_bytes({pointer.transaction_id, pointer.offset + 1});
   }));
@@ -100,14 +115,16 @@ void check_records(SharedStorage& storage, std::span<const std::byte> file) {
   const NaiveReader naive(file);
   std::uint64_t at = 0;
   int read_back = 0;
+  bool is_listed = true;
   storage.scan_wal(legacy_wal(), [&](const RecordInfo& info) {
     require(info.pointer.offset == at);
     const auto record = naive.record_at(at);
-    require(record.has_value() == (info.kind == RecordKind::kData));
+    check_kind(info, file, record);
     at += info.stored_size;
+    is_listed = is_listed && record;
     if (!record) return true;
-    require(record->end() == at && record->format == info.format);
-    if (read_back++ < kReadBack) check_record(storage, file, *record);
+    require(record->end() == at);
+    if (read_back++ < kReadBack) check_record(storage, file, *record, is_listed);
     return true;
   });
   require(at == file.size());

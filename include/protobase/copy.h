@@ -22,8 +22,9 @@ struct CopyReport {
 
 /// Copies the space in directory `from` (a consistent state, also while others write to it) into
 /// directory `to`, which must be absent, empty, or hold an interrupted copy of the same space: that
-/// one is resumed. The target cannot be opened before the copy is complete; when the call returns
-/// it is durable. `progress` (may be empty) hears bytes done of all.
+/// one is resumed. It must not lie below `from`. WALs of the Python storage, which have no
+/// checksums, are copied as they are. The target cannot be opened before the copy is complete; when
+/// the call returns it is durable. `progress` (may be empty) hears bytes done of all.
 /// Errors: NotFoundError, ValidationError (target in use, or not empty), CorruptionError (a damaged
 /// source), NoSpaceError (make room and call again).
 PROTOBASE_EXPORT CopyReport

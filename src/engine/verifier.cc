@@ -7,8 +7,9 @@
 #include <string>
 #include <utility>
 
+#include "engine/failed_read.h"
+#include "engine/legacy_scan.h"
 #include "format/commit_record.h"
-#include "format/legacy_record.h"
 #include "protobase/errors.h"
 
 namespace protobase::engine {
@@ -35,23 +36,7 @@ void scan_legacy(BlockProvider& provider, const WALDescription& wal,
   const auto read = [&](std::uint64_t offset, std::span<std::byte> out) {
     provider.read(wal.transaction_id, offset, out, out.size());
   };
-  AtomPointer at{wal.transaction_id, 0};
-  while (at.offset < wal.end) {
-    RecordInfo info{at, RecordKind::kData, RecordFormat::kRaw, 0, 0, {}};
-    try {
-      const auto record = format::parse_legacy_record(read, wal.end, at);
-      info.format = record.format;
-      info.payload_size = record.payload_size;
-      info.stored_size = record.stored_size();
-    } catch (const CorruptionError& error) {
-      // Nothing marks the start of a record in this layout: the rest cannot be told.
-      info.kind = RecordKind::kBad;
-      info.stored_size = wal.end - at.offset;
-      info.reason = error.what();
-    }
-    if (!visit(info, {})) return;
-    at.offset += info.stored_size;
-  }
+  scan_legacy_wal(wal.transaction_id, wal.end, read, visit);
 }
 
 /// The commit records of one WAL up to the root at the start: how many, which, where the first is.
@@ -93,6 +78,7 @@ class Verification {
     const UUID& id = wal.transaction_id;
     scan_wal(provider_, id, [&](const RecordInfo& info, std::span<const std::byte> payload) {
       add(info);
+      if (info.kind == RecordKind::kBad) note_range(info);
       if (info.kind == RecordKind::kCommit) note_commit(info.pointer, payload);
       tell(done_ + info.pointer.offset);
       return true;
@@ -119,12 +105,18 @@ class Verification {
     if (report_.bad.size() < kMaxListed) report_.bad.push_back({where, reason});
   }
 
+  void note_range(const RecordInfo& bad) {
+    if (ranges_.size() < kMaxListed) ranges_.emplace_back(bad.pointer, bad.stored_size);
+  }
+
   /// 0 when there is no commit, or it is lost: check_roots() says so.
   std::uint64_t newest_sequence() {
     try {
       const auto newest = provider_.root_register().read();
       return newest ? newest->sequence : 0;
     } catch (const CorruptionError&) {
+      return 0;
+    } catch (const FailedRead&) {
       return 0;
     }
   }
@@ -159,8 +151,8 @@ class Verification {
       if (!is_listed(where)) add_bad(where, error.what());
     } catch (const NotFoundError& error) {
       add_bad(at, std::string("a root or commit record is missing: ") + error.what());
-    } catch (const UnexpectedError& error) {
-      add_bad(at, error.what());  // the disk does not give it
+    } catch (const FailedRead& error) {
+      if (!is_listed(at)) add_bad(at, std::string("cannot be read: ") + error.what());
     }
   }
 
@@ -179,9 +171,16 @@ class Verification {
     }
   }
 
+  /// Whether a place reported before begins there or covers it.
   bool is_listed(const AtomPointer& where) const {
-    return std::any_of(report_.bad.begin(), report_.bad.end(),
-                       [&](const auto& place) { return place.pointer == where; });
+    const auto covers = [&](const auto& range) {
+      const auto& [begin, size] = range;
+      return begin.transaction_id == where.transaction_id && begin.offset <= where.offset &&
+             where.offset - begin.offset < size;
+    };
+    return std::ranges::any_of(ranges_, covers) ||
+           std::ranges::any_of(report_.bad,
+                               [&](const auto& place) { return place.pointer == where; });
   }
 
   void tell(std::uint64_t done) {
@@ -195,6 +194,7 @@ class Verification {
   const std::function<void(std::uint64_t, std::uint64_t)>& progress_;
   VerifyReport report_;
   std::uint64_t newest_at_start_ = 0;
+  std::vector<std::pair<AtomPointer, std::uint64_t>> ranges_;  ///< bad, with their sizes
   CommitsByWAL found_;
   std::uint64_t total_ = 0;
   std::uint64_t done_ = 0;

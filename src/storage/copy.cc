@@ -40,9 +40,9 @@ struct SourceWAL {
 
 class Copy {
  public:
-  Copy(const std::string& from, const std::string& to,
-       const std::function<void(std::uint64_t, std::uint64_t)>& progress)
-      : file_system_(os::posix_file_system()),
+  Copy(const std::shared_ptr<os::FileSystem>& files, const std::string& from, const std::string& to,
+       const storage::Progress& progress)
+      : file_system_(files),
         source_(file_system_, from),
         target_(file_system_, to),
         progress_(progress) {}
@@ -71,6 +71,7 @@ class Copy {
   void read_source() {
     FileBlockProviderOptions options;
     options.access = SpaceAccess::kReadOnly;
+    options.file_system = file_system_;
     FileBlockProvider provider(source_.path(), options);
     const auto lock = storage::hold_root(source_);
     const auto root = provider.root_register().read();
@@ -90,6 +91,10 @@ class Copy {
       if (head.is_unborn) return;
       const auto tail = file::read_wal_tail(*file, wal.id, head, chain_.proven(wal.id));
       if (!tail.damage.empty()) throw CorruptionError(tail.damage.front());
+      if (tail.lost_commit) {
+        throw CorruptionError({wal.id, tail.lost_commit->commit_offset},
+                              "the newest commit record of the WAL cannot be read");
+      }
       wal.end = tail.end;
       wal.sealed = head.checkpoint.sealed;
       wal.predecessor = head.predecessor;
@@ -99,8 +104,7 @@ class Copy {
   }
 
   void begin_target() {
-    const std::string what = "unfinished copy of " + source_.path();
-    storage::check_target(source_, target_, what);
+    storage::check_target(source_, target_, "copy");
     const file::SpaceListing listing = target_.list();
     const auto is_ours = [&](const UUID& id) {
       return std::any_of(wals_.begin(), wals_.end(), [&](const auto& wal) { return wal.id == id; });
@@ -108,7 +112,7 @@ class Copy {
     if (!std::all_of(listing.wals.begin(), listing.wals.end(), is_ours)) {
       throw ValidationError(target_.path() + " holds an unfinished copy of another space");
     }
-    storage::begin_target(target_, what);
+    storage::begin_target(source_, target_, "copy");
   }
 
   void finish_target() {
@@ -201,7 +205,7 @@ class Copy {
   const std::shared_ptr<os::FileSystem> file_system_;
   const SpaceDirectory source_;
   const SpaceDirectory target_;
-  const std::function<void(std::uint64_t, std::uint64_t)>& progress_;
+  const storage::Progress& progress_;
   std::vector<SourceWAL> wals_;
   file::WALChain chain_;
   CopyReport report_;
@@ -211,10 +215,16 @@ class Copy {
 
 }  // namespace
 
+CopyReport storage::copy_space(const std::shared_ptr<os::FileSystem>& files,
+                               const std::string& from, const std::string& to,
+                               const Progress& progress) {
+  return Copy(files, from, to, progress).run();
+}
+
 CopyReport copy_space(
     const std::string& from, const std::string& to,
     const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) {
-  return Copy(from, to, progress).run();
+  return storage::copy_space(os::posix_file_system(), from, to, progress);
 }
 
 }  // namespace protobase

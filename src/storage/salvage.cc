@@ -1,9 +1,10 @@
 // salvage_space: what can be read of a damaged space, at its old addresses, in a healthy one.
 //
-// Two passes. The first reads every WAL, notes what is lost, and collects the commits; from them a
-// history is made in which every root can be read and every commit names one that is there. The
-// second writes: kept records as they are, commits as that history has them, and void records over
-// everything else, so that no lost address is ever given to another record.
+// The source is read once, since a failing disk may give less the next time: every record that can
+// be read goes to its old address, void records over what is between. Then, in the target, the
+// commits are joined to a history in which every root can be read and every commit names one that
+// is there; those that have no place in it become void too. So no lost address is ever given to
+// another record, and what the report says is what the target holds.
 #include "protobase/salvage.h"
 
 #include <algorithm>
@@ -13,63 +14,67 @@
 #include <string>
 #include <utility>
 
+#include "engine/failed_read.h"
 #include "file/space_damage.h"
 #include "file/wal_tail.h"
 #include "format/commit_record.h"
-#include "format/legacy_record.h"
 #include "format/record.h"
 #include "format/root_file.h"
 #include "protobase/errors.h"
+#include "storage/legacy_remains.h"
 #include "storage/salvaged_history.h"
 #include "storage/space_transfer.h"
+#include "storage/wal_remains.h"
 
 namespace protobase {
 namespace {
 
+using engine::FailedRead;
 using file::SpaceDirectory;
 using format::kRecordHeaderSize;
 using storage::RecordWriter;
 using storage::SalvagedHistory;
 
 constexpr std::size_t kMaxListed = 1000;
+constexpr std::size_t kMaxOpenFiles = 64;
+constexpr const char* kUnsure = ", perhaps never acknowledged";
 
-/// A WAL of the source: which one it really is, and how much of it there is.
-struct SourceWAL {
+/// A WAL of the source, and what became of it in the target.
+struct SalvagedWAL {
   UUID id;
-  std::string path;
+  std::string path;  ///< in the source
   file::WALHead head;
-  std::uint64_t proven = 0;                   ///< everything below was durable once
-  std::uint64_t end = kWALFirstRecordOffset;  ///< behind the last record that can be read
+  std::uint64_t end = kWALFirstRecordOffset;  ///< behind the last record that was kept
+  std::uint64_t records = 0;
+  const RootVersion* newest_commit = nullptr;
 };
 
 class Salvage {
  public:
-  Salvage(const std::string& from, const std::string& to, const storage::Progress& progress)
-      : files_(os::posix_file_system()),
-        source_(files_, from),
-        target_(files_, to),
-        progress_(progress) {}
+  Salvage(const std::shared_ptr<os::FileSystem>& files, const std::string& from,
+          const std::string& to, const storage::Progress& progress)
+      : files_(files), source_(files_, from), target_(files_, to), progress_(progress) {}
 
   SalvageReport run() {
     const file::SpaceListing listing = source_.list();
     if (!listing.is_space) throw NotFoundError("no space at " + source_.path());
-    const std::string what = "unfinished salvage of " + source_.path();
-    storage::check_target(source_, target_, what);
+    storage::check_target(source_, target_, "salvage");
     find_wals(listing);
-    for (SourceWAL& wal : wals_) survey(wal);
-    for (const UUID& id : listing.legacy_wals) survey_legacy(id);
+    storage::begin_target(source_, target_, "salvage");
+    clear_target();
+    for (SalvagedWAL& wal : wals_) copy_wal(wal);
+    for (const UUID& id : listing.legacy_wals) copy_legacy_wal(id);
     for (const BadPlace& place : chain_.lost()) note_loss(place);
     history_.settle([this](const AtomPointer& root) { return is_readable(root); });
     for (const BadPlace& place : history_.lost()) note_loss(place);
     compare_with_published();
-    storage::begin_target(target_, what);
-    clear_target();
-    for (const SourceWAL& wal : wals_) write_wal(wal);
-    for (const auto& [id, end] : legacy_ends_) write_legacy(id, end);
-    if (listing.legacy_root) write_legacy_root();
+    for (const RootVersion& commit : history_.all()) mend_commit(commit);
+    opened_.clear();
+    for (const SalvagedWAL& wal : wals_) close_wal(wal);
+    if (listing.legacy_root) copy_legacy_root();
     if (const auto newest = history_.newest()) report_.root = newest->root;
     storage::finish_target(target_);
-    report_.wals = wals_.size() + legacy_ends_.size();
+    report_.wals = wals_.size() + legacy_wals_.size();
     report_.commits = history_.size();
     return std::move(report_);
   }
@@ -93,17 +98,17 @@ class Salvage {
     for (const UUID& id : listing.wals) add_wal(id, id, taken);
     // A file under another WAL's name is that WAL, unless that one is there too.
     for (const auto& [name, id] : misplaced_) add_wal(name, id, taken);
-    for (SourceWAL& wal : wals_) {
-      wal.proven = std::max(wal.head.checkpoint.durable_offset, chain_.proven(wal.id));
-      total_ += 2 * wal.head.file_size;
+    for (SalvagedWAL& wal : wals_) {
+      by_id_.emplace(wal.id, &wal);
+      total_ += wal.head.file_size;
     }
     for (const UUID& id : listing.legacy_wals) {
-      total_ += 2 * open(source_.legacy_wal_path(id))->size();
+      total_ += open(source_.legacy_wal_path(id))->size();
     }
   }
 
   void add_wal(const UUID& name, const UUID& id, std::set<UUID>& taken) {
-    SourceWAL wal{id, source_.wal_path(name), {}};
+    SalvagedWAL wal{id, source_.wal_path(name), {}};
     const auto file = open(wal.path);
     wal.head = read_head(*file, id);
     if (wal.head.is_unborn) return;
@@ -113,14 +118,15 @@ class Salvage {
       return;
     }
     if (!taken.insert(id).second) return;
+    if (!wal.head.is_whole) note_loss({{id, 0}, "the header of the WAL is damaged"});
     chain_.add(id, wal.head);
     wals_.push_back(std::move(wal));
   }
 
   file::WALHead read_head(os::File& file, const UUID& id) {
     try {
-      return file::read_wal_head(file, id);
-    } catch (const UnexpectedError&) {  // its records may be readable all the same
+      return storage::read_patiently([&] { return file::read_wal_head(file, id); });
+    } catch (const FailedRead&) {  // its records may be readable all the same
       file::WALHead head;
       head.file_size = file.size();
       return head;
@@ -134,134 +140,111 @@ class Salvage {
     return id;
   }
 
-  /// Everything valid in `wal`, also behind a torn place: visit(info, payload, acknowledged).
-  /// Damage comes as kBad.
-  template <typename Visit>
-  void read_wal(const SourceWAL& wal, os::File& file, Visit visit) {
-    std::uint64_t torn_at = wal.head.file_size;
-    auto window = storage::window_of(file, wal::OnReadError::kPassOver);
-    const auto until_torn = [&](const RecordInfo& info, std::span<const std::byte> payload) {
-      if (info.kind == RecordKind::kTorn) {
-        torn_at = info.pointer.offset;
-        return true;
-      }
-      return read_place(wal, file, info, payload,
-                        [&](const auto& i, const auto& p) { visit(i, p, /*acknowledged=*/true); });
-    };
-    const std::uint64_t size = wal.head.file_size;
-    wal::scan_records({wal.id, kWALFirstRecordOffset, size, wal.proven}, window, until_torn);
-    if (torn_at >= size) return;
-    const auto behind = [&](const RecordInfo& info, std::span<const std::byte> payload) {
-      if (info.kind == RecordKind::kData) visit(info, payload, /*acknowledged=*/false);
-      return true;
-    };
-    wal::scan_records({wal.id, torn_at, size, size}, window, behind);
-  }
-
-  /// Damage that is only in the padding costs nothing: the record is still what was written.
-  template <typename Visit>
-  bool read_place(const SourceWAL& wal, os::File& file, const RecordInfo& info,
-                  std::span<const std::byte> payload, Visit visit) {
-    if (info.kind == RecordKind::kBad) {
-      RecordInfo found = info;
-      std::vector<std::byte> bytes;
-      if (read_data({wal.id, info.pointer.offset}, file, wal.head.file_size, found, bytes)) {
-        visit(found, std::span<const std::byte>(bytes).subspan(kRecordHeaderSize));
-        return true;
-      }
-    }
-    visit(info, payload);
-    return true;
-  }
-
-  /// Whether a data record can be read at `where`, whatever its padding; sets the rest then.
-  static bool read_data(const AtomPointer& where, os::File& file, std::uint64_t end,
-                        RecordInfo& info, std::vector<std::byte>& bytes) {
+  std::optional<RootVersion> read_published() {
+    const auto file = files_->open(source_.root_path(), os::OpenMode::kRead);
+    if (!file) return std::nullopt;
+    std::array<std::byte, format::kPublishedRootSize> bytes{};
     try {
-      bytes.resize(kRecordHeaderSize);
-      format::RecordHeader header;
-      if (where.offset < kWALFirstRecordOffset || file.read(where.offset, bytes) != bytes.size() ||
-          format::parse_header(bytes, header) != format::HeaderState::kValid ||
-          header.type != format::RecordType::kData ||
-          kRecordHeaderSize + header.payload_size > end - std::min(end, where.offset)) {
-        return false;
-      }
-      bytes.resize(kRecordHeaderSize + header.payload_size);
-      if (file.read(where.offset, bytes) != bytes.size() || !format::verify_record(bytes, where)) {
-        return false;
-      }
-      info = {where,
-              RecordKind::kData,
-              header.format,
-              header.payload_size,
-              format::stored_size(header.payload_size),
-              {}};
-      return true;
-    } catch (const UnexpectedError&) {
-      return false;  // the disk does not give it; where, the scan of the WAL says
+      storage::read_patiently([&] { return file->read(0, bytes); });
+      return format::read_published_root(bytes);
+    } catch (const FailedRead& error) {
+      note_loss(
+          {{},
+           std::string("which root was the newest, as protobase.root says it: ") + error.what()});
+      return std::nullopt;
     }
   }
 
-  void survey(SourceWAL& wal) {
-    const auto file = open(wal.path);
-    if (!wal.head.is_whole) note_loss({{wal.id, 0}, "the header of the WAL is damaged"});
-    read_wal(wal, *file, [&](const RecordInfo& info, auto payload, bool) {
-      if (info.kind == RecordKind::kBad) {
-        note_loss({info.pointer, std::to_string(info.stored_size) + " bytes: " + info.reason});
-      } else {
-        wal.end = info.pointer.offset + info.stored_size;
-      }
-      if (info.kind == RecordKind::kCommit) {
-        history_.add(format::read_commit_payload(
-                         payload.template first<format::kCommitPayloadSize>(), info.pointer)
-                         .version);
-      }
-      tell(info.pointer.offset);
-    });
+  void copy_wal(SalvagedWAL& wal) {
+    const auto from = open(wal.path);
+    const auto to = files_->open(target_.wal_path(wal.id), os::OpenMode::kCreate);
+    to->truncate(0);
+    RecordWriter writer(*to, wal.id, kWALFirstRecordOffset);
+    const std::uint64_t proven =
+        std::max(wal.head.checkpoint.durable_offset, chain_.proven(wal.id));
+    storage::read_remains({wal.id, *from, wal.head.file_size, proven},
+                          [&](const RecordInfo& info, auto payload, bool acknowledged) {
+                            take(info, payload, acknowledged, writer);
+                            tell(info.pointer.offset);
+                          });
+    writer.flush();
+    wal.end = writer.position();
+    wal.records = writer.records();
     advance(wal.head.file_size);
   }
 
-  void survey_legacy(const UUID& id) {
-    const auto file = open(source_.legacy_wal_path(id));
-    const std::uint64_t size = file->size();
-    std::uint64_t at = 0;
-    try {
-      while (at < size) {
-        const auto record = format::parse_legacy_record(exact_reader(*file), size, {id, at});
-        at += record.stored_size();
-        ++report_.records;
-        report_.payload_bytes += record.payload_size;
-        tell(at);
-      }
-    } catch (const CorruptionError& error) {
-      // Nothing marks the start of a record in this layout: the rest cannot be told.
-      note_loss({{id, at}, std::to_string(size - at) + " bytes: " + error.what()});
+  void take(const RecordInfo& info, std::span<const std::byte> payload, bool acknowledged,
+            RecordWriter& writer) {
+    const std::string doubt = acknowledged ? "" : kUnsure;
+    if (info.kind == RecordKind::kBad) {
+      return note_loss(
+          {info.pointer, std::to_string(info.stored_size) + " bytes" + doubt + ": " + info.reason});
     }
-    legacy_ends_.emplace(id, at);
-    advance(size);
+    if (info.pointer.offset != writer.position()) {
+      const bool fits = info.pointer.offset >= writer.position() + kRecordHeaderSize;
+      if (!fits) return note_loss({info.pointer, "a record that begins within another one"});
+      writer.fill_to(info.pointer.offset);
+    }
+    if (info.kind == RecordKind::kCommit) {
+      const auto commit =
+          format::read_commit_payload(payload.first<format::kCommitPayloadSize>(), info.pointer);
+      if (!acknowledged) {
+        return note_loss({info.pointer, "the commit of sequence " +
+                                            std::to_string(commit.version.sequence) + kUnsure});
+      }
+      history_.add(commit.version);
+    }
+    if (info.kind == RecordKind::kMark && !acknowledged) return;
+    writer.add(info, payload);
+    if (info.kind != RecordKind::kData) return;
+    ++report_.records;
+    report_.payload_bytes += payload.size();
   }
 
-  static format::ReadExactly exact_reader(os::File& file) {
-    return [&file](std::uint64_t offset, std::span<std::byte> out) { file.read(offset, out); };
+  void copy_legacy_wal(const UUID& id) {
+    const auto remains = storage::salvage_legacy_wal(
+        *files_, id, source_.legacy_wal_path(id), target_.legacy_wal_path(id),
+        [this](const BadPlace& place) { note_loss(place); },
+        [this](std::uint64_t at) { tell(at); });
+    report_.records += remains.records;
+    report_.payload_bytes += remains.payload_bytes;
+    legacy_wals_.insert(id);
+    advance(remains.end);
   }
 
-  bool is_readable(const AtomPointer& pointer) {
-    const auto legacy = legacy_ends_.find(pointer.transaction_id);
-    if (legacy != legacy_ends_.end()) return pointer.offset < legacy->second;
-    const auto wal = std::find_if(wals_.begin(), wals_.end(), [&](const SourceWAL& candidate) {
-      return candidate.id == pointer.transaction_id;
-    });
-    if (wal == wals_.end()) return false;
-    RecordInfo info;
-    std::vector<std::byte> bytes;
-    return read_data(pointer, *open(wal->path), wal->head.file_size, info, bytes);
+  /// A file of the target. Valid until the next call.
+  os::File& opened(const UUID& id) {
+    const auto found = opened_.find(id);
+    if (found != opened_.end()) return *found->second;
+    if (opened_.size() == kMaxOpenFiles) opened_.clear();
+    const bool is_legacy = legacy_wals_.contains(id);
+    auto file = files_->open(is_legacy ? target_.legacy_wal_path(id) : target_.wal_path(id),
+                             os::OpenMode::kReadWrite);
+    if (!file) throw NotFoundError(target_.path() + ": WAL " + id.to_string() + " vanished");
+    return *opened_.emplace(id, std::move(file)).first->second;
   }
 
-  std::optional<RootVersion> read_published() {
-    const auto file = files_->open(source_.root_path(), os::OpenMode::kRead);
-    std::array<std::byte, format::kPublishedRootSize> bytes{};
-    if (!file || file->read(0, bytes) != bytes.size()) return std::nullopt;
-    return format::read_published_root(bytes);
+  /// Whether the target holds the record.
+  bool is_readable(const AtomPointer& where) {
+    const UUID& id = where.transaction_id;
+    if (legacy_wals_.contains(id)) return storage::is_legacy_record(opened(id), where);
+    const auto wal = by_id_.find(id);
+    if (wal == by_id_.end() || where.offset < kWALFirstRecordOffset ||
+        where.offset % format::kRecordAlignment != 0) {
+      return false;
+    }
+    const std::uint64_t end = wal->second->end;
+    std::vector<std::byte> bytes(kRecordHeaderSize);
+    format::RecordHeader header;
+    os::File& file = opened(id);
+    if (file.read(where.offset, bytes) != bytes.size() ||
+        format::parse_header(bytes, header) != format::HeaderState::kValid ||
+        header.type != format::RecordType::kData ||
+        kRecordHeaderSize + header.payload_size > end - std::min(end, where.offset)) {
+      return false;
+    }
+    bytes.resize(kRecordHeaderSize + header.payload_size);
+    return file.read(where.offset, bytes) == bytes.size() && format::verify_record(bytes, where);
   }
 
   /// protobase.root may know of a newer root than any WAL has left.
@@ -274,85 +257,71 @@ class Salvage {
                                        published_->root.to_string()});
   }
 
-  void write_wal(const SourceWAL& wal) {
-    const auto from = open(wal.path);
-    const auto to = files_->open(target_.wal_path(wal.id), os::OpenMode::kCreate);
-    const auto header = format::make_wal_header(wal.id, kept_predecessor(wal));
-    const std::span<const std::byte> part(header);
-    to->truncate(0);
-    to->write(0, {&part, 1});
-    RecordWriter writer(*to, wal.id, kWALFirstRecordOffset);
-    format::Checkpoint closing;
-    read_wal(wal, *from, [&](const RecordInfo& info, auto payload, bool) {
-      write_record(info, payload, writer, closing);
-      tell(info.pointer.offset);
-    });
-    if (writer.position() < wal.end) writer.fill_to(wal.end);
-    writer.flush();
-    to->sync_data();
-    closing.durable_offset = writer.position();
-    closing.records = writer.records();
-    closing.closed = true;
-    closing.sealed =
-        true;  // a pointer to what was lost at the end must never lead to another record
-    file::WALHead head = file::read_wal_head(*to, wal.id);
-    file::write_checkpoint(*to, wal.id, head, closing);
-    to->sync_data();
-    advance(wal.head.file_size);
+  /// Makes a commit record of the target what the history says of it.
+  void mend_commit(const RootVersion& before) {
+    const AtomPointer& where = before.commit;
+    const RootVersion* kept = history_.find(where);
+    if (kept != nullptr) by_id_.at(where.transaction_id)->newest_commit = kept;
+    if (kept != nullptr && *kept == before) return;
+    std::array<std::byte, format::stored_size(format::kCommitPayloadSize)> record;
+    std::array<std::byte, format::kCommitPayloadSize> payload{};
+    os::File& file = opened(where.transaction_id);
+    if (kept != nullptr) {
+      if (file.read(where.offset + kRecordHeaderSize, payload) != payload.size()) {
+        throw CorruptionError(where, "the target became shorter");
+      }
+      const auto stored = format::read_commit_payload(payload, where);
+      format::write_commit_payload(payload, {*kept, stored.durable_offset});
+    }
+    format::write_record(record, kept ? format::RecordType::kCommit : format::RecordType::kVoid,
+                         RecordFormat::kRaw, payload, where);
+    const std::span<const std::byte> part(record);
+    file.write(where.offset, {&part, 1});
   }
 
-  void write_record(const RecordInfo& info, std::span<const std::byte> payload,
-                    RecordWriter& writer, format::Checkpoint& closing) {
-    if (info.kind == RecordKind::kBad) return;
-    std::array<std::byte, format::kCommitPayloadSize> commit;
-    if (info.kind == RecordKind::kCommit) {
-      const RootVersion* version = history_.find(info.pointer);
-      if (version == nullptr) return;
-      const auto stored =
-          format::read_commit_payload(payload.first<format::kCommitPayloadSize>(), info.pointer);
-      format::write_commit_payload(commit, {*version, stored.durable_offset});
-      payload = commit;
-      closing.commit_sequence = version->sequence;
-      closing.commit_offset = info.pointer.offset;
+  void close_wal(const SalvagedWAL& wal) {
+    const auto file = files_->open(target_.wal_path(wal.id), os::OpenMode::kReadWrite);
+    if (!file) throw NotFoundError(target_.wal_path(wal.id) + " vanished");
+    const auto header = format::make_wal_header(wal.id, kept_predecessor(wal));
+    const std::span<const std::byte> part(header);
+    file->write(0, {&part, 1});
+    format::Checkpoint closing;
+    closing.durable_offset = wal.end;
+    closing.records = wal.records;
+    closing.closed = true;
+    // A pointer to what was lost at the end must never lead to another record.
+    closing.sealed = true;
+    if (wal.newest_commit != nullptr) {
+      closing.commit_sequence = wal.newest_commit->sequence;
+      closing.commit_offset = wal.newest_commit->commit.offset;
     }
-    if (info.pointer.offset != writer.position()) {
-      const bool fits = info.pointer.offset >= writer.position() + kRecordHeaderSize;
-      if (!fits) return note_loss({info.pointer, "a record that begins within another one"});
-      writer.fill_to(info.pointer.offset);
-    }
-    writer.add(info, payload);
-    if (info.kind != RecordKind::kData) return;
-    ++report_.records;
-    report_.payload_bytes += payload.size();
+    file::WALHead head = file::read_wal_head(*file, wal.id);
+    file::write_checkpoint(*file, wal.id, head, closing);
+    file->sync_data();
   }
 
   /// One that is lost is named no more, or the target would be damaged too.
-  std::optional<AtomPointer> kept_predecessor(const SourceWAL& wal) const {
+  std::optional<AtomPointer> kept_predecessor(const SalvagedWAL& wal) const {
     const auto& predecessor = wal.head.predecessor;
-    const bool kept =
-        predecessor && std::any_of(wals_.begin(), wals_.end(), [&](const auto& other) {
-          return other.id == predecessor->transaction_id && other.end >= predecessor->offset;
-        });
+    if (!predecessor) return std::nullopt;
+    const auto found = by_id_.find(predecessor->transaction_id);
+    const bool kept = found != by_id_.end() && found->second->end >= predecessor->offset;
     return kept ? predecessor : std::nullopt;
   }
 
-  void write_legacy(const UUID& id, std::uint64_t end) {
-    storage::copy_file(*files_, source_.legacy_wal_path(id), target_.legacy_wal_path(id), end,
-                       [this](std::uint64_t at) { tell(at); });
-    advance(end);
-  }
-
-  void write_legacy_root() {
+  void copy_legacy_root() {
+    std::optional<AtomPointer> root;
     try {
-      report_.root = source_.read_legacy_root();
+      root = storage::read_patiently([&] { return source_.read_legacy_root(); });
     } catch (const CorruptionError& error) {
       return note_loss({{}, error.what()});
+    } catch (const FailedRead& error) {
+      return note_loss({{}, std::string("cannot be read: ") + error.what()});
     }
-    if (report_.root && !is_readable(*report_.root)) {
-      note_loss({*report_.root, "the root that the Python storage set"});
-      report_.root.reset();
-      return;
+    if (root && !is_readable(*root)) {
+      return note_loss({*root, "the root that the Python storage set"});
     }
+    report_.root = root;
     const std::string path = source_.legacy_root_path();
     storage::copy_file(*files_, path, target_.legacy_root_path(), open(path)->size(),
                        [](std::uint64_t) {});
@@ -381,9 +350,11 @@ class Salvage {
   const SpaceDirectory source_;
   const SpaceDirectory target_;
   const storage::Progress& progress_;
-  std::vector<SourceWAL> wals_;
+  std::vector<SalvagedWAL> wals_;
+  std::map<UUID, SalvagedWAL*> by_id_;
+  std::set<UUID> legacy_wals_;
   std::vector<std::pair<UUID, UUID>> misplaced_;  // name, real id
-  std::map<UUID, std::uint64_t> legacy_ends_;     // how much of each can be listed
+  std::map<UUID, std::unique_ptr<os::File>> opened_;
   std::optional<RootVersion> published_;
   file::WALChain chain_;
   SalvagedHistory history_;
@@ -394,10 +365,16 @@ class Salvage {
 
 }  // namespace
 
+SalvageReport storage::salvage_space(const std::shared_ptr<os::FileSystem>& files,
+                                     const std::string& from, const std::string& to,
+                                     const Progress& progress) {
+  return Salvage(files, from, to, progress).run();
+}
+
 SalvageReport salvage_space(
     const std::string& from, const std::string& to,
     const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) {
-  return Salvage(from, to, progress).run();
+  return storage::salvage_space(os::posix_file_system(), from, to, progress);
 }
 
 }  // namespace protobase

@@ -25,6 +25,8 @@ class SalvagedHistory final {
 
   /// The commit as it belongs there now, its links mended; nullptr when it is not of the history.
   const RootVersion* find(const AtomPointer& commit) const;
+  /// Every commit that was added, as it was, in that order.
+  const std::vector<RootVersion>& all() const noexcept { return all_; }
   std::optional<RootVersion> newest() const;
   std::size_t size() const noexcept { return kept_.size(); }
   /// Commits and links that were given up.

@@ -26,6 +26,42 @@ void write_bytes(os::File& file, std::uint64_t offset, std::span<const std::byte
   file.write(offset, {&bytes, 1});
 }
 
+std::string marker_of(const std::string& source, const std::string& kind) {
+  return "unfinished " + kind + " of " + source;
+}
+
+std::string read_marker(const file::SpaceDirectory& target) {
+  const auto marker = target.file_system().open(target.copy_path(), os::OpenMode::kRead);
+  std::string text(marker ? std::min<std::uint64_t>(marker->size(), kMaxMarker) : 0, '\0');
+  if (marker) marker->read(0, std::as_writable_bytes(std::span(text)));
+  return text;
+}
+
+/// The directory counts, not how its path was spelled.
+bool is_marker_of(const std::string& text, const file::SpaceDirectory& source,
+                  const std::string& kind) {
+  const std::string before = marker_of("", kind);
+  if (!text.starts_with(before)) return false;
+  const std::string path = text.substr(before.size());
+  return path == source.path() || os::is_same_directory(path, source.path());
+}
+
+/// Whether `path`, which need not be there, would lie anywhere below `directory`.
+bool lies_within(std::string path, const std::string& directory) {
+  const auto is_there = [](const std::string& p) { return os::is_same_directory(p, p); };
+  while (!is_there(path)) {
+    const std::string parent = os::parent_directory(path);
+    if (parent == path) return false;
+    path = parent;
+  }
+  // From here on the parents that the system sees, whatever links led here.
+  while (!os::is_same_directory(path, path + "/..")) {
+    if (os::is_same_directory(path, directory)) return true;
+    path += "/..";
+  }
+  return false;
+}
+
 }  // namespace
 
 void RecordWriter::add(const RecordInfo& info, std::span<const std::byte> payload) {
@@ -85,30 +121,35 @@ wal::WindowReader window_of(os::File& file, wal::OnReadError on_error) {
 }
 
 void check_target(const file::SpaceDirectory& source, const file::SpaceDirectory& target,
-                  const std::string& what) {
+                  const std::string& kind) {
   if (os::is_same_directory(source.path(), target.path())) {
     throw ValidationError(target.path() + " is the source itself");
+  }
+  if (lies_within(target.path(), source.path())) {
+    throw ValidationError(target.path() + " lies within the source: choose another directory");
   }
   const file::SpaceListing listing = target.list();
   if (!listing.is_space) return;
   if (!listing.unfinished_copy) {
     throw ValidationError(target.path() + " is a space already: choose a new directory");
   }
-  const auto marker = target.file_system().open(target.copy_path(), os::OpenMode::kRead);
-  std::string found(marker ? std::min<std::uint64_t>(marker->size(), kMaxMarker) : 0, '\0');
-  if (marker) marker->read(0, std::as_writable_bytes(std::span(found)));
-  while (!found.empty() && found.back() == '\n') found.pop_back();
-  // One that a crash left empty was begun before anything else.
-  const bool is_fresh = listing.wals.empty() && listing.legacy_wals.empty();
-  if (found != what && !(found.empty() && is_fresh)) {
-    throw ValidationError(target.path() + " holds an " + found + ", not an " + what +
+  std::string found = read_marker(target);
+  const bool is_whole = found.ends_with('\n');
+  while (found.ends_with('\n')) found.pop_back();
+  // One that was cut short is the first thing there.
+  const bool is_fresh = !is_whole && listing.wals.empty() && listing.legacy_wals.empty();
+  if (!is_fresh && !is_marker_of(found, source, kind)) {
+    throw ValidationError(target.path() + " holds an " + found + ", not an " +
+                          marker_of(source.path(), kind) +
                           ": finish that, or choose a new directory");
   }
 }
 
-void begin_target(const file::SpaceDirectory& target, const std::string& what) {
+void begin_target(const file::SpaceDirectory& source, const file::SpaceDirectory& target,
+                  const std::string& kind) {
   target.create();
   const auto marker = target.file_system().open(target.copy_path(), os::OpenMode::kCreate);
+  const std::string what = marker_of(source.path(), kind);
   write_bytes(*marker, 0, as_bytes(what + "\n"));
   marker->truncate(what.size() + 1);
   marker->sync_data();

@@ -11,15 +11,26 @@
 #include <string>
 #include <vector>
 
+#include "engine/failed_read.h"
 #include "file/space_directory.h"
 #include "format/record.h"
+#include "protobase/copy.h"
+#include "protobase/salvage.h"
 #include "protobase/storage.h"
 #include "wal/scanner.h"
 
 namespace protobase::storage {
 
+inline constexpr int kReadTries = 3;
+
 /// Where a transfer stands, in bytes of all.
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+/// The public functions, on any file system.
+CopyReport copy_space(const std::shared_ptr<os::FileSystem>& files, const std::string& from,
+                      const std::string& to, const Progress& progress);
+SalvageReport salvage_space(const std::shared_ptr<os::FileSystem>& files, const std::string& from,
+                            const std::string& to, const Progress& progress);
 
 /// Collects records and writes them to a WAL file, a megabyte at a time, each to its old address.
 class RecordWriter final {
@@ -53,12 +64,26 @@ std::unique_ptr<os::File> hold_root(const file::SpaceDirectory& space);
 /// A reader of `file` for wal::scan_records(). `file` must outlive it.
 wal::WindowReader window_of(os::File& file, wal::OnReadError on_error = wal::OnReadError::kThrow);
 
-/// Refuses a target that is a space, the source itself, or what another copy or salvage left
-/// (`what`: what this one says it is). ValidationError.
+/// read(), again when it meets a FailedRead: a disk may give at the third try what it refused.
+template <typename Read>
+auto read_patiently(Read read) {
+  for (int tries = 1;; ++tries) {
+    try {
+      return read();
+    } catch (const engine::FailedRead&) {
+      if (tries == kReadTries) throw;
+    }
+  }
+}
+
+/// Refuses a target that is a space, the source itself or lies within it, or is what another
+/// transfer left: one of another kind ("copy" or "salvage") or from another directory.
+/// ValidationError.
 void check_target(const file::SpaceDirectory& source, const file::SpaceDirectory& target,
-                  const std::string& what);
-/// Makes the directory and its marker, which says `what`. Precondition: check_target().
-void begin_target(const file::SpaceDirectory& target, const std::string& what);
+                  const std::string& kind);
+/// Makes the directory and its marker, which says what is unfinished. Precondition: check_target().
+void begin_target(const file::SpaceDirectory& source, const file::SpaceDirectory& target,
+                  const std::string& kind);
 /// Everything written is durable: takes the marker away.
 void finish_target(const file::SpaceDirectory& target);
 

@@ -9,7 +9,7 @@ import subprocess
 import unittest
 
 from _space import (CLI, CORRUPT, DONE, FAILED, LOST_RACE, NOT_THERE, NOWHERE, OUTPUT_CLOSED,
-                    SANITIZED, USAGE, SpaceTest, change_byte, main, snapshot)
+                    SANITIZED, SOURCE_DIR, USAGE, SpaceTest, change_byte, main, snapshot)
 
 POINTER = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[1-9][0-9]*$")
 READING = ("get", "root", "log", "stat", "verify", "dump")
@@ -168,7 +168,8 @@ class WrongUsage(SpaceTest):
                           ["push", self.space, "--format", "xml"], ["push", self.space, "--format"],
                           ["push", self.space, "--jsonl", "--format", "raw"],
                           ["push", self.space, "-", "-"], ["log", self.space, "--limit", "many"],
-                          ["log", self.space, "--limit", "-1"], ["dump", self.space, "--wal", "x"],
+                          ["log", self.space, "--limit", "-1"], ["log", self.space, "--limit", "010"],
+                          ["log", self.space, "--limit", "09"], ["dump", self.space, "--wal", "x"],
                           ["get", self.space, "nonsense"], ["set-root", self.space, "x:y"],
                           ["set-root", self.space, NOWHERE, "--expect", "nobody"],
                           ["root", ""], ["root", "file:"], ["root", "ftp://host/x"]):
@@ -384,6 +385,28 @@ class Inspection(SpaceTest):
 
 
 class Copies(SpaceTest):
+
+    def test_where_it_may_go(self):
+        self.push("1", "--root")
+        before = snapshot(self.space)
+        for command in ("copy", "salvage"):
+            for target in (self.space, self.space + "/below", self.space + "/a/b", self.space + "/x/../below"):
+                with self.subTest((command, target)):
+                    self.fails(FAILED, command, self.space, target, mentions=["source"])
+        self.assertEqual(before, snapshot(self.space))
+
+    def test_a_damaged_record_of_the_python_storage_is_named(self):
+        legacy = SOURCE_DIR / "test" / "golden" / "legacy" / "json_atoms"
+        record = next(record for record in json.loads((legacy / "manifest.json").read_text())["records"]
+                      if record["id"] == "simple")
+        shutil.copytree(legacy / "space", self.space)
+        with open(os.path.join(self.space, record["wal"]), "r+b") as wal:
+            wal.seek(record["offset"] + record["header_size"] + 1)
+            wal.write(b"\xff" * 2)
+        place = rf"{record['wal']} {record['offset']}: \S"
+        verified = self.fails(CORRUPT, "verify", self.space, stdout=None)
+        self.assertRegex(verified.stdout.decode(), rf"(?m)^bad {place}")
+        self.assertRegex(self.ok("salvage", self.space, self.space + ".saved").decode(), rf"(?m)^lost {place}")
 
     def test_pointers_and_root_stay_valid(self):
         pointers = [self.push(f'{{"n":{i}}}', "--root") for i in range(4)]

@@ -1,0 +1,102 @@
+// Damage in directories of the Python storage, whose records carry no checksum: what can be told is
+// told by verify, and salvage carries over what can be read without ever inventing bytes.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "protobase/errors.h"
+#include "protobase/salvage.h"
+#include "protobase/standalone_file_storage.h"
+#include "testing/temporary_directory.h"
+
+namespace protobase {
+namespace {
+
+using JSON = nlohmann::json;
+
+class LegacyDamageTest : public ::testing::Test {
+ protected:
+  /// The directory of that name, and its manifest.
+  void take(const std::string& name) {
+    const std::string source = std::string(PROTOBASE_SOURCE_DIR) + "/test/golden/legacy/" + name;
+    manifest_ = JSON::parse(testing::read_file(source + "/manifest.json"));
+    testing::copy_directory(source + "/space", space());
+  }
+  std::string space() const { return directory_.at("space"); }
+  const JSON& record(const std::string& id) const {
+    return *std::ranges::find_if(manifest_["records"],
+                                 [&](const JSON& record) { return record["id"] == id; });
+  }
+  static AtomPointer pointer_of(const JSON& record) {
+    return {*UUID::parse(record["wal"].get<std::string>()), record["offset"].get<std::uint64_t>()};
+  }
+  std::string path_of(const AtomPointer& pointer) const {
+    return space() + "/" + pointer.transaction_id.to_string();
+  }
+  void damage(const JSON& record, std::uint64_t within, const std::string& bytes) {
+    const AtomPointer pointer = pointer_of(record);
+    testing::overwrite(path_of(pointer),
+                       pointer.offset + record["header_size"].get<std::uint64_t>() + within,
+                       as_bytes(bytes));
+  }
+  VerifyReport verify() {
+    return StandaloneFileStorage(space(), {}, SpaceAccess::kReadOnly).verify({});
+  }
+  static bool names(const std::vector<BadPlace>& places, const AtomPointer& where) {
+    return std::ranges::find(places, where, &BadPlace::pointer) != places.end();
+  }
+
+  testing::TemporaryDirectory directory_;
+  JSON manifest_;
+};
+
+TEST_F(LegacyDamageTest, VerifyNamesADamagedPayload) {
+  for (const char* directory : {"json_atoms", "msgpack_atoms", "legacy_no_indicator"}) {
+    SCOPED_TRACE(directory);
+    std::filesystem::remove_all(space());
+    take(directory);
+    const JSON& hit = record("simple");
+    const auto size = hit["payload_size"].get<std::size_t>();
+    ASSERT_GT(size, 4u);
+    damage(hit, 1, std::string(std::min<std::size_t>(100, size - 2), '\xFF'));
+    const VerifyReport report = verify();
+    EXPECT_EQ(report.bad_places, 1u);
+    EXPECT_TRUE(names(report.bad, pointer_of(hit)));
+    EXPECT_EQ(report.records, manifest_["record_count"].get<std::uint64_t>() - 1);
+  }
+}
+
+TEST_F(LegacyDamageTest, SalvageNamesADamagedPayloadAndKeepsItsBytes) {
+  take("json_atoms");
+  const JSON& hit = record("simple");
+  damage(hit, 1, "\xFF");
+  const SalvageReport report = salvage_space(space(), directory_.at("saved"), {});
+  EXPECT_EQ(report.lost_places, 1u);
+  EXPECT_TRUE(names(report.lost, pointer_of(hit)));
+  EXPECT_EQ(testing::read_file(directory_.at("saved") + "/" + hit["wal"].get<std::string>()),
+            testing::read_file(path_of(pointer_of(hit))));
+}
+
+TEST_F(LegacyDamageTest, BehindADamagedLengthSalvageKeepsWhatPointersLeadTo) {
+  take("json_atoms");
+  const JSON& hit = record("simple");
+  const AtomPointer pointer = pointer_of(hit);
+  testing::overwrite(path_of(pointer), pointer.offset + 4,
+                     std::vector<std::byte>(4, std::byte{0x7F}));
+  const SalvageReport report = salvage_space(space(), directory_.at("saved"), {});
+  EXPECT_EQ(report.lost_places, 1u);
+  EXPECT_TRUE(names(report.lost, pointer));
+  StandaloneFileStorage source(space(), {}, SpaceAccess::kReadOnly);
+  StandaloneFileStorage saved(directory_.at("saved"));
+  EXPECT_THROW(saved.get_bytes(pointer), CorruptionError);
+  for (const JSON& other : manifest_["records"]) {
+    if (pointer_of(other) == pointer) continue;
+    EXPECT_EQ(saved.get_bytes(pointer_of(other)).as_text(),
+              source.get_bytes(pointer_of(other)).as_text());
+  }
+}
+
+}  // namespace
+}  // namespace protobase

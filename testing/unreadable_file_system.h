@@ -1,0 +1,84 @@
+// Decorator of os::FileSystem: bytes that the disk does not give back, for good or some times only.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/failed_read.h"
+#include "testing/forwarding_file_system.h"
+
+namespace protobase::testing {
+
+/// Thread-safe.
+class UnreadableFileSystem final : public ForwardingFileSystem {
+ public:
+  static constexpr std::uint64_t kForGood = std::numeric_limits<std::uint64_t>::max();
+
+  explicit UnreadableFileSystem(std::shared_ptr<os::FileSystem> inner)
+      : ForwardingFileSystem(std::move(inner)), state_(std::make_shared<State>()) {}
+
+  /// From now on a read of the file at `path` that touches [begin, end) fails, so many times.
+  void damage(const std::string& path, std::uint64_t begin, std::uint64_t end,
+              std::uint64_t times = kForGood) {
+    const std::lock_guard lock(state_->mutex);
+    state_->places.push_back({path, begin, end, times});
+  }
+  /// Reads that failed.
+  std::uint64_t hits() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->hits;
+  }
+
+  std::unique_ptr<os::File> open(const std::string& path, os::OpenMode mode) override {
+    auto file = ForwardingFileSystem::open(path, mode);
+    return file ? std::make_unique<UnreadableFile>(std::move(file), path, state_) : nullptr;
+  }
+
+ private:
+  struct Place {
+    std::string path;
+    std::uint64_t begin;
+    std::uint64_t end;
+    std::uint64_t times;
+  };
+  struct State {
+    std::mutex mutex;
+    std::vector<Place> places;
+    std::uint64_t hits = 0;
+  };
+
+  class UnreadableFile final : public ForwardingFile {
+   public:
+    UnreadableFile(std::unique_ptr<os::File> file, std::string path, std::shared_ptr<State> state)
+        : ForwardingFile(std::move(file)), path_(std::move(path)), state_(std::move(state)) {}
+
+    std::size_t read(std::uint64_t offset, std::span<std::byte> out) override {
+      throw_if_unreadable(offset, offset + out.size());
+      return ForwardingFile::read(offset, out);
+    }
+
+   private:
+    void throw_if_unreadable(std::uint64_t begin, std::uint64_t end) {
+      const std::lock_guard lock(state_->mutex);
+      for (Place& place : state_->places) {
+        const bool touches = place.path == path_ && begin < place.end && end > place.begin;
+        if (!touches || place.times == 0) continue;
+        if (place.times != kForGood) --place.times;
+        ++state_->hits;
+        throw engine::FailedRead(path_ + ": Input/output error");
+      }
+    }
+
+    const std::string path_;
+    const std::shared_ptr<State> state_;
+  };
+
+  const std::shared_ptr<State> state_;
+};
+
+}  // namespace protobase::testing
