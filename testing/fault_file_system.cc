@@ -85,6 +85,7 @@ struct FaultFileSystem::State {
     const std::string message = path + ": " + to_text(call) + " failed: ";
     if (which.error == Fault::Error::kNoSpace)
       throw NoSpaceError(message + "No space left on device");
+    if (call == FileCall::kRead) throw os::ReadError(message + "Input/output error");
     throw UnexpectedError(message + "Input/output error");
   }
 

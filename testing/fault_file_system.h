@@ -39,7 +39,7 @@ bool takes_space(FileCall call) noexcept;
 struct Fault {
   enum class Error {
     kNoSpace,  ///< NoSpaceError
-    kIO,       ///< UnexpectedError, "Input/output error"
+    kIO,       ///< UnexpectedError (of a read: os::ReadError), "Input/output error"
   };
   std::uint64_t at_call = 1;  ///< of all calls since the counter was last reset, from 1
   Error error = Error::kIO;

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/failed_read.h"
+#include "os/file_system.h"
 #include "testing/forwarding_file_system.h"
 
 namespace protobase::testing {
@@ -70,7 +70,7 @@ class UnreadableFileSystem final : public ForwardingFileSystem {
         if (!touches || place.times == 0) continue;
         if (place.times != kForGood) --place.times;
         ++state_->hits;
-        throw engine::FailedRead(path_ + ": Input/output error");
+        throw os::ReadError(path_ + ": Input/output error");
       }
     }
 

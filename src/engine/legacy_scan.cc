@@ -6,8 +6,8 @@
 
 #include "base/endian.h"
 #include "base/utf8.h"
-#include "engine/failed_read.h"
 #include "format/codec.h"
+#include "os/file_system.h"
 #include "protobase/errors.h"
 
 namespace protobase::engine {
@@ -81,7 +81,7 @@ class LegacyScan {
       return {at_, RecordKind::kData, record.format, record.payload_size, record.stored_size(), {}};
     } catch (const CorruptionError& error) {
       return bad(lost_size().value_or(end_ - at_.offset), error.what());
-    } catch (const FailedRead& error) {
+    } catch (const os::ReadError& error) {
       return bad(end_ - at_.offset, cannot_be_read(error));
     }
   }
@@ -91,7 +91,7 @@ class LegacyScan {
     return {at_, RecordKind::kBad, RecordFormat::kRaw, 0, size, reason};
   }
 
-  static std::string cannot_be_read(const FailedRead& error) {
+  static std::string cannot_be_read(const os::ReadError& error) {
     return std::string("cannot be read: ") + error.what();
   }
 
@@ -102,7 +102,7 @@ class LegacyScan {
     const auto read = [&](std::uint64_t offset, std::span<std::byte> out) {
       try {
         read_(offset, out);
-      } catch (const FailedRead&) {
+      } catch (const os::ReadError&) {
         if (offset == at_.offset) throw;
         std::ranges::fill(out, std::byte{0});
       }
@@ -122,7 +122,7 @@ class LegacyScan {
         const auto count = static_cast<std::size_t>(std::min(step, size - done));
         read_(begin + done, std::span(payload_).first(count));
       }
-    } catch (const FailedRead& error) {
+    } catch (const os::ReadError& error) {
       return cannot_be_read(error);
     }
     return is_decoded ? find_legacy_damage(payload_, record) : std::nullopt;

@@ -18,7 +18,7 @@ inline constexpr std::uint64_t kLegacyLost = std::uint64_t{1} << 63;
 
 /// Visits every record of `wal` below `end`, without its payload. A damaged one comes as kBad; the
 /// scan goes on behind it, unless where it ends cannot be told: then kBad reaches to `end`. `read`
-/// fills all of its span or throws; FailedRead is damage.
+/// fills all of its span or throws; os::ReadError is damage.
 void scan_legacy_wal(const UUID& wal, std::uint64_t end, const format::ReadExactly& read,
                      const wal::VisitRecord& visit);
 

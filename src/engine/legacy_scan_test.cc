@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/endian.h"
-#include "engine/failed_read.h"
+#include "os/file_system.h"
 #include "protobase/shared_bytes.h"
 
 namespace protobase::engine {
@@ -75,7 +75,7 @@ class LegacyScanTest : public ::testing::Test {
   std::vector<RecordInfo> scan() {
     std::vector<RecordInfo> found;
     const auto read = [this](std::uint64_t offset, std::span<std::byte> out) {
-      if (offset <= unread_ && unread_ < offset + out.size()) throw FailedRead("bad sector");
+      if (offset <= unread_ && unread_ < offset + out.size()) throw os::ReadError("bad sector");
       std::ranges::copy(as_bytes(file_).subspan(offset, out.size()), out.begin());
     };
     scan_legacy_wal(UUID{}, file_.size(), read, [&](const RecordInfo& info, auto) {

@@ -7,9 +7,9 @@
 #include <string>
 #include <utility>
 
-#include "engine/failed_read.h"
 #include "engine/legacy_scan.h"
 #include "format/commit_record.h"
+#include "os/file_system.h"
 #include "protobase/errors.h"
 
 namespace protobase::engine {
@@ -116,7 +116,7 @@ class Verification {
       return newest ? newest->sequence : 0;
     } catch (const CorruptionError&) {
       return 0;
-    } catch (const FailedRead&) {
+    } catch (const os::ReadError&) {
       return 0;
     }
   }
@@ -151,7 +151,7 @@ class Verification {
       if (!is_listed(where)) add_bad(where, error.what());
     } catch (const NotFoundError& error) {
       add_bad(at, std::string("a root or commit record is missing: ") + error.what());
-    } catch (const FailedRead& error) {
+    } catch (const os::ReadError& error) {
       if (!is_listed(at)) add_bad(at, std::string("cannot be read: ") + error.what());
     }
   }

@@ -71,11 +71,12 @@ class FileBlockProvider::Impl {
     throw_if_closed();
     throw_if_read_only();
     join(/*create=*/false);
-    const std::lock_guard lock(mutex_);
     // At roll-over the next WAL is a new one, because only a new one can name its predecessor.
-    if (writers_.empty() && !predecessor_) {
-      if (const auto taken = take_up_wal()) return *taken;
+    if (!has_writer()) {
+      const auto chain = file::read_chain(directory_, register_.newest_known());
+      if (const auto taken = take_up_wal(chain)) return *taken;
     }
+    const std::lock_guard lock(mutex_);
     const UUID id = UUID::from_random(options_.random->bytes16());
     writers_.emplace(id, nullptr);  // its file is made by the first write
     return {id, kWALFirstRecordOffset};
@@ -198,7 +199,7 @@ class FileBlockProvider::Impl {
     file::SpaceListing listing = directory_.list();
     std::vector<UUID> ids = std::move(listing.wals);
     ids.insert(ids.end(), listing.legacy_wals.begin(), listing.legacy_wals.end());
-    auto chain = file::read_chain(directory_, std::nullopt);
+    auto chain = file::read_chain(directory_, register_.newest_known());
     const std::lock_guard lock(mutex_);
     chain_ = std::move(chain);
     return ids;
@@ -234,10 +235,10 @@ class FileBlockProvider::Impl {
     throw NotFoundError("no WAL " + id.to_string() + " in " + directory_.path());
   }
 
-  /// Up to where a WAL was durable, as its successor (when the WALs were last listed) and the root
-  /// say.
+  /// Up to where a WAL was durable, as the other files of the space (when the WALs were last
+  /// listed) and the root say.
   std::uint64_t proven_by_others(const UUID& id) {
-    const std::uint64_t by_root = file::WALChain(register_.published_if_whole()).proven(id);
+    const std::uint64_t by_root = file::WALChain(register_.newest_known()).proven(id);
     const std::lock_guard lock(mutex_);
     return std::max(by_root, chain_.proven(id));
   }
@@ -285,7 +286,9 @@ class FileBlockProvider::Impl {
     shared_lock_file->unlock(file::kJoinLock);
     const std::lock_guard members(mutex_);
     lock_file_ = shared_lock_file;
-    if (recovered) unusable_.merge(recovered->unusable);
+    if (!recovered) return;
+    unusable_.merge(recovered->unusable);
+    chain_ = std::move(recovered->chain);
   }
 
   /// The lock file is the last step of making a space: once it is there, so are its directory and
@@ -301,7 +304,7 @@ class FileBlockProvider::Impl {
 
   std::optional<RootVersion> read_published_root() {
     const auto file = directory_.file_system().open(directory_.root_path(), os::OpenMode::kRead);
-    return file ? register_.read_published(*file) : std::nullopt;
+    return file ? register_.read_hint(*file) : std::nullopt;
   }
 
   void wait_for_join_lock(os::File& lock_file) {
@@ -314,9 +317,10 @@ class FileBlockProvider::Impl {
     }
   }
 
-  /// One that was closed and may be gone on with. Precondition: mutex_ is held.
-  std::optional<AtomPointer> take_up_wal() {
-    const auto chain = file::read_chain(directory_, register_.published());
+  /// One that was closed and may be gone on with; nullopt also when another thread was faster.
+  std::optional<AtomPointer> take_up_wal(const file::WALChain& chain) {
+    const std::lock_guard lock(mutex_);
+    if (!writers_.empty() || predecessor_) return std::nullopt;
     for (const UUID& id : directory_.list().wals) {
       if (unusable_.contains(id)) continue;
       file::WALHead head;
@@ -339,6 +343,11 @@ class FileBlockProvider::Impl {
       predecessor = std::move(predecessor_);
     }
     if (predecessor) predecessor->close(/*sealed=*/true);
+  }
+
+  bool has_writer() {
+    const std::lock_guard lock(mutex_);
+    return !writers_.empty() || predecessor_;
   }
 
   std::shared_ptr<file::WALWriter> find_writer(const UUID& id) {
@@ -374,7 +383,7 @@ class FileBlockProvider::Impl {
   std::shared_ptr<os::File> lock_file_;
   std::unordered_map<UUID, std::shared_ptr<file::WALWriter>> writers_;
   std::shared_ptr<file::WALWriter> predecessor_;  ///< left behind, not sealed yet
-  file::WALChain chain_;                          ///< when the WALs were last listed
+  file::WALChain chain_;  ///< when the space was recovered or the WALs were last listed
   std::set<UUID> unusable_;
 };
 

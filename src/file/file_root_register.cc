@@ -29,20 +29,53 @@ std::uint64_t sequence_of(const std::optional<RootVersion>& version) noexcept {
   return version ? version->sequence : 0;
 }
 
-/// Adds what protobase.root proves: a root that was published was durable.
-RecoveredSpace with_published(RecoveredSpace recovered,
-                              const std::optional<RootVersion>& published) {
-  recovered.highest_sequence = std::max(recovered.highest_sequence, sequence_of(published));
-  if (sequence_of(published) > sequence_of(recovered.newest)) {
-    recovered.lost_commit = published->commit;
-  }
-  return recovered;
+std::optional<format::CommitIntent> read_intent_in(os::File& file) {
+  std::array<std::byte, format::kIntentSize> bytes{};
+  file.read(format::kIntentPlace, bytes);
+  return format::read_intent(bytes);
 }
 
+/// The largest sequence that was ever tried, as far as the file can tell.
+std::uint64_t burnt_sequence(os::File& file) {
+  try {
+    const auto intent = read_intent_in(file);
+    return intent && intent->last_sequence < kLargestSequence ? intent->last_sequence : 0;
+  } catch (const os::ReadError&) {
+    return 0;
+  }
+}
+
+/// Begins the file anew, in one write: a block that cannot be read can be written as a whole.
 void start_root_file(os::File& file, const RecoveredSpace& recovered) {
-  const format::CommitIntent none{0, recovered.highest_sequence, {}, /*abandoned=*/true};
-  write_bytes(file, format::kIntentPlace, format::make_intent(none));
-  if (recovered.newest) write_bytes(file, 0, format::make_published_root(*recovered.newest));
+  const format::CommitIntent none{
+      0, std::max(recovered.highest_sequence, burnt_sequence(file)), {}, /*abandoned=*/true};
+  std::array<std::byte, kRootFileSize> bytes{};
+  std::ranges::copy(format::make_intent(none), bytes.begin() + format::kIntentPlace);
+  if (recovered.newest) {
+    std::ranges::copy(format::make_published_root(*recovered.newest), bytes.begin());
+  }
+  write_bytes(file, 0, bytes);
+}
+
+[[noreturn]] void throw_lost(const AtomPointer& commit, const std::string& read_error) {
+  if (read_error.empty()) {
+    throw CorruptionError(commit,
+                          "the commit record of the newest root is damaged or missing, so the "
+                          "root is lost; restore the file from a copy");
+  }
+  throw os::ReadError(
+      "WAL " + commit.transaction_id.to_string() + ", offset " + std::to_string(commit.offset) +
+      ": the commit record of the newest root lies where the disk cannot be read: " + read_error);
+}
+
+/// Zeros where the file ends; false when the disk does not give it.
+bool try_read_root(os::File& file, std::span<std::byte> bytes) {
+  try {
+    file.read(0, bytes);
+    return true;
+  } catch (const os::ReadError&) {
+    return false;
+  }
 }
 
 /// Of PlantedBug::kLockOutlivesKill: whoever makes the file has the lock, until he removes it.
@@ -81,24 +114,18 @@ FileRootRegister::FileRootRegister(const SpaceDirectory& directory,
       logger_(std::move(logger)),
       join_(std::move(join)) {}
 
-std::optional<RootVersion> FileRootRegister::published() const {
+std::optional<RootVersion> FileRootRegister::newest_known() const {
   std::shared_ptr<os::File> file;
+  std::optional<RootVersion> newest;
   {
     const std::lock_guard lock(mutex_);
     file = root_file_;
-  }
-  return file ? read_published(*file) : std::nullopt;
-}
-
-std::optional<RootVersion> FileRootRegister::published_if_whole() const {
-  std::shared_ptr<os::File> file;
-  {
-    const std::lock_guard lock(mutex_);
-    file = root_file_;
+    newest = recovered_.newest;
   }
   std::array<std::byte, format::kPublishedRootSize> bytes{};
-  if (!file || file->read(0, bytes) != bytes.size()) return std::nullopt;
-  return format::read_published_root(bytes);
+  if (!file || !try_read_root(*file, bytes)) return newest;
+  const auto published = format::read_published_root(bytes);
+  return sequence_of(published) > sequence_of(newest) ? published : newest;
 }
 
 void FileRootRegister::attach(std::shared_ptr<os::File> lock_file,
@@ -106,13 +133,12 @@ void FileRootRegister::attach(std::shared_ptr<os::File> lock_file,
   std::shared_ptr<os::File> file =
       directory_.file_system().open(directory_.root_path(), os::OpenMode::kCreate);
   if (file->size() < kRootFileSize) file->truncate(kRootFileSize);
-  const auto published = read_published(*file);
   RecoveredSpace state;
   if (recovered) {
-    state = with_published(*recovered, published);
+    state = *recovered;
     if (!state.lost_commit) start_root_file(*file, state);  // else what is there is evidence
   } else {
-    state = state_beside_others(published);
+    state = state_beside_others(read_hint(*file));
   }
   // Nothing throws from here on: an attempt that failed must not leave locked files behind.
   const std::lock_guard lock(mutex_);
@@ -126,11 +152,10 @@ void FileRootRegister::attach_read_only(bool others) {
       directory_.file_system().open(directory_.root_path(), os::OpenMode::kRead);
   // Read before the WALs are: what it says was durable by then, so they must know it too.
   std::optional<RootVersion> published;
-  if (file) published = read_published(*file);
+  if (file) published = read_hint(*file);
   const RecoveredSpace state =
       others ? state_beside_others(published)
-             : with_published(recover_space(directory_, published, /*settle=*/false, logger_),
-                              published);
+             : recover_space(directory_, published, /*settle=*/false, logger_);
   const std::lock_guard lock(mutex_);
   read_only_ = true;
   recovered_ = state;
@@ -145,7 +170,7 @@ RecoveredSpace FileRootRegister::state_beside_others(
   const AtomPointer& commit = published->commit;
   const auto file = directory_.file_system().open(directory_.wal_path(commit.transaction_id),
                                                   os::OpenMode::kRead);
-  if (!file || !read_commit_at(*file, commit)) state.lost_commit = commit;
+  if (!file || !try_read_commit_at(*file, commit, state.read_error)) state.lost_commit = commit;
   return state;
 }
 
@@ -154,12 +179,15 @@ void FileRootRegister::settle_open_commit() {
     const std::lock_guard lock(mutex_);
     if (recovered_.lost_commit) return;  // what is there is evidence, and damage stops no opening
   }
-  const auto intent = read_intent();
-  if (!intent || !is_open(*intent, published())) return;
   try {
+    const auto intent = read_intent();
+    if (!intent || !is_open(*intent, newest_known())) return;
     lock(/*timeout_ms=*/0);  // taking it settles
   } catch (const LockingError&) {
     return;  // whoever holds it is alive and in the middle of that commit
+  } catch (const os::ReadError& error) {
+    // No commit is made before it is settled; everything else goes on.
+    if (logger_) logger_(LogLevel::kWarning, error.what());
   }
 }
 
@@ -184,11 +212,7 @@ std::optional<RootVersion> FileRootRegister::read_shared() {
   {
     const std::lock_guard lock(mutex_);
     if (closed_) throw ValidationError("the space is closed");
-    if (recovered_.lost_commit) {
-      throw CorruptionError(*recovered_.lost_commit,
-                            "the commit record of the newest root is damaged or missing, so the "
-                            "root is lost; restore the file from a copy");
-    }
+    if (recovered_.lost_commit) throw_lost(*recovered_.lost_commit, recovered_.read_error);
     if (read_only_ && !root_file_) {  // another process may have made it meanwhile
       root_file_ = directory_.file_system().open(directory_.root_path(), os::OpenMode::kRead);
     }
@@ -288,26 +312,32 @@ std::shared_ptr<os::File> FileRootRegister::root_file() const {
 }
 
 std::optional<RootVersion> FileRootRegister::read_published(os::File& file) const {
+  if (const auto version = read_hint(file)) return version;
+  std::array<std::byte, format::kPublishedRootSize> bytes{};
+  if (try_read_root(file, bytes) && base::all_zero(bytes)) return std::nullopt;
+  return read_from_wals();  // damaged: it is a hint only
+}
+
+std::optional<RootVersion> FileRootRegister::read_hint(os::File& file) const {
   for (int tries = 0; tries < kTornReads; ++tries) {
     std::array<std::byte, format::kPublishedRootSize> bytes{};
-    file.read(0, bytes);
-    if (base::all_zero(bytes)) return std::nullopt;
+    if (!try_read_root(file, bytes) || base::all_zero(bytes)) return std::nullopt;
     if (const auto version = format::read_published_root(bytes)) return version;
     if (tries > 10) clock_->sleep_us(kPollUs);
   }
-  return read_from_wals();  // damaged: it is a hint only
+  return std::nullopt;
 }
 
 std::optional<RootVersion> FileRootRegister::read_from_wals() const {
   if (logger_)
     logger_(LogLevel::kWarning, directory_.root_path() + " is damaged; reading the WALs");
-  return recover_space(directory_, std::nullopt, /*settle=*/false, logger_).newest;
+  const RecoveredSpace found = recover_space(directory_, std::nullopt, /*settle=*/false, logger_);
+  if (found.lost_commit) throw_lost(*found.lost_commit, found.read_error);
+  return found.newest;
 }
 
 std::optional<format::CommitIntent> FileRootRegister::read_intent() const {
-  std::array<std::byte, format::kIntentSize> bytes{};
-  root_file()->read(format::kIntentPlace, bytes);
-  return format::read_intent(bytes);
+  return read_intent_in(*root_file());
 }
 
 void FileRootRegister::write_root_file(std::uint64_t place,
@@ -361,6 +391,7 @@ std::optional<RootVersion> FileRootRegister::settle(const format::CommitIntent& 
         (found->sequence < intent.first_sequence || found->sequence > intent.last_sequence)) {
       found.reset();
     }
+    if (!found && tail.unread) throw_lost(tail.unread->pointer, tail.unread->reason);
     if (found) {
       rewrite_tail(*file, id, head, tail);
       write_root_file(0, format::make_published_root(*found));

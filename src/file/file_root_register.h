@@ -43,12 +43,10 @@ class FileRootRegister final : public RootRegister {
   void detach();
   /// Settles a commit whose process died over it or is unsure of it, if there is one.
   void settle_open_commit();
-  /// The root in `file`, from the WALs when it is damaged; nullopt when none was published.
-  std::optional<RootVersion> read_published(os::File& file) const;
-  /// What protobase.root says, without judging it; nullopt when there is none.
-  std::optional<RootVersion> published() const;
-  /// Likewise, but a half-written one is none: the WALs are not asked.
-  std::optional<RootVersion> published_if_whole() const;
+  /// The root in `file`; nullopt when none was published, it is damaged or cannot be read.
+  std::optional<RootVersion> read_hint(os::File& file) const;
+  /// The newest root that protobase.root shows or this process has met, not judged. Never waits.
+  std::optional<RootVersion> newest_known() const;
 
   std::optional<RootVersion> read() override;
   std::unique_ptr<RootLock> lock(std::uint64_t timeout_ms) override;
@@ -70,6 +68,7 @@ class FileRootRegister final : public RootRegister {
 
   RecoveredSpace state_beside_others(const std::optional<RootVersion>& published) const;
   std::shared_ptr<os::File> root_file() const;
+  std::optional<RootVersion> read_published(os::File& file) const;
   std::optional<RootVersion> read_from_wals() const;
   std::optional<format::CommitIntent> read_intent() const;
   std::optional<RootVersion> read_shared();

@@ -90,5 +90,46 @@ TEST_F(ForgedRootTest, ALostRootWithACommitHalfWayStopsNoOpening) {
   EXPECT_THROW(storage->read_current_root(), CorruptionError);
 }
 
+/// Two members of a space; the root file is then half-written, and stays so.
+class HalfWrittenRootTest : public ::testing::Test {
+ protected:
+  HalfWrittenRootTest() : first_(open()), second_(open()) {}
+
+  std::unique_ptr<StandaloneFileStorage> open() {
+    FileBlockProviderOptions options;
+    options.file_system = files_;
+    return std::make_unique<StandaloneFileStorage>(
+        std::make_shared<FileBlockProvider>("/space", options));
+  }
+  void write_half_of_the_root() {
+    auto bytes = files_->content("/space/protobase.root");
+    std::fill_n(bytes.begin() + 20, 48, std::byte{0xA5});
+    files_->set_content("/space/protobase.root", std::move(bytes));
+  }
+
+  const std::shared_ptr<testing::MemoryFileSystem> files_ =
+      std::make_shared<testing::MemoryFileSystem>();
+  std::unique_ptr<StandaloneFileStorage> first_;
+  std::unique_ptr<StandaloneFileStorage> second_;
+};
+
+// The writer lock of the WAL is held, and its newest commit has no proof yet: the WALs tell less.
+TEST_F(HalfWrittenRootTest, TheRootThatWasReadDoesNotGoBack) {
+  first_->set_current_root(first_->push_atom(1));
+  const AtomPointer root = first_->push_atom(2);
+  first_->set_current_root(root);
+  ASSERT_EQ(second_->read_current_root(), root);
+  write_half_of_the_root();
+  EXPECT_EQ(second_->read_current_root(), root);
+}
+
+TEST_F(HalfWrittenRootTest, TheRootThatWasSetDoesNotGoBack) {
+  first_->set_current_root(first_->push_atom(1));
+  const AtomPointer root = first_->push_atom(2);
+  first_->set_current_root(root);
+  write_half_of_the_root();
+  EXPECT_EQ(first_->read_current_root(), root);
+}
+
 }  // namespace
 }  // namespace protobase::file

@@ -1,9 +1,9 @@
 #include "file/space_damage.h"
 
 #include <algorithm>
-#include <array>
 #include <string>
 
+#include "file/commit_trail.h"
 #include "format/commit_record.h"
 #include "format/record.h"
 
@@ -11,6 +11,8 @@ namespace protobase::file {
 namespace {
 
 constexpr int kTornReads = 10;
+// No file is that long.
+constexpr std::uint64_t kMaxOffset = std::uint64_t{1} << 62;
 
 const char* describe(format::WALHeaderState state) noexcept {
   switch (state) {
@@ -24,16 +26,17 @@ const char* describe(format::WALHeaderState state) noexcept {
 }
 
 /// A live writer may be half way through a slot: what looks damaged is read again.
-std::optional<BadPlace> find_header_damage(os::File& file, const UUID& id, const WALHead& head) {
-  if (head.state != format::WALHeaderState::kValid) return BadPlace{{id, 0}, describe(head.state)};
-  std::optional<std::size_t> place;
-  for (int tries = 0; tries < kTornReads; ++tries) {
-    std::array<std::byte, format::kWALHeaderSize> header{};
-    file.read(0, header);
-    place = format::find_header_damage(header, id);
-    if (!place) return std::nullopt;
+std::optional<BadPlace> find_header_damage(os::File& file, const UUID& id, WALHead head) {
+  for (int tries = 0; head.damaged_at && tries < kTornReads; ++tries) {
+    head = read_wal_head(file, id);
   }
-  return BadPlace{{id, *place}, "the file header is damaged at byte " + std::to_string(*place)};
+  if (!head.read_error.empty()) {
+    return BadPlace{{id, 0}, "the file header cannot be read: " + head.read_error};
+  }
+  if (head.state != format::WALHeaderState::kValid) return BadPlace{{id, 0}, describe(head.state)};
+  if (!head.damaged_at) return std::nullopt;
+  return BadPlace{{id, *head.damaged_at},
+                  "the file header is damaged at byte " + std::to_string(*head.damaged_at)};
 }
 
 /// visit(file, id, head) for every version-1 WAL.
@@ -48,25 +51,58 @@ void visit_wals(const SpaceDirectory& directory, Visit visit) {
 }  // namespace
 
 WALChain::WALChain(const std::optional<RootVersion>& published) {
-  if (!published || published->commit.transaction_id.is_nil()) return;
-  published_end_ = published->commit;
-  published_end_->offset += format::stored_size(format::kCommitPayloadSize);
+  if (!published) return;
+  prove(published->commit);
+  prove(published->previous_commit);
 }
 
 void WALChain::add(const UUID& id, const WALHead& head) {
-  sizes_.emplace(id, head.file_size);
+  std::uint64_t& size = sizes_[id];
+  size = std::max(size, head.file_size);
+  const format::Checkpoint& checkpoint = head.checkpoint;
+  const bool is_closed =
+      checkpoint.closed && !head.has_torn_slot && head.file_size <= checkpoint.durable_offset;
+  if (!is_closed && !head.is_unborn) note_newest(id, checkpoint.commit_sequence);
   if (!head.predecessor) return;
   Named& named = named_[head.predecessor->transaction_id];
   if (head.predecessor->offset >= named.end) named = {head.predecessor->offset, id};
 }
 
+void WALChain::add(const RootVersion& commit) {
+  if (commit.previous_commit.transaction_id == commit.commit.transaction_id) return;
+  prove(commit.previous_commit);
+}
+
+void WALChain::add_unreadable(const AtomPointer& commit, const std::string& read_error) {
+  unreadable_.push_back({commit, read_error.empty()
+                                     ? "expected a commit record, which a later one replaced"
+                                     : "a commit record cannot be read: " + read_error});
+}
+
+void WALChain::note_newest(const UUID& id, std::uint64_t sequence) {
+  std::uint64_t& newest = open_[id];
+  newest = std::max(newest, sequence);
+}
+
+void WALChain::prove(const AtomPointer& commit) {
+  const bool is_possible = commit.offset >= kWALFirstRecordOffset &&
+                           commit.offset % format::kRecordAlignment == 0 &&
+                           commit.offset < kMaxOffset;
+  if (commit.transaction_id.is_nil() || !is_possible) return;
+  std::uint64_t& end = committed_[commit.transaction_id];
+  end = std::max(end, commit.offset + format::stored_size(format::kCommitPayloadSize));
+}
+
 std::uint64_t WALChain::proven(const UUID& id) const {
   const auto named = named_.find(id);
-  std::uint64_t proven = named == named_.end() ? 0 : named->second.end;
-  if (published_end_ && published_end_->transaction_id == id) {
-    proven = std::max(proven, published_end_->offset);
-  }
-  return proven;
+  const auto committed = committed_.find(id);
+  return std::max(named == named_.end() ? 0 : named->second.end,
+                  committed == committed_.end() ? 0 : committed->second);
+}
+
+bool WALChain::has_unreadable(const UUID& id) const {
+  return std::ranges::any_of(
+      unreadable_, [&](const BadPlace& place) { return place.pointer.transaction_id == id; });
 }
 
 std::vector<BadPlace> WALChain::lost() const {
@@ -86,10 +122,11 @@ std::vector<BadPlace> WALChain::lost() const {
   return places;
 }
 
-WALChain read_chain(const SpaceDirectory& directory, const std::optional<RootVersion>& published) {
-  WALChain chain(published);
+WALChain read_chain(const SpaceDirectory& directory, const std::optional<RootVersion>& newest) {
+  WALChain chain(newest);
   visit_wals(directory,
              [&](os::File&, const UUID& id, const WALHead& head) { chain.add(id, head); });
+  if (newest) follow_commits(directory, {*newest}, chain);
   return chain;
 }
 

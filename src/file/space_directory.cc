@@ -80,7 +80,11 @@ std::optional<AtomPointer> SpaceDirectory::read_legacy_root() const {
   const auto file = file_system_->open(legacy_root_path(), os::OpenMode::kRead);
   if (!file) return std::nullopt;
   std::string text(format::kMaxLegacyFileSize, '\0');
-  text.resize(file->read(0, std::as_writable_bytes(std::span(text))));
+  try {
+    text.resize(file->read(0, std::as_writable_bytes(std::span(text))));
+  } catch (const os::ReadError& error) {
+    throw CorruptionError(std::string("the root that the Python storage left: ") + error.what());
+  }
   return format::parse_space_root(text);
 }
 

@@ -17,16 +17,19 @@
 namespace protobase::file {
 
 struct RecoveredSpace {
-  std::optional<RootVersion> newest;   ///< newest readable commit
-  std::uint64_t highest_sequence = 0;  ///< of any commit known to have been durable
-  std::optional<AtomPointer>
-      lost_commit;          ///< set when a newer one than `newest` is known to be lost: where
-  std::set<UUID> unusable;  ///< WALs that are damaged or sealed: never to be appended to
+  std::optional<RootVersion> newest{};  ///< newest readable commit
+  std::uint64_t highest_sequence = 0;   ///< of any commit known to have been durable
+  /// Set when a newer one than `newest` is known to be lost, or may be: where.
+  std::optional<AtomPointer> lost_commit{};
+  std::string read_error{};   ///< why it cannot be read; empty: it was read and is damaged
+  std::set<UUID> unusable{};  ///< WALs that are damaged or sealed: never to be appended to
+  WALChain chain{};           ///< what the files of the space say about each other
 };
 
 /// Reads every WAL's tail; what it finds is durable. With `settle`, also closes those whose writer
 /// died (and no other process may have the space open). Damage is logged, not thrown. Throws
-/// NotSupportedError for a newer format. `published`: what protobase.root said before.
+/// NotSupportedError for a newer format. `published`: what protobase.root says, read before;
+/// nullopt also when it cannot be told. It was durable.
 RecoveredSpace recover_space(const SpaceDirectory& directory,
                              const std::optional<RootVersion>& published, bool settle,
                              const Logger& logger);

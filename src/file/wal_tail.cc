@@ -26,10 +26,16 @@ bool is_part_of_fresh_header(std::span<const std::byte> bytes, const UUID& id) {
 }
 
 /// Whether nothing was written at or behind a closed checkpoint: one look at the next header.
-bool is_untouched(os::File& file, const format::Checkpoint& checkpoint) {
+bool is_untouched(os::File& file, const WALHead& head) {
+  const format::Checkpoint& checkpoint = head.checkpoint;
   if (!checkpoint.closed) return false;
+  if (head.file_size <= checkpoint.durable_offset) return true;
   std::array<std::byte, format::kRecordHeaderSize> next{};
-  file.read(checkpoint.durable_offset, next);
+  try {
+    file.read(checkpoint.durable_offset, next);
+  } catch (const os::ReadError&) {
+    return false;  // the walk names the place
+  }
   return base::all_zero(next);
 }
 
@@ -38,33 +44,80 @@ std::string describe(const RecordInfo& info) {
          std::to_string(info.pointer.offset) + ": " + info.reason;
 }
 
-void scan_tail(os::File& file, const UUID& id, const WALHead& head, std::uint64_t proven,
-               WALTail& tail) {
-  wal::WindowReader window(
-      [&](std::uint64_t offset, std::span<std::byte> out) { return file.read(offset, out); });
-  const std::uint64_t begin = head.checkpoint.durable_offset;
-  const auto visit = [&](const RecordInfo& info, std::span<const std::byte> payload) {
-    if (info.kind == RecordKind::kBad) {
-      tail.damage.push_back(describe(info));
-    } else if (info.kind == RecordKind::kTorn) {
-      tail.torn = true;
-    } else {
-      ++tail.records;
+/// Walks the records of a tail.
+class TailWalk {
+ public:
+  TailWalk(os::File& file, const NoteCommit& note_commit, WALTail& tail)
+      : window_([&file](std::uint64_t offset,
+                        std::span<std::byte> out) { return file.read(offset, out); },
+                wal::OnReadError::kPassOver),
+        note_commit_(note_commit),
+        tail_(tail) {}
+
+  void run(const wal::ScanRange& range) {
+    tail_.end = wal::scan_records(range, window_, [this](const RecordInfo& info, auto payload) {
+      visit(info, payload);
+      return true;
+    });
+  }
+
+ private:
+  void visit(const RecordInfo& info, std::span<const std::byte> payload) {
+    switch (info.kind) {
+      case RecordKind::kBad: return add_damage(info);
+      case RecordKind::kTorn: tail_.torn = true; return;
+      case RecordKind::kCommit: add_commit(info, payload); break;
+      case RecordKind::kMark:
+      case RecordKind::kData:
+      case RecordKind::kVoid: break;
     }
-    if (info.kind == RecordKind::kCommit || info.kind == RecordKind::kMark) {
-      const std::byte* durable = payload.data() + payload.size() - sizeof(std::uint64_t);
-      tail.proven = std::max(tail.proven, base::load_le<std::uint64_t>(durable));
+    ++tail_.records;
+    if (info.kind != RecordKind::kCommit && info.kind != RecordKind::kMark) return;
+    const std::byte* durable = payload.data() + payload.size() - sizeof(std::uint64_t);
+    tail_.proven = std::max(tail_.proven, base::load_le<std::uint64_t>(durable));
+  }
+
+  void add_damage(const RecordInfo& info) {
+    tail_.damage.push_back(describe(info));
+    const std::uint64_t begin = info.pointer.offset;
+    if (!window_.passed_over(begin, begin + info.stored_size).empty()) {
+      tail_.unread = BadPlace{info.pointer, info.reason};
     }
-    if (info.kind == RecordKind::kCommit) {
-      tail.newest_commit =
-          format::read_commit_payload(payload.first<format::kCommitPayloadSize>(), info.pointer)
-              .version;
-    }
-    return true;
-  };
-  const std::uint64_t durable = std::max(begin, proven);
-  tail.end =
-      wal::scan_records({id, begin, std::max(head.file_size, begin), durable}, window, visit);
+  }
+
+  void add_commit(const RecordInfo& info, std::span<const std::byte> payload) {
+    tail_.newest_commit =
+        format::read_commit_payload(payload.first<format::kCommitPayloadSize>(), info.pointer)
+            .version;
+    tail_.unread.reset();  // sequences grow within a WAL
+    if (note_commit_) note_commit_(*tail_.newest_commit);
+  }
+
+  wal::WindowReader window_;
+  const NoteCommit& note_commit_;
+  WALTail& tail_;
+};
+
+/// The commit that the checkpoint names; none is newer.
+void read_checkpoint_commit(os::File& file, const UUID& id, const format::Checkpoint& checkpoint,
+                            const NoteCommit& note_commit, WALTail& tail) {
+  const AtomPointer where{id, checkpoint.commit_offset};
+  std::string read_error;
+  tail.newest_commit = try_read_commit_at(file, where, read_error);
+  if (!tail.newest_commit) tail.lost_commit = checkpoint;
+  if (!read_error.empty()) tail.unread = BadPlace{where, read_error};
+  if (tail.newest_commit && note_commit) note_commit(*tail.newest_commit);
+}
+
+/// Fills `bytes` with the header and sets the length of the file. ReadError.
+std::size_t read_header(os::File& file, std::span<std::byte> bytes, std::uint64_t& file_size) {
+  std::size_t filled = file.read(0, bytes);
+  file_size = file.size();  // asked last: beside a live writer, never below the checkpoint
+  if (filled < bytes.size() && file_size > filled) {  // which has just begun it
+    filled = file.read(0, bytes);
+    file_size = file.size();
+  }
+  return filled;
 }
 
 }  // namespace
@@ -84,14 +137,26 @@ std::optional<RootVersion> read_commit_at(os::File& file, const AtomPointer& whe
   return commit.version.sequence == 0 ? std::nullopt : std::optional(commit.version);
 }
 
+std::optional<RootVersion> try_read_commit_at(os::File& file, const AtomPointer& where,
+                                              std::string& read_error) {
+  try {
+    return read_commit_at(file, where);
+  } catch (const os::ReadError& error) {
+    read_error = error.what();
+    return std::nullopt;
+  }
+}
+
 WALHead read_wal_head(os::File& file, const UUID& id) {
   WALHead head;
   std::array<std::byte, format::kWALHeaderSize> bytes{};
-  std::size_t filled = file.read(0, bytes);
-  head.file_size = file.size();  // asked last: beside a live writer, never below the checkpoint
-  if (filled < bytes.size() && head.file_size > filled) {  // which has just begun it
-    filled = file.read(0, bytes);
+  std::size_t filled = 0;
+  try {
+    filled = read_header(file, bytes, head.file_size);
+  } catch (const os::ReadError& error) {
+    head.read_error = error.what();
     head.file_size = file.size();
+    return head;  // its records may be readable all the same
   }
   head.state = format::check_wal_header(std::span(bytes).first(filled), id);
   if (head.state == format::WALHeaderState::kNewer) {
@@ -100,9 +165,10 @@ WALHead read_wal_head(os::File& file, const UUID& id) {
                             "; this program reads version " +
                             std::to_string(format::kWALFormatVersion) + ": use a newer one");
   }
-  const auto damage = format::find_header_damage(bytes, id);
+  head.damaged_at = format::find_header_damage(bytes, id);
   head.has_torn_slot =
-      filled < bytes.size() || (damage && std::ranges::count(format::kSlotPlaces, *damage) > 0);
+      filled < bytes.size() ||
+      (head.damaged_at && std::ranges::count(format::kSlotPlaces, *head.damaged_at) > 0);
   head.is_whole =
       head.state == format::WALHeaderState::kValid &&
       format::read_predecessor(bytes, id, head.predecessor) != format::PredecessorState::kBad;
@@ -116,10 +182,13 @@ WALHead read_wal_head(os::File& file, const UUID& id) {
   return head;
 }
 
-WALTail read_wal_tail(os::File& file, const UUID& id, const WALHead& head, std::uint64_t proven) {
+WALTail read_wal_tail(os::File& file, const UUID& id, const WALHead& head, std::uint64_t proven,
+                      const NoteCommit& note_commit) {
   WALTail tail;
   if (!head.is_whole) {
-    tail.damage.push_back("WAL " + id.to_string() + ": its header is damaged or of another file");
+    tail.damage.push_back("WAL " + id.to_string() + ": its header " +
+                          (head.read_error.empty() ? "is damaged or of another file"
+                                                   : "cannot be read: " + head.read_error));
   }
   const format::Checkpoint& checkpoint = head.checkpoint;
   tail.records = checkpoint.records;
@@ -129,17 +198,25 @@ WALTail read_wal_tail(os::File& file, const UUID& id, const WALHead& head, std::
                           std::to_string(head.file_size) + ", expected at least " +
                           std::to_string(checkpoint.durable_offset) + " bytes");
   }
-  if (proven <= checkpoint.durable_offset && is_untouched(file, checkpoint)) {
-    tail.end = checkpoint.durable_offset;
+  const std::uint64_t begin = checkpoint.durable_offset;
+  if (proven <= begin && is_untouched(file, head)) {
+    tail.end = begin;
     tail.settled = true;
   } else {
-    scan_tail(file, id, head, proven, tail);
+    TailWalk(file, note_commit, tail)
+        .run({id, begin, std::max(head.file_size, begin), std::max(begin, proven)});
   }
   if (!tail.newest_commit && checkpoint.commit_sequence != 0) {
-    tail.newest_commit = read_commit_at(file, {id, checkpoint.commit_offset});
-    if (!tail.newest_commit) tail.lost_commit = checkpoint;
+    read_checkpoint_commit(file, id, checkpoint, note_commit, tail);
   }
   return tail;
+}
+
+bool is_settled(const WALHead& head, const WALTail& tail) noexcept {
+  // A file longer than its closing checkpoint holds leftovers of a write that was lost: were they
+  // not cut off before the log goes on, one of them might seem to continue it.
+  // And a slot torn by the crash is written anew.
+  return tail.settled && head.file_size <= tail.end && !head.has_torn_slot;
 }
 
 void rewrite_tail(os::File& file, const UUID& id, const WALHead& head, const WALTail& tail) {
@@ -157,11 +234,9 @@ void rewrite_tail(os::File& file, const UUID& id, const WALHead& head, const WAL
   file.sync_data();
 }
 
-void settle_wal_tail(os::File& file, const UUID& id, WALHead& head, const WALTail& tail) {
-  // A file longer than its closing checkpoint holds leftovers of a write that was lost: were they
-  // not cut off before the log goes on, one of them might seem to continue it.
-  // And a slot torn by the crash is written anew.
-  if (tail.settled && head.file_size <= tail.end && !head.has_torn_slot) return;
+void settle_wal_tail(os::File& file, const UUID& id, WALHead& head, const WALTail& tail,
+                     bool seal) {
+  if (is_settled(head, tail)) return;
   if (head.file_size > tail.end) file.truncate(tail.end);
   head.file_size = tail.end;
   if (!head.has_checkpoint) {  // perhaps it was never synced
@@ -178,6 +253,7 @@ void settle_wal_tail(os::File& file, const UUID& id, WALHead& head, const WALTai
     checkpoint.commit_offset = tail.newest_commit->commit.offset;
   }
   checkpoint.closed = true;
+  checkpoint.sealed |= seal;
   write_checkpoint(file, id, head, checkpoint);
   if (head.has_torn_slot)
     write_checkpoint(file, id, head, checkpoint);  // the other slot is torn too

@@ -11,9 +11,17 @@
 #include <string>
 #include <vector>
 
+#include "protobase/errors.h"
 #include "protobase/shared_bytes.h"
 
 namespace protobase::os {
+
+/// The medium does not give back what lies there (EIO, or a checksum of the file system or disk
+/// that does not match): that place is damaged. Every other error may be of the moment.
+class ReadError : public UnexpectedError {
+ public:
+  using UnexpectedError::UnexpectedError;
+};
 
 enum class FileKind { kRegular, kDirectory, kOther };
 
@@ -31,8 +39,8 @@ enum class OpenMode {
 
 /// An open file. Thread-safe. Closed by destruction, which also drops its locks.
 ///
-/// Errors of all calls: NoSpaceError (disk, quota or size limit), NotAuthorizedError, else
-/// UnexpectedError; each names path, call and the system's reason.
+/// Errors of all calls: NoSpaceError (disk, quota or size limit), NotAuthorizedError, ReadError (of
+/// read() only), else UnexpectedError; each names path, call and the system's reason.
 class File {
  public:
   virtual ~File() = default;

@@ -36,6 +36,18 @@ namespace {
   }
 }
 
+[[noreturn]] void throw_read_error(const std::string& path, std::uint64_t offset, int error) {
+  switch (error) {
+    case EIO:
+    case EBADMSG:
+    case EUCLEAN:
+    case ENODATA:
+      throw ReadError(path + ": pread at offset " + std::to_string(offset) +
+                      " failed: " + std::strerror(error));
+    default: throw_error(path, "pread", error);
+  }
+}
+
 /// Repeats `call` while a signal interrupts it.
 template <typename Call>
 auto uninterrupted(Call call) {
@@ -63,7 +75,7 @@ class PosixFile final : public File {
         return ::pread(fd_, out.data() + done, out.size() - done,
                        static_cast<off_t>(offset + done));
       });
-      if (n < 0) throw_error(path_, "pread", errno);
+      if (n < 0) throw_read_error(path_, offset + done, errno);
       if (n == 0) break;
       done += static_cast<std::size_t>(n);
     }

@@ -213,8 +213,8 @@ TEST_F(GetManyTest, AFaultOfTheDiskReachesTheRecordThatItStruck) {
   const std::vector asked(pointers_.begin(), pointers_.begin() + 50);
   storage.get_bytes_many(asked);
   faults->set_fault(testing::Fault{.at_call = 20, .only = testing::FileCall::kRead});
-  testing::expect_error<UnexpectedError>([&] { storage.get_bytes_many(asked); },
-                                         {"Input/output error"});
+  testing::expect_error<os::ReadError>([&] { storage.get_bytes_many(asked); },
+                                       {"Input/output error"});
   EXPECT_EQ(faults->hits(), 1u);
   faults->heal();
   expect_all(storage);

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/endian.h"
-#include "engine/failed_read.h"
 #include "engine/legacy_scan.h"
+#include "os/file_system.h"
 #include "protobase/errors.h"
 #include "protobase/storage.h"
 #include "storage/space_transfer.h"
@@ -48,7 +48,7 @@ class LegacySalvage {
     };
     const auto read = [this](std::uint64_t offset, std::span<std::byte> out) {
       if (const auto place = find_unread(offset, out.size())) {
-        throw engine::FailedRead(place->why);
+        throw os::ReadError(place->why);
       }
       target_.read(offset, out);
     };
@@ -84,7 +84,7 @@ class LegacySalvage {
       const auto read = [&] { return source_.read(at, out); };
       if (read_patiently(read) == out.size()) return std::nullopt;
       throw CorruptionError({wal_, at}, "the file became shorter");
-    } catch (const engine::FailedRead& error) {
+    } catch (const os::ReadError& error) {
       return error.what();
     }
   }

@@ -14,12 +14,13 @@
 #include <string>
 #include <utility>
 
-#include "engine/failed_read.h"
 #include "file/space_damage.h"
+#include "file/space_tails.h"
 #include "file/wal_tail.h"
 #include "format/commit_record.h"
 #include "format/record.h"
 #include "format/root_file.h"
+#include "os/file_system.h"
 #include "protobase/errors.h"
 #include "storage/legacy_remains.h"
 #include "storage/salvaged_history.h"
@@ -29,7 +30,6 @@
 namespace protobase {
 namespace {
 
-using engine::FailedRead;
 using file::SpaceDirectory;
 using format::kRecordHeaderSize;
 using storage::RecordWriter;
@@ -93,7 +93,7 @@ class Salvage {
   void find_wals(const file::SpaceListing& listing) {
     const auto root_lock = storage::hold_root(source_);
     published_ = read_published();
-    chain_ = file::WALChain(published_);
+    chain_ = file::read_tails(source_, published_).chain;
     std::set<UUID> taken;
     for (const UUID& id : listing.wals) add_wal(id, id, taken);
     // A file under another WAL's name is that WAL, unless that one is there too.
@@ -126,7 +126,7 @@ class Salvage {
   file::WALHead read_head(os::File& file, const UUID& id) {
     try {
       return storage::read_patiently([&] { return file::read_wal_head(file, id); });
-    } catch (const FailedRead&) {  // its records may be readable all the same
+    } catch (const os::ReadError&) {  // its records may be readable all the same
       file::WALHead head;
       head.file_size = file.size();
       return head;
@@ -147,7 +147,7 @@ class Salvage {
     try {
       storage::read_patiently([&] { return file->read(0, bytes); });
       return format::read_published_root(bytes);
-    } catch (const FailedRead& error) {
+    } catch (const os::ReadError& error) {
       note_loss(
           {{},
            std::string("which root was the newest, as protobase.root says it: ") + error.what()});
@@ -315,7 +315,7 @@ class Salvage {
       root = storage::read_patiently([&] { return source_.read_legacy_root(); });
     } catch (const CorruptionError& error) {
       return note_loss({{}, error.what()});
-    } catch (const FailedRead& error) {
+    } catch (const os::ReadError& error) {
       return note_loss({{}, std::string("cannot be read: ") + error.what()});
     }
     if (root && !is_readable(*root)) {

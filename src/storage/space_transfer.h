@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/failed_read.h"
 #include "file/space_directory.h"
 #include "format/record.h"
+#include "os/file_system.h"
 #include "protobase/copy.h"
 #include "protobase/salvage.h"
 #include "protobase/storage.h"
@@ -64,13 +64,13 @@ std::unique_ptr<os::File> hold_root(const file::SpaceDirectory& space);
 /// A reader of `file` for wal::scan_records(). `file` must outlive it.
 wal::WindowReader window_of(os::File& file, wal::OnReadError on_error = wal::OnReadError::kThrow);
 
-/// read(), again when it meets a FailedRead: a disk may give at the third try what it refused.
+/// read(), again when it meets a ReadError: a disk may give at the third try what it refused.
 template <typename Read>
 auto read_patiently(Read read) {
   for (int tries = 1;; ++tries) {
     try {
       return read();
-    } catch (const engine::FailedRead&) {
+    } catch (const os::ReadError&) {
       if (tries == kReadTries) throw;
     }
   }

@@ -1,6 +1,6 @@
 // Damage in a space whose writer died: no closing checkpoint says how much was durable. The
 // published root and the successor of a WAL say it instead, to everybody: opening, verify, copy and
-// salvage. And disks that do not give back what they have.
+// salvage.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,7 +12,6 @@
 #include "protobase/salvage.h"
 #include "protobase/standalone_file_storage.h"
 #include "testing/expect_error.h"
-#include "testing/forwarding_file_system.h"
 #include "testing/temporary_directory.h"
 
 namespace protobase {
@@ -120,61 +119,6 @@ TEST_F(UnclosedDamageTest, AWALThatWasLeftBehindIsNeverAppendedToWhateverHappene
   EXPECT_NE(storage.push_atom(1).transaction_id, old);
   storage.close();
   EXPECT_EQ(testing::read_file(path), before);
-}
-
-/// Real files, but for blocks of one file that the disk does not give back.
-class BadSectorFile final : public testing::ForwardingFile {
- public:
-  BadSectorFile(std::unique_ptr<os::File> file, std::uint64_t begin, std::uint64_t end)
-      : ForwardingFile(std::move(file)), begin_(begin), end_(end) {}
-  std::size_t read(std::uint64_t offset, std::span<std::byte> out) override {
-    if (offset < end_ && offset + out.size() > begin_) throw UnexpectedError("Input/output error");
-    return ForwardingFile::read(offset, out);
-  }
-
- private:
-  const std::uint64_t begin_;
-  const std::uint64_t end_;
-};
-
-class BadSectorFileSystem final : public testing::ForwardingFileSystem {
- public:
-  BadSectorFileSystem(std::string path, std::uint64_t begin, std::uint64_t end)
-      : ForwardingFileSystem(os::posix_file_system()),
-        path_(std::move(path)),
-        begin_(begin),
-        end_(end) {}
-  std::unique_ptr<os::File> open(const std::string& path, os::OpenMode mode) override {
-    auto file = ForwardingFileSystem::open(path, mode);
-    if (!file || path != path_) return file;
-    return std::make_unique<BadSectorFile>(std::move(file), begin_, end_);
-  }
-
- private:
-  const std::string path_;
-  const std::uint64_t begin_;
-  const std::uint64_t end_;
-};
-
-TEST_F(UnclosedDamageTest, VerifyGoesOnBehindASectorThatCannotBeRead) {
-  std::vector<AtomPointer> pushed;
-  {
-    StandaloneFileStorage storage(space());
-    for (int i = 0; i < 100; ++i) {
-      pushed.push_back(storage.push_bytes(as_bytes(std::string(1000, 'x'))));
-    }
-    storage.set_current_root(pushed.back());
-  }
-  FileBlockProviderOptions options;
-  options.access = SpaceAccess::kReadOnly;
-  options.file_system = std::make_shared<BadSectorFileSystem>(
-      testing::wal_path(space(), pushed[0].transaction_id), 40'960, 45'056);
-  StandaloneFileStorage storage(std::make_shared<FileBlockProvider>(space(), options));
-  const VerifyReport report = storage.verify({});
-  ASSERT_EQ(report.bad_places, 1u);
-  EXPECT_NE(report.bad[0].reason.find("Input/output error"), std::string::npos)
-      << report.bad[0].reason;
-  EXPECT_GE(report.records, 93u) << "all but those in that block";
 }
 
 TEST_F(UnclosedDamageTest, TheTargetOfAnotherCopyOrSalvageIsNotTouched) {

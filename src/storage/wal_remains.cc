@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "base/endian.h"
-#include "engine/failed_read.h"
 #include "format/commit_record.h"
 #include "format/record.h"
+#include "os/file_system.h"
 #include "storage/space_transfer.h"
 #include "wal/scanner.h"
 
@@ -103,7 +103,7 @@ class Remains {
       format::RecordHeader header;
       if (!is_header(read(at, kRecordHeaderSize), end - at, header)) return {};
       return check(at, header, read(at, kRecordHeaderSize + header.payload_size), info);
-    } catch (const engine::FailedRead&) {
+    } catch (const os::ReadError&) {
       return {};
     }
   }

@@ -1,6 +1,7 @@
 #include "wal/scanner.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 
@@ -8,7 +9,7 @@
 #include "base/planted_bug.h"
 #include "format/commit_record.h"
 #include "format/record.h"
-#include "protobase/errors.h"
+#include "os/file_system.h"
 
 namespace protobase::wal {
 namespace {
@@ -20,6 +21,7 @@ using format::RecordType;
 
 constexpr std::size_t kWindowSize = 256 * 1024;
 constexpr std::size_t kBlock = 4096;  // what a disk fails to read is at least that much
+// Beyond that many gaps between unread blocks, what lies between them counts as unread too.
 constexpr std::size_t kMaxPassedOver = 10'000;
 // Searching for the record behind a damaged place hashes at most so many times the range scanned.
 constexpr std::uint64_t kSearchFactor = 4;
@@ -231,7 +233,7 @@ std::span<const std::byte> WindowReader::at(std::uint64_t offset, std::size_t si
 std::size_t WindowReader::fill(std::uint64_t offset) {
   try {
     return read_(offset, window_);
-  } catch (const UnexpectedError&) {
+  } catch (const os::ReadError&) {
     if (on_error_ == OnReadError::kThrow) throw;
     return fill_by_blocks(offset);
   }
@@ -247,18 +249,38 @@ std::size_t WindowReader::fill_by_blocks(std::uint64_t offset) {
       const std::size_t count = read_(at, block);
       filled += count;
       if (count < size) break;  // the end
-    } catch (const UnexpectedError& error) {
+    } catch (const os::ReadError& error) {
       std::fill(block.begin(), block.end(), std::byte{0xFF});
-      if (passed_over_.size() < kMaxPassedOver) passed_over_.emplace(at, error.what());
+      note_passed_over(at, at + size, error.what());
       filled += size;
     }
   }
   return filled;
 }
 
+void WindowReader::note_passed_over(std::uint64_t begin, std::uint64_t end,
+                                    const std::string& why) {
+  auto next = passed_over_.upper_bound(begin);
+  const bool full = passed_over_.size() >= kMaxPassedOver;
+  if (next != passed_over_.begin()) {
+    Unread& before = std::prev(next)->second;
+    if (before.end >= begin || full) {
+      before.end = std::max(before.end, end);
+      return;
+    }
+  }
+  Unread unread{end, why};
+  if (next != passed_over_.end() && (next->first <= end || full)) {
+    unread.end = std::max(end, next->second.end);
+    passed_over_.erase(next);
+  }
+  passed_over_.emplace(begin, std::move(unread));
+}
+
 std::string WindowReader::passed_over(std::uint64_t offset, std::uint64_t end) const {
-  const auto found = passed_over_.lower_bound(offset / kBlock * kBlock);
-  return found != passed_over_.end() && found->first < end ? found->second : std::string();
+  auto found = passed_over_.upper_bound(offset);
+  if (found != passed_over_.begin() && std::prev(found)->second.end > offset) --found;
+  return found != passed_over_.end() && found->first < end ? found->second.why : std::string();
 }
 
 std::uint64_t scan_records(const ScanRange& range, WindowReader& reader, const VisitRecord& visit) {

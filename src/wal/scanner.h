@@ -28,7 +28,7 @@ using VisitRecord = std::function<bool(const RecordInfo& info, std::span<const s
 
 enum class OnReadError {
   kThrow,
-  kPassOver,  ///< the block counts as damage, everything else is read
+  kPassOver,  ///< a block that cannot be read (os::ReadError) counts as damage, the rest is read
 };
 
 /// A window over a WAL: sequential reads cost one call per 256 KiB.
@@ -41,18 +41,23 @@ class WindowReader {
   std::span<const std::byte> at(std::uint64_t offset, std::size_t size);
   /// The next call reads anew.
   void forget() noexcept { window_.clear(); }
-  /// Why the first block at or behind `offset` and below `end` was passed over; empty: none was.
+  /// Why something of [offset, end) was passed over; empty: nothing was. Never forgets one.
   std::string passed_over(std::uint64_t offset, std::uint64_t end) const;
 
  private:
   std::size_t fill(std::uint64_t offset);
   std::size_t fill_by_blocks(std::uint64_t offset);
+  void note_passed_over(std::uint64_t begin, std::uint64_t end, const std::string& why);
 
+  struct Unread {
+    std::uint64_t end = 0;
+    std::string why;
+  };
   ReadSome read_;
   const OnReadError on_error_;
   std::vector<std::byte> window_;
   std::uint64_t start_ = 0;
-  std::map<std::uint64_t, std::string> passed_over_;  // by where the block begins
+  std::map<std::uint64_t, Unread> passed_over_;  // by where each begins; apart from each other
 };
 
 struct ScanRange {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "format/record.h"
+#include "os/file_system.h"
 #include "wal/log_buffer.h"
 
 namespace protobase::wal {
@@ -347,6 +348,64 @@ TEST_F(ScannerTest, ManySmallRecordsCostFewReads) {
   scan();
   EXPECT_EQ(found_.size(), 20'001u);
   EXPECT_LE(reads_, 6) << "800 KB in windows of 256 KiB";
+}
+
+TEST_F(ScannerTest, OnlyWhatTheDiskDoesNotGiveIsPassedOver) {
+  push("1");
+  commit();
+  const auto scan_with = [&](auto throw_error) {
+    WindowReader window(
+        [&](std::uint64_t, std::span<std::byte>) -> std::size_t {
+          throw_error();
+          return 0;
+        },
+        OnReadError::kPassOver);
+    std::vector<RecordKind> kinds;
+    scan_records({kWAL, kBegin, medium_.size(), kBegin}, window,
+                 [&](const RecordInfo& info, std::span<const std::byte>) {
+                   kinds.push_back(info.kind);
+                   return true;
+                 });
+    return kinds;
+  };
+  EXPECT_EQ(scan_with([] { throw os::ReadError("Input/output error"); }),
+            std::vector{RecordKind::kBad});
+  EXPECT_THROW(scan_with([] { throw UnexpectedError("Too many open files"); }), UnexpectedError);
+}
+
+TEST(WindowReader, RemembersEveryBlockItPassedOver) {
+  constexpr std::uint64_t kBlock = 4096;
+  constexpr std::uint64_t kBlocks = 25'000;  // every second one is bad, so that none touch
+  WindowReader window(
+      [&](std::uint64_t offset, std::span<std::byte> out) -> std::size_t {
+        const std::uint64_t last = (offset + out.size() - 1) / kBlock;
+        for (std::uint64_t block = offset / kBlock; block <= last; ++block) {
+          if (block % 2 == 1) throw os::ReadError("Input/output error");
+        }
+        std::ranges::fill(out, std::byte{0});
+        return out.size();
+      },
+      OnReadError::kPassOver);
+  EXPECT_EQ(window.passed_over(0, kBlocks * kBlock), "");
+  for (std::uint64_t block = 0; block < kBlocks; block += 64) window.at(block * kBlock, 1 << 18);
+  EXPECT_EQ(window.passed_over(0, kBlock), "");
+  EXPECT_EQ(window.passed_over(2 * kBlock, 3 * kBlock), "");
+  for (std::uint64_t block = 1; block < kBlocks; block += 2) {
+    ASSERT_EQ(window.passed_over(block * kBlock + 8, (block + 1) * kBlock), "Input/output error")
+        << block;
+  }
+}
+
+TEST(WindowReader, BlocksThatTouchAreOnePlace) {
+  WindowReader window(
+      [](std::uint64_t offset, std::span<std::byte> out) -> std::size_t {
+        if (offset + out.size() > 8192) throw os::ReadError(std::to_string(offset));
+        return out.size();
+      },
+      OnReadError::kPassOver);
+  window.at(4096, 65'536);
+  EXPECT_EQ(window.passed_over(4096, 8192), "");
+  EXPECT_EQ(window.passed_over(60'000, 60'008), "8192") << "the place begins there";
 }
 
 TEST_F(ScannerTest, ScansFromTheMiddle) {

@@ -1,4 +1,4 @@
-// A small closed space is damaged in every way a disk or a hand can damage it: every bit flipped,
+// A small space is damaged in every way a disk or a hand can damage it: every bit flipped,
 // every length cut off, files swapped, missing, or replaced by older copies. What is promised:
 // right bytes or a clear error, never wrong bytes, never an older root; verify names every damaged
 // place of a WAL.
@@ -23,10 +23,13 @@ constexpr std::uint64_t kLongStep = 997;
 
 class Flips {
  public:
-  explicit Flips(bool large) : large_(large), space_(make_space(large)) {}
+  /// `zeros_step`: every so many bits of the zeros of a header, or behind a log, are flipped.
+  Flips(Space space, std::uint64_t zeros_step)
+      : space_(std::move(space)), zeros_step_(zeros_step) {}
 
-  void run() {
-    for (const std::string& path : space_.paths()) {
+  void run() { run(space_.paths()); }
+  void run(const std::vector<std::string>& paths) {
+    for (const std::string& path : paths) {
       const auto bytes = space_.files->content(path);
       for (std::uint64_t bit = 0; bit < bytes.size() * 8; bit += step_at(path, bit)) {
         flip(path, bit);
@@ -42,9 +45,10 @@ class Flips {
   std::uint64_t step_at(const std::string& path, std::uint64_t bit) const {
     const std::uint64_t offset = bit / 8;
     const Place* place = space_.place_at(path, offset);
-    // The zeros of a header are like those of the small space, where each bit is flipped.
-    if (large_ && wal_of(path) && offset > 1100 && offset < kWALFirstRecordOffset)
-      return 61 * kBitStep;
+    const bool in_header = offset > 1100 && offset < kWALFirstRecordOffset;
+    if (!wal_of(path) && offset > 600) return zeros_step_ * kBitStep;
+    if (wal_of(path) && (in_header || offset > space_.log_end(path) + 64))
+      return zeros_step_ * kBitStep;
     const bool is_long = place != nullptr && place->end - place->pointer.offset > kLongPayload &&
                          offset > place->pointer.offset + 64 &&
                          offset + 64 + kLongStep < place->end;
@@ -86,19 +90,57 @@ class Flips {
     if (!wal_of(path)) return;
     // Opening for writing may write the header's hints anew; records stay as they are.
     if (hit == nullptr && access == SpaceAccess::kReadWrite) return;
+    if (offset >= space_.log_end(path)) {  // nothing was ever acknowledged there
+      if (found.report.torn_tails.empty()) fail("verify does not report the torn tail");
+      return;
+    }
     if (found.report.bad_places == 0) return fail("verify does not report it");
     if (hit != nullptr && !found.names(hit->pointer)) fail("verify does not name the place");
   }
 
-  const bool large_;
   const Space space_;
+  const std::uint64_t zeros_step_;
   std::uint64_t flips_ = 0;
   std::uint64_t in_wals_ = 0;
   Failures failures_;
 };
 
-TEST(Corruption, EveryBitFlippedInASmallSpace) { Flips(/*large=*/false).run(); }
-TEST(Corruption, EveryBitFlippedInASpaceWithASealedWAL) { Flips(/*large=*/true).run(); }
+// The zeros of headers are like those of the small space, where each bit is flipped.
+constexpr std::uint64_t kFewZeros = 61;
+constexpr std::uint64_t kVeryFewZeros = 4999;
+
+TEST(Corruption, EveryBitFlippedInASmallSpace) { Flips(make_space(false), 1).run(); }
+TEST(Corruption, EveryBitFlippedInASpaceWithASealedWAL) {
+  Flips(make_space(true), kFewZeros).run();
+}
+
+TEST(Corruption, EveryBitFlippedInASpaceOfTwoKilledWriters) {
+  Flips(make_unclosed_space(/*root_file_is_lost=*/false), kVeryFewZeros).run();
+}
+// Nothing tells that the newest batch was durable then, but the second's commits tell it of the
+// first one's.
+TEST(Corruption, EveryBitFlippedInTheFirstOfTwoKilledWritersWithoutARootFile) {
+  const Space space = make_unclosed_space(/*root_file_is_lost=*/true);
+  const std::string first = space.atoms.front().pointer.transaction_id.to_string();
+  Flips(space, kVeryFewZeros).run({kSpace + "/" + first + ".wal"});
+}
+
+TEST(Corruption, TruncationsOfASpaceOfTwoKilledWriters) {
+  const Space space = make_unclosed_space(false);
+  Failures failures;
+  Damage damage(failures, space);
+  for (const std::string& path : space.paths()) {
+    if (!wal_of(path)) continue;
+    const auto bytes = space.files->content(path);
+    for (std::uint64_t size = kWALFirstRecordOffset + 1; size < space.log_end(path); ++size) {
+      const auto files = space.files->clone();
+      files->set_content(path, {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)});
+      damage.look(path + " cut to " + std::to_string(size), files, /*verify_must_tell=*/true);
+    }
+  }
+  failures.tell();
+  EXPECT_GT(damage.looks(), 500u);
+}
 
 TEST(Corruption, EveryTruncation) {
   const Space space = make_space(false);

@@ -59,6 +59,14 @@ const Place* Space::place_at(const std::string& path, std::uint64_t offset) cons
   return nullptr;
 }
 
+std::uint64_t Space::log_end(const std::string& path) const {
+  std::uint64_t end = kWALFirstRecordOffset;
+  for (const Place& place : places) {
+    if (place.pointer.transaction_id == wal_of(path)) end = std::max(end, place.end);
+  }
+  return end;
+}
+
 void Space::take_stock() {
   const auto reader = open_storage(files, 0, SpaceAccess::kReadOnly);
   for (const auto& version : reader->root_history(100)) roots.push_back(version.root);
@@ -91,6 +99,21 @@ Space make_space(bool large) {
   first->set_current_root(push(*first, space, 64));
   first->close();
   second->close();
+  space.take_stock();
+  return space;
+}
+
+Space make_unclosed_space(bool root_file_is_lost) {
+  Space space;
+  const auto first = open_storage(space.files, kDamageSeed);
+  const auto second = open_storage(space.files, kDamageSeed + 1);
+  push(*first, space, 90);
+  first->set_current_root(push(*first, space, 30));
+  second->set_current_root(push(*second, space, 51));
+  push(*second, space, 17);
+  second->set_current_root(push(*second, space, 64));
+  space.files = space.files->clone();
+  if (root_file_is_lost) space.files->remove(kSpace + "/protobase.root");
   space.take_stock();
   return space;
 }

@@ -1,6 +1,6 @@
-// A small closed space, copies of it that a test damages, and what must hold of each: right bytes
-// or a clear error, never wrong bytes, never an older root without an error; what is not hit can be
-// read and is listed; verify names what is hit.
+// A small space, closed or left by a kill, copies of it that a test damages, and what must hold of
+// each: right bytes or a clear error, never wrong bytes, never an older root without an error; what
+// is not hit can be read and is listed; verify names what is hit.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,7 @@ struct Place {
   RecordKind kind = RecordKind::kData;
 };
 
-/// A closed space and what is in it.
+/// A space and what is in it.
 struct Space {
   std::shared_ptr<testing::MemoryFileSystem> files = std::make_shared<testing::MemoryFileSystem>();
   std::vector<Stored> atoms;
@@ -43,6 +43,8 @@ struct Space {
   std::vector<std::string> paths() const;
   /// The record that the byte belongs to; nullptr: none, or not in a WAL.
   const Place* place_at(const std::string& path, std::uint64_t offset) const;
+  /// Where the last record of a WAL ends; 4096 when there is none.
+  std::uint64_t log_end(const std::string& path) const;
   /// Reads roots and places from the files.
   void take_stock();
 };
@@ -50,6 +52,9 @@ struct Space {
 AtomPointer push(SharedStorage& storage, Space& space, std::size_t size);
 /// What a first and a second process leave: commits in two WALs, and a sealed WAL when `large`.
 Space make_space(bool large);
+/// What two processes leave that are killed. Everything was acknowledged by commits, the newest two
+/// of them the second's; protobase.root is there unless `root_file_is_lost`.
+Space make_unclosed_space(bool root_file_is_lost);
 /// The WAL that a path names.
 std::optional<UUID> wal_of(const std::string& path);
 

@@ -177,8 +177,12 @@ TEST_F(DisturbedCallsTest, AReadThatFailsIsAnErrorAndNothingIsKeptOfIt) {
       const DisturbedCalls bad([&](FileCall call, std::size_t) -> Answer {
         return call == FileCall::kRead ? (++hits, Answer{error}) : Answer{};
       });
-      expect_error<UnexpectedError>([&] { storage.get_bytes(pointer); },
-                                    {"pread", std::strerror(error)});
+      const auto get = [&] { storage.get_bytes(pointer); };
+      if (error == EIO) {
+        expect_error<os::ReadError>(get, {"pread", std::strerror(error)});
+      } else {
+        expect_error<UnexpectedError>(get, {"pread", std::strerror(error)});
+      }
       EXPECT_GT(hits, 0u);
     }
     EXPECT_EQ(storage.get_bytes(pointer).as_text(), text);
@@ -189,7 +193,8 @@ TEST_F(DisturbedCallsTest, AReadThatFailsDuringRecoveryMakesNoShorterLog) {
   for (const bool for_good : {false, true}) {
     for (const auto access : {SpaceAccess::kReadOnly, SpaceAccess::kReadWrite}) {
       std::uint64_t refused = 0;
-      for (std::uint64_t n = 1; true; ++n) {
+      std::uint64_t n = 1;
+      for (; true; ++n) {
         Pushed pushed;
         const std::string where = directory_.at("killed");
         const auto root = make_killed_space(pushed, where);
@@ -211,7 +216,10 @@ TEST_F(DisturbedCallsTest, AReadThatFailsDuringRecoveryMakesNoShorterLog) {
         std::filesystem::remove_all(where);
         if (reads < n) break;
       }
-      EXPECT_GT(refused, 3u) << "reads of opening were hit";
+      EXPECT_GT(n, 5u) << "reads of opening were hit";
+      if (for_good) {
+        EXPECT_GT(refused, 3u);  // what only one read did not give is got from elsewhere
+      }
     }
   }
 }

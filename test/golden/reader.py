@@ -369,16 +369,33 @@ class Space:
         self.note_proofs()
 
     def note_proofs(self):
-        """Successors and the published root say how much of a WAL was durable, as its checkpoint does."""
-        proofs = [wal.predecessor() for wal in self.wals.values() if isinstance(wal, WAL)]
+        """Others say how much of a WAL was durable, as its checkpoint does: successors, the published root,
+        and commit records of other WALs about the commit they replaced. One proof may lead to the next."""
+        for wal in self.wals.values():
+            if isinstance(wal, WAL) and wal.predecessor():
+                self.note_durable(*wal.predecessor())
         published = self.published()
-        if published:
-            wal_id, offset = published[2]
-            proofs.append((wal_id, offset + 96))
-        for proof in filter(None, proofs):
-            wal = self.wals.get(proof[0])
-            if isinstance(wal, WAL):
-                wal.durable = max(wal.durable, proof[1])
+        for wal_id, offset in published[2:] if published else ():
+            self.note_durable(wal_id, offset + 96)
+        while any([self.note_durable(*proof) for proof in self.replaced_commits()]):
+            pass
+
+    def note_durable(self, wal_id, end):
+        """Whether that is news."""
+        wal = self.wals.get(wal_id)
+        if not isinstance(wal, WAL) or end <= wal.durable or end % 8 or not 4096 < end < 1 << 62:
+            return False
+        wal.durable = end
+        return True
+
+    def replaced_commits(self):
+        """Of every commit record the one it replaced, if that lies in another WAL: (WAL, where it ends)."""
+        for wal in self.wals.values():
+            for place in wal.walk():
+                if place.state == "commit":
+                    wal_id, offset = Commit(place.payload, place.pointer).previous
+                    if wal_id != wal.id:
+                        yield wal_id, offset + 96
 
     def places(self):
         for wal_id in sorted(self.wals, key=lambda i: i.bytes):
@@ -419,7 +436,7 @@ class Space:
             commit = self.wals[commit.previous[0]].commit_at(commit.previous[1])
 
     def published(self):
-        """(sequence, root, commit record) that protobase.root shows, or None."""
+        """(sequence, root, commit record, previous commit record) that protobase.root shows, or None."""
         file = self.path / "protobase.root"
         data = file.read_bytes() if file.is_file() else b""
         if len(data) < 136 or not any(data[:136]):
@@ -428,7 +445,7 @@ class Space:
             return None
         if u32(data, 8) > 1:
             raise FormatError(f"protobase.root has version {u32(data, 8)}")
-        return u64(data, 16), read_pointer(data, 40), read_pointer(data, 64)
+        return u64(data, 16), read_pointer(data, 40), read_pointer(data, 64), read_pointer(data, 88)
 
     def intent(self):
         """(first sequence, last sequence, from where, abandoned), or None."""

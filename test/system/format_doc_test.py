@@ -1,6 +1,7 @@
 """docs/internals/file_format.md is exact: a reader written from it alone (test/golden/reader.py) agrees with
 the program on whole, damaged, torn and legacy spaces, and the document's own bytes are a space."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -133,10 +134,11 @@ class FormatDocument(SpaceTest):
         self.push("1", "--root")
         pointer = self.push("2", "--root")
         space = self.assert_agreement()
-        sequence, root, commit = space.published()
+        sequence, root, commit, previous = space.published()
         newest = space.newest_commit()
         self.assertEqual((2, pointer), (sequence, reader.text_of(root)))
         self.assertEqual((newest.sequence, newest.root, newest.where), (sequence, root, commit))
+        self.assertEqual(newest.previous, previous)
         first, last, _, abandoned = space.intent()
         self.assertTrue(abandoned or last <= sequence, (first, last))
         os.remove(os.path.join(self.space, "protobase.root"))
@@ -187,6 +189,33 @@ class FormatDocument(SpaceTest):
         # Zeros behind the log are its end, and are no damage.
         path.write_bytes(whole + bytes(8192))
         self.assertEqual("commit", list(self.assert_agreement().places())[-1].state)
+
+    def push_elsewhere(self, taken, *texts):
+        """Commits that go to another WAL than `taken`, because somebody seems to be writing that one."""
+        with open(taken, "r+b") as file:
+            fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 1, 0))
+            return [self.push(text, "--root") for text in texts]
+
+    def test_commits_prove_what_they_replaced_in_another_wal(self):
+        for later in (['"b"'], ['"b"', '"c"', '"d"']):
+            damaged = uuid.UUID(self.push('"a"', "--root").split(":")[0])
+            path = self.only_wal()
+            pointers = self.push_elsewhere(path, *later)
+            self.assertTrue(all(uuid.UUID(p.split(":")[0]) != damaged for p in pointers), pointers)
+            content = path.read_bytes()
+            self.crash(path, content)
+            self.assert_agreement()
+            self.change(path, 4096 + 17, b"!")
+            root_file = pathlib.Path(self.space, "protobase.root")
+            for _ in range(2):
+                space = self.assert_agreement(CORRUPT)
+                self.assertEqual("bad", next(space.wals[damaged].walk()).state)
+                self.assertEqual(pointers[-1], reader.text_of(space.root()))
+                root_file.unlink(missing_ok=True)
+            before = path.read_bytes()
+            self.assertNotIn(str(damaged), self.push('"e"', "--root"))
+            self.assertEqual(before, path.read_bytes())
+            shutil.rmtree(self.space)
 
     def crash(self, path, content):
         """The space as a writer leaves it that died: nothing closed, zeros kept ready behind the log."""
