@@ -105,11 +105,13 @@ class LogBuffer {
   void new_own_chunk(std::shared_ptr<std::byte[]> memory, std::size_t size);
   void advance(std::size_t size) noexcept;
   void start_block();
+  bool is_bulk() const noexcept;
 
   const std::size_t block_size_;
   std::deque<Chunk> chunks_;  ///< oldest first; the last one is appended to
   std::deque<PendingCommit> pending_commits_;
   Block block_;
+  Block region_;  ///< large pages that blocks are cut from under bulk load
   AtomPointer next_;
   std::uint64_t wal_durable_offset_ = 0;  ///< of the WAL being appended to
   std::uint64_t end_ = 0;

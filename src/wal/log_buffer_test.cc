@@ -164,6 +164,41 @@ TEST_F(LogBufferTest, BytesHandedOutStayWhenTheBufferGoesOn) {
   EXPECT_EQ(held->as_text().substr(kRecordHeaderSize, 18), "kept by its reader");
 }
 
+TEST(LogBufferInBulk, BlocksOutOfLargePagesKeepEveryRecord) {
+  LogBuffer buffer(384 * 1024);  // five of them, and a rest, in a large page
+  buffer.start_wal({kFirst, 4096});
+  constexpr int kRecords = 80;
+  const auto payload = [](int i) { return std::string(100'000, static_cast<char>('!' + i)); };
+  std::vector<AtomPointer> pointers;
+  std::optional<WALWriteOperation> first_half;
+  for (int i = 0; i < kRecords; ++i) {
+    if (i == kRecords / 2) {
+      first_half = buffer.next_operation();
+      buffer.mark_durable(*first_half);
+    }
+    const std::string bytes = payload(i);
+    pointers.push_back(buffer.append(RecordType::kData, RecordFormat::kRaw, as_bytes(bytes),
+                                     format::hash_payload(as_bytes(bytes))));
+  }
+  const auto check = [&](std::span<const std::byte> record, int i) {
+    EXPECT_TRUE(format::verify_record(record, pointers[static_cast<std::size_t>(i)])) << i;
+    EXPECT_EQ(static_cast<char>(record[kRecordHeaderSize]), '!' + i);
+  };
+  for (int i = kRecords / 2; i < kRecords; ++i) {
+    const auto found = buffer.find(pointers[static_cast<std::size_t>(i)]);
+    ASSERT_TRUE(found) << i;
+    check(found->span(), i);
+  }
+  int written = 0;  // what was handed out stays, whatever the buffer did since
+  for (const SharedBytes& segment : first_half->segments) {
+    const std::size_t size = stored_size(100'000);
+    for (std::size_t at = 0; at < segment.size(); at += size) {
+      check(segment.span().subspan(at, size), written++);
+    }
+  }
+  EXPECT_EQ(written, kRecords / 2);
+}
+
 TEST_F(LogBufferTest, AnotherWALIsAnotherOperation) {
   const auto old = append("in the first");
   buffer_.start_wal({kSecond, 8192});
