@@ -8,53 +8,19 @@
 
 #include "base/endian.h"
 #include "base/planted_bug.h"
+#include "file/root_file_io.h"
 #include "protobase/errors.h"
 
 namespace protobase::file {
 namespace {
 
-constexpr std::size_t kRootFileSize = 4096;
 // A half-written root is met only while another process is within one 136-byte write.
 constexpr int kTornReads = 100;
 constexpr std::uint64_t kPollUs = 100;
 constexpr std::uint64_t kMaxPollUs = 5000;
-// No space gets there by committing: only damage or forgery does, and one more would begin at zero.
-constexpr std::uint64_t kLargestSequence = std::uint64_t{1} << 63;
-
-void write_bytes(os::File& file, std::uint64_t place, std::span<const std::byte> bytes) {
-  file.write(place, {&bytes, 1});
-}
 
 std::uint64_t sequence_of(const std::optional<RootVersion>& version) noexcept {
   return version ? version->sequence : 0;
-}
-
-std::optional<format::CommitIntent> read_intent_in(os::File& file) {
-  std::array<std::byte, format::kIntentSize> bytes{};
-  file.read(format::kIntentPlace, bytes);
-  return format::read_intent(bytes);
-}
-
-/// The largest sequence that was ever tried, as far as the file can tell.
-std::uint64_t burnt_sequence(os::File& file) {
-  try {
-    const auto intent = read_intent_in(file);
-    return intent && intent->last_sequence < kLargestSequence ? intent->last_sequence : 0;
-  } catch (const os::ReadError&) {
-    return 0;
-  }
-}
-
-/// Begins the file anew, in one write: a block that cannot be read can be written as a whole.
-void start_root_file(os::File& file, const RecoveredSpace& recovered) {
-  const format::CommitIntent none{
-      0, std::max(recovered.highest_sequence, burnt_sequence(file)), {}, /*abandoned=*/true};
-  std::array<std::byte, kRootFileSize> bytes{};
-  std::ranges::copy(format::make_intent(none), bytes.begin() + format::kIntentPlace);
-  if (recovered.newest) {
-    std::ranges::copy(format::make_published_root(*recovered.newest), bytes.begin());
-  }
-  write_bytes(file, 0, bytes);
 }
 
 [[noreturn]] void throw_lost(const AtomPointer& commit, const std::string& read_error) {
@@ -66,16 +32,6 @@ void start_root_file(os::File& file, const RecoveredSpace& recovered) {
   throw os::ReadError(
       "WAL " + commit.transaction_id.to_string() + ", offset " + std::to_string(commit.offset) +
       ": the commit record of the newest root lies where the disk cannot be read: " + read_error);
-}
-
-/// Zeros where the file ends; false when the disk does not give it.
-bool try_read_root(os::File& file, std::span<std::byte> bytes) {
-  try {
-    file.read(0, bytes);
-    return true;
-  } catch (const os::ReadError&) {
-    return false;
-  }
 }
 
 /// Of PlantedBug::kLockOutlivesKill: whoever makes the file has the lock, until he removes it.
@@ -136,7 +92,9 @@ void FileRootRegister::attach(std::shared_ptr<os::File> lock_file,
   RecoveredSpace state;
   if (recovered) {
     state = *recovered;
-    if (!state.lost_commit) start_root_file(*file, state);  // else what is there is evidence
+    if (!state.lost_commit) {  // else what is there is evidence
+      start_root_file(*file, state.newest, state.highest_sequence);
+    }
   } else {
     state = state_beside_others(read_hint(*file));
   }
@@ -337,12 +295,12 @@ std::optional<RootVersion> FileRootRegister::read_from_wals() const {
 }
 
 std::optional<format::CommitIntent> FileRootRegister::read_intent() const {
-  return read_intent_in(*root_file());
+  return file::read_intent(*root_file());
 }
 
 void FileRootRegister::write_root_file(std::uint64_t place,
                                        std::span<const std::byte> bytes) const {
-  write_bytes(*root_file(), place, bytes);
+  file::write_bytes(*root_file(), place, bytes);
 }
 
 void FileRootRegister::take_process_lock(std::uint64_t timeout_ms) {

@@ -14,9 +14,9 @@ namespace protobase::file {
 namespace {
 
 // How far ahead: a quarter of the log, or some writes of the size that comes now. A small log in
-// small commits stays small.
+// small commits stays small; opening after a kill has to look through the zeros.
 constexpr std::uint64_t kMinAhead = 64 << 10;
-constexpr std::uint64_t kMaxAhead = 64 << 20;
+constexpr std::uint64_t kMaxAhead = 16 << 20;
 constexpr std::uint64_t kWritesAhead = 16;
 // Up to here the log's own thread writes the zeros: that is quicker than to wake another one.
 constexpr std::uint64_t kOwnAhead = 1 << 20;
@@ -63,7 +63,10 @@ void WALRoom::make(std::uint64_t begin, std::uint64_t end) {
   } else if (end > ready_) {
     extend_with_zeros(whole_blocks(end + std::min(ahead, kOwnAhead)));
   }
-  if (ahead > kOwnAhead && ready_ - end < ahead / 2) want(whole_blocks(end + ahead));
+  // A log that is not yet long has no thread.
+  if (ahead > kOwnAhead && end > kOwnAhead && ready_ - end < ahead / 2) {
+    want(whole_blocks(end + ahead));
+  }
 }
 
 void WALRoom::reserve(std::uint64_t end) {

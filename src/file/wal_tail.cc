@@ -25,18 +25,10 @@ bool is_part_of_fresh_header(std::span<const std::byte> bytes, const UUID& id) {
   return true;
 }
 
-/// Whether nothing was written at or behind a closed checkpoint: one look at the next header.
-bool is_untouched(os::File& file, const WALHead& head) {
-  const format::Checkpoint& checkpoint = head.checkpoint;
-  if (!checkpoint.closed) return false;
-  if (head.file_size <= checkpoint.durable_offset) return true;
-  std::array<std::byte, format::kRecordHeaderSize> next{};
-  try {
-    file.read(checkpoint.durable_offset, next);
-  } catch (const os::ReadError&) {
-    return false;  // the walk names the place
-  }
-  return base::all_zero(next);
+/// Whether nothing was written behind a closed checkpoint. Closing cuts the file off there; where a
+/// crash undid that, or a batch behind it came only in parts, the walk finds out.
+bool is_untouched(const WALHead& head) {
+  return head.checkpoint.closed && head.file_size <= head.checkpoint.durable_offset;
 }
 
 std::string describe(const RecordInfo& info) {
@@ -199,7 +191,7 @@ WALTail read_wal_tail(os::File& file, const UUID& id, const WALHead& head, std::
                           std::to_string(checkpoint.durable_offset) + " bytes");
   }
   const std::uint64_t begin = checkpoint.durable_offset;
-  if (proven <= begin && is_untouched(file, head)) {
+  if (proven <= begin && is_untouched(head)) {
     tail.end = begin;
     tail.settled = true;
   } else {

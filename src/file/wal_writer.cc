@@ -14,6 +14,14 @@ namespace {
 // Opening reads at most this much behind the newest checkpoint, plus what was not synced.
 constexpr std::uint64_t kCheckpointInterval = 4 << 20;
 
+/// Another process that lists the directory may look into the file for a moment.
+void lock_new_file(os::File& file, const std::string& path, os::Clock& clock) {
+  for (int tries = 0; !file.try_lock(kWriterLock, true); ++tries) {
+    if (tries == 1000) throw LockingError(path + " stays locked by another process");
+    clock.sleep_us(1000);
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<WALWriter> WALWriter::create(const SpaceDirectory& directory, const UUID& id,
@@ -21,11 +29,11 @@ std::shared_ptr<WALWriter> WALWriter::create(const SpaceDirectory& directory, co
                                              const std::optional<AtomPointer>& predecessor) {
   auto file = directory.file_system().open(directory.wal_path(id), os::OpenMode::kCreateNew);
   if (!file) throw UnexpectedError(directory.wal_path(id) + " exists already: a WAL id was reused");
-  // Another process that lists the directory may look into the file for a moment.
-  for (int tries = 0; !file->try_lock(kWriterLock, true); ++tries) {
-    if (tries == 1000)
-      throw LockingError(directory.wal_path(id) + " stays locked by another process");
-    clock.sleep_us(1000);
+  try {
+    lock_new_file(*file, directory.wal_path(id), clock);
+  } catch (const ProtoBaseError&) {
+    directory.file_system().remove(directory.wal_path(id));  // so that it can be tried again
+    throw;
   }
   WALHead head;
   head.state = format::WALHeaderState::kValid;

@@ -8,6 +8,7 @@
 #include "format/record.h"
 #include "protobase/errors.h"
 #include "testing/counting_file_system.h"
+#include "testing/fault_file_system.h"
 #include "testing/temporary_directory.h"
 #include "wal/log_buffer.h"
 
@@ -65,6 +66,32 @@ TEST_F(WALWriterTest, HeaderAndEntryAreSyncedBeforeTheFirstRecord) {
 
 TEST_F(WALWriterTest, AnIDIsNeverUsedTwice) {
   EXPECT_THROW(WALWriter::create(directory_, kWAL, *os::system_clock()), UnexpectedError);
+}
+
+TEST(WALWriterCreation, CanBeTriedAgainAfterItFailed) {
+  testing::TemporaryDirectory place;
+  const auto faults = std::make_shared<testing::FaultFileSystem>(os::posix_file_system());
+  const SpaceDirectory directory(faults, place.path());
+  testing::Fault once;
+  once.only = testing::FileCall::kTryLock;
+  faults->set_fault(once);
+  EXPECT_THROW(WALWriter::create(directory, kWAL, *os::system_clock()), UnexpectedError);
+  EXPECT_NO_THROW(WALWriter::create(directory, kWAL, *os::system_clock()));
+}
+
+TEST_F(WALWriterTest, RoomThatWasReservedIsCutOffByClosing) {
+  append(100);
+  write();
+  writer_->reserve(3 << 20);
+  const auto size = std::filesystem::file_size(path());
+  EXPECT_GE(size, writer_->written() + (3 << 20));
+  append(2 << 20);
+  write();
+  EXPECT_EQ(std::filesystem::file_size(path()), size) << "the log only overwrites";
+  writer_->sync();
+  writer_->close(/*sealed=*/false);
+  EXPECT_EQ(std::filesystem::file_size(path()), buffer_.next().offset);
+  EXPECT_TRUE(tail().settled);
 }
 
 TEST_F(WALWriterTest, TheFileIsLockedWhileItIsWritten) {
