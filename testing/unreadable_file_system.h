@@ -1,6 +1,8 @@
-// Decorator of os::FileSystem: bytes that the disk does not give back, for good or some times only.
+// Decorator of os::FileSystem: bytes that the disk does not give back, for good or some times only,
+// or until they are written again as a whole.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -58,11 +60,23 @@ class UnreadableFileSystem final : public ForwardingFileSystem {
         : ForwardingFile(std::move(file)), path_(std::move(path)), state_(std::move(state)) {}
 
     std::size_t read(std::uint64_t offset, std::span<std::byte> out) override {
-      throw_if_unreadable(offset, offset + out.size());
+      throw_if_unreadable(offset, std::min(offset + out.size(), size()));
       return ForwardingFile::read(offset, out);
+    }
+    void write(std::uint64_t offset, std::span<const std::span<const std::byte>> parts) override {
+      std::uint64_t end = offset;
+      for (const auto& part : parts) end += part.size();
+      heal(offset, end);
+      ForwardingFile::write(offset, parts);
     }
 
    private:
+    void heal(std::uint64_t begin, std::uint64_t end) {
+      const std::lock_guard lock(state_->mutex);
+      std::erase_if(state_->places, [&](const Place& place) {
+        return place.path == path_ && begin <= place.begin && end >= place.end;
+      });
+    }
     void throw_if_unreadable(std::uint64_t begin, std::uint64_t end) {
       const std::lock_guard lock(state_->mutex);
       for (Place& place : state_->places) {

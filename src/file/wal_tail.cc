@@ -212,10 +212,11 @@ bool is_settled(const WALHead& head, const WALTail& tail) noexcept {
 }
 
 void rewrite_tail(os::File& file, const UUID& id, const WALHead& head, const WALTail& tail) {
-  std::vector<std::byte> buffer(kCopyStep);
+  std::vector<std::byte> buffer;  // most tails are far shorter than a step
   for (std::uint64_t at = head.checkpoint.durable_offset; at < tail.end;) {
     const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(kCopyStep, tail.end - at));
-    const std::span<std::byte> bytes(buffer.data(), step);
+    buffer.resize(step);
+    const std::span<std::byte> bytes(buffer);
     if (file.read(at, bytes) != step) {
       throw CorruptionError({id, at}, "the file became shorter while it was recovered");
     }

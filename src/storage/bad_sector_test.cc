@@ -7,15 +7,15 @@
 
 #include "protobase/errors.h"
 #include "protobase/standalone_file_storage.h"
-#include "testing/bad_sector_file_system.h"
 #include "testing/expect_error.h"
 #include "testing/temporary_directory.h"
+#include "testing/unreadable_file_system.h"
 
 namespace protobase {
 namespace {
 
-using testing::BadSectorFileSystem;
 using testing::expect_error;
+using testing::UnreadableFileSystem;
 
 /// Two WALs: the second writer has committed last. Killed, so that both have tails, or closed.
 class BadSectorTest : public ::testing::Test {
@@ -46,7 +46,8 @@ class BadSectorTest : public ::testing::Test {
   }
 
   void break_sector(const std::string& path, std::uint64_t begin, std::uint64_t end) {
-    files_ = std::make_shared<BadSectorFileSystem>(path, begin, end);
+    files_ = std::make_shared<UnreadableFileSystem>(os::posix_file_system());
+    files_->damage(path, begin, end);
   }
   std::unique_ptr<StandaloneFileStorage> open(SpaceAccess access = SpaceAccess::kReadWrite) {
     FileBlockProviderOptions options;
@@ -88,7 +89,7 @@ class BadSectorTest : public ::testing::Test {
       EXPECT_EQ(count_unreadable(*storage, others), 0u);
       EXPECT_EQ(count_unreadable(*storage, hit), unreadable);
     }
-    EXPECT_GT(files_->sector().hits, 0u);
+    EXPECT_GT(files_->hits(), 0u);
     for (int i = 0; i < 3; ++i) {
       const auto storage = open();
       const AtomPointer next = push(*storage, i);
@@ -101,7 +102,7 @@ class BadSectorTest : public ::testing::Test {
   testing::TemporaryDirectory directory_;
   std::vector<AtomPointer> first_;
   std::vector<AtomPointer> second_;
-  std::shared_ptr<BadSectorFileSystem> files_;
+  std::shared_ptr<UnreadableFileSystem> files_;
 };
 
 TEST_F(BadSectorTest, InTheHeaderOfAWAL) {
@@ -157,7 +158,7 @@ TEST_F(BadSectorTest, InTheRootFileWhichIsOnlyAHint) {
       EXPECT_EQ(reader->read_current_root(), second_.back());
       EXPECT_EQ(reader->verify({}).bad_places, 0u);
     }
-    EXPECT_GT(files_->sector().hits, 0u);
+    EXPECT_GT(files_->hits(), 0u);
     const auto writer = open();
     EXPECT_EQ(writer->read_current_root(), second_.back());
     writer->set_current_root(first_[3]);

@@ -3,59 +3,31 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "protobase/errors.h"
 #include "protobase/salvage.h"
 #include "protobase/standalone_file_storage.h"
-#include "testing/temporary_directory.h"
+#include "testing/legacy_directory.h"
 
 namespace protobase {
 namespace {
 
-using JSON = nlohmann::json;
-
-class LegacyDamageTest : public ::testing::Test {
+class LegacyDamageTest : public testing::LegacyDirectoryTest {
  protected:
-  /// The directory of that name, and its manifest.
-  void take(const std::string& name) {
-    const std::string source = std::string(PROTOBASE_SOURCE_DIR) + "/test/golden/legacy/" + name;
-    manifest_ = JSON::parse(testing::read_file(source + "/manifest.json"));
-    testing::copy_directory(source + "/space", space());
-  }
-  std::string space() const { return directory_.at("space"); }
-  const JSON& record(const std::string& id) const {
-    return *std::ranges::find_if(manifest_["records"],
-                                 [&](const JSON& record) { return record["id"] == id; });
-  }
-  static AtomPointer pointer_of(const JSON& record) {
-    return {*UUID::parse(record["wal"].get<std::string>()), record["offset"].get<std::uint64_t>()};
-  }
-  std::string path_of(const AtomPointer& pointer) const {
-    return space() + "/" + pointer.transaction_id.to_string();
-  }
   void damage(const JSON& record, std::uint64_t within, const std::string& bytes) {
-    const AtomPointer pointer = pointer_of(record);
-    testing::overwrite(path_of(pointer),
-                       pointer.offset + record["header_size"].get<std::uint64_t>() + within,
-                       as_bytes(bytes));
+    testing::overwrite(
+        path_of(record),
+        pointer_of(record).offset + record["header_size"].get<std::uint64_t>() + within,
+        as_bytes(bytes));
   }
   VerifyReport verify() {
     return StandaloneFileStorage(space(), {}, SpaceAccess::kReadOnly).verify({});
   }
-  static bool names(const std::vector<BadPlace>& places, const AtomPointer& where) {
-    return std::ranges::find(places, where, &BadPlace::pointer) != places.end();
-  }
-
-  testing::TemporaryDirectory directory_;
-  JSON manifest_;
 };
 
 TEST_F(LegacyDamageTest, VerifyNamesADamagedPayload) {
   for (const char* directory : {"json_atoms", "msgpack_atoms", "legacy_no_indicator"}) {
     SCOPED_TRACE(directory);
-    std::filesystem::remove_all(space());
     take(directory);
     const JSON& hit = record("simple");
     const auto size = hit["payload_size"].get<std::size_t>();
@@ -76,15 +48,14 @@ TEST_F(LegacyDamageTest, SalvageNamesADamagedPayloadAndKeepsItsBytes) {
   EXPECT_EQ(report.lost_places, 1u);
   EXPECT_TRUE(names(report.lost, pointer_of(hit)));
   EXPECT_EQ(testing::read_file(directory_.at("saved") + "/" + hit["wal"].get<std::string>()),
-            testing::read_file(path_of(pointer_of(hit))));
+            testing::read_file(path_of(hit)));
 }
 
 TEST_F(LegacyDamageTest, BehindADamagedLengthSalvageKeepsWhatPointersLeadTo) {
   take("json_atoms");
   const JSON& hit = record("simple");
   const AtomPointer pointer = pointer_of(hit);
-  testing::overwrite(path_of(pointer), pointer.offset + 4,
-                     std::vector<std::byte>(4, std::byte{0x7F}));
+  testing::overwrite(path_of(hit), pointer.offset + 4, std::vector<std::byte>(4, std::byte{0x7F}));
   const SalvageReport report = salvage_space(space(), directory_.at("saved"), {});
   EXPECT_EQ(report.lost_places, 1u);
   EXPECT_TRUE(names(report.lost, pointer));

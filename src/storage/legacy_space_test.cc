@@ -5,33 +5,23 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "format/codec.h"
 #include "protobase/errors.h"
 #include "protobase/standalone_file_storage.h"
-#include "testing/temporary_directory.h"
+#include "testing/legacy_directory.h"
 
 namespace protobase {
 namespace {
 
-using JSON = nlohmann::json;
-
-class LegacySpaceTest : public ::testing::TestWithParam<const char*> {
+class LegacySpaceTest : public testing::LegacyDirectoryTest,
+                        public ::testing::WithParamInterface<const char*> {
  protected:
   void SetUp() override {
-    const std::string source =
-        std::string(PROTOBASE_SOURCE_DIR) + "/test/golden/legacy/" + GetParam();
-    manifest_ = JSON::parse(testing::read_file(source + "/manifest.json"));
-    testing::copy_directory(source + "/space", space());
+    take(GetParam());
     originals_ = testing::snapshot(space());
   }
 
-  std::string space() const { return directory_.at("space"); }
-
-  static AtomPointer pointer_of(const JSON& record) {
-    return {*UUID::parse(record["wal"].get<std::string>()), record["offset"].get<std::uint64_t>()};
-  }
   static RecordFormat format_of(const JSON& record) {
     const std::string name = record["format"];
     if (name == "json" || name == "legacy_json") return RecordFormat::kJSON;
@@ -71,8 +61,6 @@ class LegacySpaceTest : public ::testing::TestWithParam<const char*> {
     }
   }
 
-  testing::TemporaryDirectory directory_;
-  JSON manifest_;
   std::map<std::string, std::string> originals_;
 };
 

@@ -6,20 +6,18 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "protobase/errors.h"
 #include "protobase/standalone_file_storage.h"
 #include "storage/space_transfer.h"
 #include "testing/fault_file_system.h"
+#include "testing/legacy_directory.h"
 #include "testing/memory_file_system.h"
-#include "testing/temporary_directory.h"
 #include "testing/unreadable_file_system.h"
 
 namespace protobase {
 namespace {
 
-using JSON = nlohmann::json;
 using testing::Fault;
 using testing::FaultFileSystem;
 using testing::MemoryFileSystem;
@@ -228,32 +226,10 @@ INSTANTIATE_TEST_SUITE_P(Transfers, FailingTransferTest, ::testing::Values("copy
                          [](const auto& test) { return std::string(test.param); });
 
 /// Directories of the Python storage, on a disk with bad sectors.
-class UnreadableLegacyTest : public ::testing::Test {
+class UnreadableLegacyTest : public testing::LegacyDirectoryTest {
  protected:
-  void take(const std::string& name) {
-    const std::string source = std::string(PROTOBASE_SOURCE_DIR) + "/test/golden/legacy/" + name;
-    manifest_ = JSON::parse(testing::read_file(source + "/manifest.json"));
-    testing::copy_directory(source + "/space", space());
-  }
-  std::string space() const { return directory_.at("space"); }
-  static AtomPointer pointer_of(const JSON& record) {
-    return {*UUID::parse(record["wal"].get<std::string>()), record["offset"].get<std::uint64_t>()};
-  }
-  const JSON& record(const std::string& id) const {
-    return *std::ranges::find_if(manifest_["records"],
-                                 [&](const JSON& record) { return record["id"] == id; });
-  }
-  std::string path_of(const JSON& record) const {
-    return space() + "/" + record["wal"].get<std::string>();
-  }
-  static bool names(const std::vector<BadPlace>& places, const AtomPointer& where) {
-    return std::ranges::find(places, where, &BadPlace::pointer) != places.end();
-  }
-
-  testing::TemporaryDirectory directory_;
   const std::shared_ptr<UnreadableFileSystem> disk_ =
       std::make_shared<UnreadableFileSystem>(os::posix_file_system());
-  JSON manifest_;
 };
 
 TEST_F(UnreadableLegacyTest, VerifyNamesAPayloadThatCannotBeReadAndGoesOn) {
@@ -294,7 +270,6 @@ TEST_F(UnreadableLegacyTest, SalvageMarksThatRecordAndKeepsTheOthers) {
 
 TEST_F(UnreadableLegacyTest, NoSectorMakesSalvageReturnOtherBytes) {
   for (const char* name : {"json_atoms", "raw_bytes", "legacy_no_indicator"}) {
-    std::filesystem::remove_all(space());
     take(name);
     StandaloneFileStorage source(space(), {}, SpaceAccess::kReadOnly);
     for (const JSON& hit : manifest_["records"]) {

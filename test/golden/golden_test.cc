@@ -1,12 +1,11 @@
 // The frozen version-1 space in test/golden/version1: what a manifest says is in it must be read
 // for ever, and the bytes this program writes today must be those bytes.
 //
-// The space was written by WriteVersion1 below (disabled: a new format version gets a new
-// directory, the old one is never written again). Everything in it is determined: WAL id, times,
-// content.
+// Its files are what GoldenSpace below gives: WAL, root file, manifest. Everything in them is
+// determined: WAL id, times, content. A new format version gets a new directory; the old one is
+// never written again.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -137,20 +136,6 @@ class GoldenSpace {
   RootVersion newest_;
   JSON manifest_;
 };
-
-/// Writes the directory named by PROTOBASE_WRITE_GOLDEN. Never again over the committed one.
-TEST(Golden, DISABLED_WriteVersion1) {
-  const char* target = std::getenv("PROTOBASE_WRITE_GOLDEN");
-  ASSERT_NE(target, nullptr) << "say where";
-  ASSERT_FALSE(std::filesystem::exists(target)) << "a golden directory is written once";
-  GoldenSpace golden;
-  golden.write_all();
-  const std::string space = std::string(target) + "/space";
-  std::filesystem::create_directories(space);
-  testing::write_file(testing::wal_path(space, kWAL), golden.wal_file());
-  testing::write_file(space + "/protobase.root", golden.root_file());
-  testing::write_file(std::string(target) + "/manifest.json", golden.manifest().dump(1) + "\n");
-}
 
 class GoldenVersion1 : public ::testing::Test {
  protected:

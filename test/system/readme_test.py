@@ -15,10 +15,11 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
-from _space import BUILD_DIR, CLI, SANITIZED, SOURCE_DIR, main
+from _space import BUILD_DIR, CLI, SANITIZED, SKIPPED, SOURCE_DIR, main
 
 DOCUMENTS = [SOURCE_DIR / "README.md"] + sorted((SOURCE_DIR / "docs" / "guide").glob("*.md"))
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -151,5 +152,6 @@ class Documents(unittest.TestCase):
 
 if __name__ == "__main__":
     if SANITIZED:
-        raise SystemExit(77)  # the documents do not look at our machine code
+        print("SKIPPED: users link the plain library; the plain build runs this test", file=sys.stderr)
+        sys.exit(SKIPPED)
     main()

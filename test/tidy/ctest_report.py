@@ -11,6 +11,8 @@ import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
+# A part of a script that did not run, as unittest says it, in a test that passed otherwise.
+PART_SKIPPED = re.compile(r"^(\w+) \([\w.]+\)(?:\n.*)? \.\.\. skipped ['\"](.*)['\"]$", re.MULTILINE)
 GTEST_SKIP_REASON = re.compile(r"Skipped\n(.*?)\n\n?\[  SKIPPED \]", re.DOTALL)
 
 
@@ -28,6 +30,8 @@ class Report:
             message = note.get("message", "") if note is not None else ""
             if status == "run":
                 self.passed += 1
+                self.skipped += [(stage, f"{name}: {part}", reason)
+                                 for part, reason in PART_SKIPPED.findall(output)]
             elif status == "disabled" or message.startswith("SKIP_"):
                 self.skipped.append((stage, name, skip_reason(status, output)))
             else:

@@ -18,6 +18,8 @@ GTEST_SKIPPED = ('<testcase name="a.Skips" status="notrun"><skipped message="SKI
                  '</system-out></testcase>')
 SCRIPT_SKIPPED = ('<testcase name="s" status="notrun"><skipped message="SKIP_RETURN_CODE=77"/>'
                   '<system-out>one\nno strace here\n</system-out></testcase>')
+PART_SKIPPED = ('<testcase name="s" status="run"><system-out>test_a (__main__.T.test_a) ... ok\n'
+                "test_b (__main__.T.test_b) ... skipped 'no strace here'\n</system-out></testcase>")
 DISABLED = '<testcase name="a.Off" status="disabled"><skipped message="Disabled"/></testcase>'
 
 
@@ -54,6 +56,12 @@ class CTestReportTest(unittest.TestCase):
         self.assertIn("a.Skips: needs a second machine", text)
         self.assertIn("s: no strace here", text)
         self.assertIn("a.Off: disabled in its source", text)
+
+    def test_a_part_of_a_script_that_was_skipped_is_counted_beside_the_rest(self):
+        report = report_of(PART_SKIPPED)
+        self.assertIn("s: test_b: no strace here", report.text())
+        self.assertEqual(report.text().splitlines()[-1], "1 passed, 0 failed, 1 skipped")
+        self.assertTrue(report.ok())
 
 
 if __name__ == "__main__":
