@@ -221,30 +221,39 @@ class Scan {
 std::span<const std::byte> WindowReader::at(std::uint64_t offset, std::size_t size) {
   const bool inside = offset >= start_ && offset - start_ <= window_.size();
   if (inside && window_.size() - (offset - start_) >= size) {
-    return std::span<const std::byte>(window_).subspan(offset - start_, size);
+    return window_.subspan(offset - start_, size);
   }
-  window_.resize(std::max(size, kWindowSize));
-  if (size <= kWindowSize) window_.shrink_to_fit();  // after one large record
-  window_.resize(fill(offset));
+  window_ = {};  // should reading fail
+  const std::span<std::byte> memory = memory_for(std::max(size, kWindowSize));
+  window_ = memory.first(fill(offset, memory));
   start_ = offset;
-  return std::span<const std::byte>(window_).first(std::min(size, window_.size()));
+  return window_.first(std::min(size, window_.size()));
 }
 
-std::size_t WindowReader::fill(std::uint64_t offset) {
+/// Not cleared: most tails fill little of it. What one large record took is given back.
+std::span<std::byte> WindowReader::memory_for(std::size_t size) {
+  if (capacity_ < size || (capacity_ > kWindowSize && size == kWindowSize)) {
+    memory_ = std::make_unique_for_overwrite<std::byte[]>(size);
+    capacity_ = size;
+  }
+  return {memory_.get(), size};
+}
+
+std::size_t WindowReader::fill(std::uint64_t offset, std::span<std::byte> out) {
   try {
-    return read_(offset, window_);
+    return read_(offset, out);
   } catch (const os::ReadError&) {
     if (on_error_ == OnReadError::kThrow) throw;
-    return fill_by_blocks(offset);
+    return fill_by_blocks(offset, out);
   }
 }
 
-std::size_t WindowReader::fill_by_blocks(std::uint64_t offset) {
+std::size_t WindowReader::fill_by_blocks(std::uint64_t offset, std::span<std::byte> out) {
   std::size_t filled = 0;
-  while (filled < window_.size()) {
+  while (filled < out.size()) {
     const std::uint64_t at = offset + filled;
-    const auto size = std::min<std::size_t>(kBlock - at % kBlock, window_.size() - filled);
-    const auto block = std::span(window_).subspan(filled, size);
+    const auto size = std::min<std::size_t>(kBlock - at % kBlock, out.size() - filled);
+    const auto block = out.subspan(filled, size);
     try {
       const std::size_t count = read_(at, block);
       filled += count;

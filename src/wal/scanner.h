@@ -11,9 +11,9 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "protobase/storage.h"
 
@@ -40,13 +40,14 @@ class WindowReader {
   /// that were passed over are full of 0xFF, which no record begins with.
   std::span<const std::byte> at(std::uint64_t offset, std::size_t size);
   /// The next call reads anew.
-  void forget() noexcept { window_.clear(); }
+  void forget() noexcept { window_ = {}; }
   /// Why something of [offset, end) was passed over; empty: nothing was. Never forgets one.
   std::string passed_over(std::uint64_t offset, std::uint64_t end) const;
 
  private:
-  std::size_t fill(std::uint64_t offset);
-  std::size_t fill_by_blocks(std::uint64_t offset);
+  std::span<std::byte> memory_for(std::size_t size);
+  std::size_t fill(std::uint64_t offset, std::span<std::byte> out);
+  std::size_t fill_by_blocks(std::uint64_t offset, std::span<std::byte> out);
   void note_passed_over(std::uint64_t begin, std::uint64_t end, const std::string& why);
 
   struct Unread {
@@ -55,7 +56,9 @@ class WindowReader {
   };
   ReadSome read_;
   const OnReadError on_error_;
-  std::vector<std::byte> window_;
+  std::unique_ptr<std::byte[]> memory_;
+  std::size_t capacity_ = 0;
+  std::span<std::byte> window_;  ///< what of it was filled, from start_ on
   std::uint64_t start_ = 0;
   std::map<std::uint64_t, Unread> passed_over_;  // by where each begins; apart from each other
 };
