@@ -23,9 +23,10 @@ constexpr std::uint64_t kLongStep = 997;
 
 class Flips {
  public:
-  /// `zeros_step`: every so many bits of the zeros of a header, or behind a log, are flipped.
-  Flips(Space space, std::uint64_t zeros_step)
-      : space_(std::move(space)), zeros_step_(zeros_step) {}
+  /// `zeros_step`: every so many bits of the zeros of a header, or behind a log, are flipped;
+  /// `root_zeros_step`: of those of protobase.root.
+  Flips(Space space, std::uint64_t zeros_step, std::uint64_t root_zeros_step)
+      : space_(std::move(space)), zeros_step_(zeros_step), root_zeros_step_(root_zeros_step) {}
 
   void run() { run(space_.paths()); }
   void run(const std::vector<std::string>& paths) {
@@ -46,7 +47,7 @@ class Flips {
     const std::uint64_t offset = bit / 8;
     const Place* place = space_.place_at(path, offset);
     const bool in_header = offset > 1100 && offset < kWALFirstRecordOffset;
-    if (!wal_of(path) && offset > 600) return zeros_step_ * kBitStep;
+    if (!wal_of(path) && offset > 600) return root_zeros_step_ * kBitStep;
     if (wal_of(path) && (in_header || offset > space_.log_end(path) + 64))
       return zeros_step_ * kBitStep;
     const bool is_long = place != nullptr && place->end - place->pointer.offset > kLongPayload &&
@@ -100,6 +101,7 @@ class Flips {
 
   const Space space_;
   const std::uint64_t zeros_step_;
+  const std::uint64_t root_zeros_step_;
   std::uint64_t flips_ = 0;
   std::uint64_t in_wals_ = 0;
   Failures failures_;
@@ -109,20 +111,20 @@ class Flips {
 constexpr std::uint64_t kFewZeros = 61;
 constexpr std::uint64_t kVeryFewZeros = 4999;
 
-TEST(Corruption, EveryBitFlippedInASmallSpace) { Flips(make_space(false), 1).run(); }
+TEST(Corruption, EveryBitFlippedInASmallSpace) { Flips(make_space(false), 1, 1).run(); }
 TEST(Corruption, EveryBitFlippedInASpaceWithASealedWAL) {
-  Flips(make_space(true), kFewZeros).run();
+  Flips(make_space(true), kFewZeros, 1).run();
 }
 
 TEST(Corruption, EveryBitFlippedInASpaceOfTwoKilledWriters) {
-  Flips(make_unclosed_space(/*root_file_is_lost=*/false), kVeryFewZeros).run();
+  Flips(make_unclosed_space(/*root_file_is_lost=*/false), kVeryFewZeros, kVeryFewZeros).run();
 }
 // Nothing tells that the newest batch was durable then, but the second's commits tell it of the
 // first one's.
 TEST(Corruption, EveryBitFlippedInTheFirstOfTwoKilledWritersWithoutARootFile) {
   const Space space = make_unclosed_space(/*root_file_is_lost=*/true);
   const std::string first = space.atoms.front().pointer.transaction_id.to_string();
-  Flips(space, kVeryFewZeros).run({kSpace + "/" + first + ".wal"});
+  Flips(space, kVeryFewZeros, kVeryFewZeros).run({kSpace + "/" + first + ".wal"});
 }
 
 TEST(Corruption, TruncationsOfASpaceOfTwoKilledWriters) {
