@@ -1,4 +1,4 @@
-# The third-party libraries of the core; what only tests or programs need is found where it is used.
+# The third-party libraries of ours; what only tests or programs need is found where it is used.
 find_package(Threads REQUIRED)
 find_package(fmt 9 REQUIRED)
 find_package(simdjson 3 REQUIRED)
@@ -18,6 +18,12 @@ find_path(PROTOBASE_MSGPACK_INCLUDE_DIR msgpack.hpp REQUIRED)
 add_library(protobase_msgpack INTERFACE)
 target_include_directories(protobase_msgpack SYSTEM INTERFACE "${PROTOBASE_MSGPACK_INCLUDE_DIR}")
 target_compile_definitions(protobase_msgpack INTERFACE MSGPACK_NO_BOOST)
+
+if(PROTOBASE_CLOUD)
+  find_package(CURL 7.76 REQUIRED)
+  find_package(OpenSSL 3 REQUIRED COMPONENTS Crypto)
+  find_package(pugixml 1.11 REQUIRED)
+endif()
 
 # The whole set, for what looks inside the library: unit tests, benchmarks, fuzzers.
 add_library(protobase_third_party INTERFACE)

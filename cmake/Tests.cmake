@@ -28,6 +28,9 @@ target_include_directories(protobase_test_support INTERFACE
 target_compile_definitions(protobase_test_support INTERFACE
   PROTOBASE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
   PROTOBASE_BUILD_DIR="${PROJECT_BINARY_DIR}")
+if(PROTOBASE_CLOUD)
+  target_link_libraries(protobase_test_support INTERFACE protobase_cloud_internal)
+endif()
 target_link_libraries(protobase_test_support INTERFACE protobase_flags protobase_core_internal
   protobase_third_party nlohmann_json::nlohmann_json GTest::gmock)
 

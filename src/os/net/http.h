@@ -1,0 +1,70 @@
+// The only road to the network for HTTP. One call here is one request there: no retry, no redirect
+// followed, no proxy but what the environment of the process names.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "protobase/errors.h"
+#include "protobase/shared_bytes.h"
+
+namespace protobase::os {
+
+using HTTPHeaders = std::vector<std::pair<std::string, std::string>>;
+
+struct HTTPRequest {
+  std::string method = "GET";
+  std::string url;  ///< already percent-encoded; sent as it stands
+  HTTPHeaders headers{};
+  std::vector<std::span<const std::byte>> body{};  ///< sent one behind the other, never copied
+  std::uint64_t max_response_bytes = std::uint64_t{1} << 20;
+  std::uint64_t connect_timeout_ms = 5'000;
+  std::uint64_t timeout_ms = 60'000;  ///< of the whole request
+};
+
+struct HTTPResponse {
+  int status = 0;
+  HTTPHeaders headers{};  ///< names in lower case
+  Bytes body{};
+
+  /// The first header of that (lower case) name; "" when there is none.
+  std::string_view header(std::string_view name) const noexcept;
+};
+
+/// No usable answer came.
+class HTTPError : public UnexpectedError {
+ public:
+  HTTPError(bool was_sent, const std::string& message)
+      : UnexpectedError(message), was_sent_(was_sent) {}
+  /// False: nothing of the request can have reached the server (no address, no connection, no TLS).
+  bool was_sent() const noexcept { return was_sent_; }
+
+ private:
+  bool was_sent_;
+};
+
+/// Thread-safe; requests of several threads run at the same time, connections are kept and used
+/// again.
+class HTTPClient {
+ public:
+  virtual ~HTTPClient() = default;
+  /// Throws HTTPError when no whole answer came: broken off, too late, larger than
+  /// max_response_bytes, shorter than its Content-Length.
+  virtual HTTPResponse perform(const HTTPRequest& request) = 0;
+};
+
+struct CurlHTTPClientOptions {
+  std::string ca_file;  ///< empty: the system's
+  std::size_t max_idle_connections = 32;
+};
+
+/// libcurl: HTTP/1.1, TLS 1.2 or newer, certificates and host names verified.
+std::shared_ptr<HTTPClient> curl_http_client(const CurlHTTPClientOptions& options = {});
+
+}  // namespace protobase::os
