@@ -141,8 +141,6 @@ AtomPointer AtomStore::push_atom(Atom atom, RecordFormat format) {
   check_payload_size(buffer.text().size());
   const auto payload = as_bytes(buffer.text());
   const AtomPointer pointer = log_.append(format, payload);
-  pushed_records_.fetch_add(1, std::memory_order_relaxed);
-  pushed_bytes_.fetch_add(payload.size(), std::memory_order_relaxed);
   cache_payload(pointer, payload, format);
   if (options_.enable_atom_object_cache) {
     object_cache_.put(pointer, options_.schema_epoch,
@@ -160,8 +158,6 @@ AtomPointer AtomStore::push_bytes(std::span<const std::byte> bytes, RecordFormat
   }
   check_payload_size(bytes.size());
   const AtomPointer pointer = log_.append(format, bytes);
-  pushed_records_.fetch_add(1, std::memory_order_relaxed);
-  pushed_bytes_.fetch_add(bytes.size(), std::memory_order_relaxed);
   cache_payload(pointer, bytes, format);
   return pointer;
 }
@@ -296,11 +292,12 @@ FlushResult AtomStore::flush() {
 StorageStats AtomStore::stats() const {
   throw_if_closed();
   StorageStats stats;
-  stats.pushed_records = pushed_records_.load(std::memory_order_relaxed);
-  stats.pushed_bytes = pushed_bytes_.load(std::memory_order_relaxed);
   stats.commits = committer_.commits();
-  stats.syncs = log_.syncs();
-  stats.written_bytes = log_.written_bytes();
+  const LogCounts log = log_.counts();
+  stats.pushed_records = log.pushed_records;
+  stats.pushed_bytes = log.pushed_bytes;
+  stats.syncs = log.syncs;
+  stats.written_bytes = log.written_bytes;
   stats.record_reads = reader_.reads();
   stats.wal = log_.state();
   stats.object_cache = object_cache_.stats();

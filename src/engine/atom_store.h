@@ -88,8 +88,6 @@ class AtomStore final : public std::enable_shared_from_this<AtomStore> {
   Committer committer_;
   WorkerPool pool_;
   std::atomic<bool> closed_{false};
-  std::atomic<std::uint64_t> pushed_records_{0};
-  std::atomic<std::uint64_t> pushed_bytes_{0};
 };
 
 }  // namespace protobase::engine

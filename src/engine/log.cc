@@ -13,6 +13,11 @@ namespace protobase::engine {
 namespace {
 // From this size on a record is copied and hashed before the log's mutex is taken.
 constexpr std::size_t kPrepareSize = 16 * 1024;
+// So much is worth handing to the medium while more is being pushed: the disk works in the
+// meantime.
+constexpr std::uint64_t kWriteAhead = 512 * 1024;
+// No more than this, so that who allows much in memory keeps it there.
+constexpr std::uint64_t kMaxWrittenAhead = 8 * 1024 * 1024;
 }  // namespace
 
 Log::Log(BlockProvider& provider, const StorageOptions& options)
@@ -42,6 +47,8 @@ AtomPointer Log::append(RecordFormat format, std::span<const std::byte> payload)
   const AtomPointer where = large
                                 ? buffer_.append(format, std::move(prepared))
                                 : buffer_.append(format::RecordType::kData, format, payload, hash);
+  ++counts_.pushed_records;
+  counts_.pushed_bytes += payload.size();
   wake_writer_if_due();
   return where;
 }
@@ -95,14 +102,9 @@ WALState Log::state() const {
   return buffer_.state();
 }
 
-std::uint64_t Log::syncs() const {
+LogCounts Log::counts() const {
   Lock lock(mutex_);
-  return syncs_;
-}
-
-std::uint64_t Log::written_bytes() const {
-  Lock lock(mutex_);
-  return written_bytes_;
+  return counts_;
 }
 
 void Log::close() {
@@ -175,9 +177,18 @@ void Log::ensure_wal(std::uint64_t coming) {
   buffer_.start_wal(begin);
 }
 
+bool Log::is_flush_due(std::uint64_t coming) const noexcept {
+  return unflushed_bytes() + coming >= background_bytes_;
+}
+
+bool Log::is_writing_ahead_due(std::uint64_t coming) const noexcept {
+  return buffer_.writable_ahead() + coming >= kWriteAhead &&
+         buffer_.written_position() - buffer_.durable_position() < kMaxWrittenAhead;
+}
+
 /// Most storages never push so much between two commits that they need one.
 void Log::start_writer_if_due(std::uint64_t coming) {
-  if (unflushed_bytes() + coming < background_bytes_ || writer_.joinable()) return;
+  if (writer_.joinable() || !(is_flush_due(coming) || is_writing_ahead_due(coming))) return;
   try {
     writer_ = std::jthread([this](const std::stop_token& stop) { write_in_background(stop); });
   } catch (const std::system_error& error) {
@@ -186,7 +197,9 @@ void Log::start_writer_if_due(std::uint64_t coming) {
 }
 
 void Log::wake_writer_if_due() {
-  if (unflushed_bytes() >= background_bytes_ && !flushing_) writer_wakes_.notify_one();
+  if (writer_woken_ || flushing_ || !(is_flush_due() || is_writing_ahead_due())) return;
+  writer_woken_ = true;
+  writer_wakes_.notify_one();
 }
 
 void Log::flush_to(Lock& lock, std::uint64_t position) {
@@ -204,13 +217,25 @@ void Log::flush_to(Lock& lock, std::uint64_t position) {
 }
 
 void Log::lead_flush(Lock& lock) {
-  flushing_ = true;
-  const std::uint64_t target = buffer_.end_position();
-  try {
+  run_alone(lock, [&] {
+    const std::uint64_t target = buffer_.end_position();
     while (buffer_.durable_position() < target) {
       const auto operation = buffer_.next_operation();
-      write_and_sync(lock, *operation);
+      write(lock, *operation);
+      sync(lock, *operation);
     }
+  });
+}
+
+void Log::write_ahead(Lock& lock) {
+  run_alone(lock, [&] { write(lock, *buffer_.next_operation()); });
+}
+
+/// Runs `work`, which gives `lock` back while it waits, with nobody else flushing.
+void Log::run_alone(Lock& lock, const std::function<void()>& work) {
+  flushing_ = true;
+  try {
+    work();
     writer_paused_ = false;
   } catch (const std::exception&) {
     if (!lock.owns_lock()) lock.lock();
@@ -218,10 +243,10 @@ void Log::lead_flush(Lock& lock) {
   }
   flushing_ = false;
   flushed_.notify_all();
-  wake_writer_if_due();  // it may have been asked while this flush ran
+  wake_writer_if_due();  // it may have been asked while this ran
 }
 
-void Log::write_and_sync(Lock& lock, const WALWriteOperation& operation) {
+void Log::write(Lock& lock, const WALWriteOperation& operation) {
   // WALs before this operation's are durable by now; those behind it are still to be written.
   const auto current =
       std::find(finished_wals_.begin(), finished_wals_.end(), operation.transaction_id);
@@ -229,12 +254,18 @@ void Log::write_and_sync(Lock& lock, const WALWriteOperation& operation) {
   finished_wals_.erase(finished_wals_.begin(), current);
   lock.unlock();
   for (const UUID& id : finished) provider_.release_wal(id, /*resumable=*/false);
-  provider_.write(operation);
+  if (!operation.segments.empty()) provider_.write(operation);
+  lock.lock();
+  buffer_.mark_written(operation);
+  counts_.written_bytes += operation.size();
+}
+
+void Log::sync(Lock& lock, const WALWriteOperation& operation) {
+  lock.unlock();
   provider_.sync(operation.transaction_id);
   lock.lock();
   buffer_.mark_durable(operation);
-  ++syncs_;
-  written_bytes_ += operation.size();
+  ++counts_.syncs;
 }
 
 void Log::fail_flush(std::exception_ptr error) {
@@ -256,10 +287,17 @@ void Log::fail_flush(std::exception_ptr error) {
 
 void Log::write_in_background(const std::stop_token& stop) {
   Lock lock(mutex_);
-  const auto due = [&] {
-    return !flushing_ && !stopped_ && !writer_paused_ && unflushed_bytes() >= background_bytes_;
+  const auto has_work = [&] {
+    writer_woken_ = false;
+    return !flushing_ && !stopped_ && !writer_paused_ && (is_flush_due() || is_writing_ahead_due());
   };
-  while (writer_wakes_.wait(lock, stop, due)) lead_flush(lock);
+  while (writer_wakes_.wait(lock, stop, has_work)) {
+    if (is_flush_due()) {
+      lead_flush(lock);
+    } else {
+      write_ahead(lock);
+    }
+  }
 }
 
 }  // namespace protobase::engine

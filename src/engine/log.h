@@ -3,7 +3,8 @@
 // AtomStore.
 //
 // Invariants:
-//  - One flush runs at a time; whoever needs one and finds none running leads it, the others wait.
+//  - One flush, or one write ahead of it, runs at a time; whoever needs a flush and finds nothing
+//    running leads it, the others wait.
 //  - Within a flush, WALs are made durable in log order, each before a byte of the next is written:
 //    a commit record never reaches the medium before what it commits.
 //  - After a failure other than NoSpaceError the log is stopped: every later append and flush
@@ -26,6 +27,14 @@
 #include "wal/log_buffer.h"
 
 namespace protobase::engine {
+
+/// Since the log was opened.
+struct LogCounts {
+  std::uint64_t pushed_records = 0;
+  std::uint64_t pushed_bytes = 0;   ///< of payloads
+  std::uint64_t syncs = 0;          ///< waits for stable storage
+  std::uint64_t written_bytes = 0;  ///< handed to the medium
+};
 
 /// Thread-safe.
 class Log {
@@ -56,8 +65,7 @@ class Log {
   std::optional<SharedBytes> find_unflushed(const AtomPointer& pointer) const;
 
   WALState state() const;
-  std::uint64_t syncs() const;
-  std::uint64_t written_bytes() const;
+  LogCounts counts() const;
 
   /// Flushes, gives the WAL back and stops the background writer. Idempotent; throws what the flush
   /// throws after everything else is done.
@@ -81,8 +89,13 @@ class Log {
   void wake_writer_if_due();
   void flush_to(Lock& lock, std::uint64_t position);
   void lead_flush(Lock& lock);
-  void write_and_sync(Lock& lock, const WALWriteOperation& operation);
+  void write_ahead(Lock& lock);
+  void run_alone(Lock& lock, const std::function<void()>& work);
+  void write(Lock& lock, const WALWriteOperation& operation);
+  void sync(Lock& lock, const WALWriteOperation& operation);
   void fail_flush(std::exception_ptr error);
+  bool is_flush_due(std::uint64_t coming = 0) const noexcept;
+  bool is_writing_ahead_due(std::uint64_t coming = 0) const noexcept;
   void write_in_background(const std::stop_token& stop);
 
   BlockProvider& provider_;
@@ -96,14 +109,14 @@ class Log {
   std::condition_variable flushed_;           // a flush ended
   std::condition_variable_any writer_wakes_;  // the background writer has something to do
   wal::LogBuffer buffer_;
-  bool flushing_ = false;
+  bool flushing_ = false;  // or writing ahead
   bool closed_ = false;
+  bool writer_woken_ = false;
   bool writer_paused_ = false;  // after a failure, until somebody waits for room
   std::vector<Waiter*> waiters_;
   std::vector<UUID> finished_wals_;  // left behind by roll-over, oldest first
   std::exception_ptr stopped_;       // the first failure that cannot be tried again
-  std::uint64_t syncs_ = 0;
-  std::uint64_t written_bytes_ = 0;
+  LogCounts counts_;                 // here, because an append holds the mutex anyway
   std::jthread writer_;  // last, because it is joined first; not started before it has work
 };
 

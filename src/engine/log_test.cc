@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -45,7 +46,7 @@ TEST_F(LogTest, ACommitIsOneWriteAndOneSync) {
   push(100);
   commit(1);
   EXPECT_EQ(provider_.steps, "ws");
-  EXPECT_EQ(log_.syncs(), 1u);
+  EXPECT_EQ(log_.counts().syncs, 1u);
   EXPECT_EQ(log_.state().buffered_bytes, 0u);
 }
 
@@ -117,6 +118,78 @@ TEST_F(LogTest, ClosingAnUnusedLogTouchesNothing) {
   EXPECT_TRUE(provider_.list_wals().empty());
 }
 
+/// With room for large pushes; a write ahead is waited for, by what the provider counts.
+class WritingAheadTest : public ::testing::Test {
+ protected:
+  static constexpr std::size_t kMuch = 600'000;
+
+  AtomPointer push(std::size_t size) {
+    return log_.append(RecordFormat::kRaw, std::vector<std::byte>(size, std::byte{'x'}));
+  }
+  void commit(std::uint64_t sequence) {
+    std::vector<RootVersion> versions(1);
+    versions[0].sequence = sequence;
+    log_.commit(versions, [](const AtomPointer&) {});
+  }
+  void wait_for_writes(int count) {
+    while (provider_.writes < count) std::this_thread::yield();
+  }
+
+  BreakableBlockProvider provider_;
+  Log log_{provider_, StorageOptions{}};
+};
+
+TEST_F(WritingAheadTest, MuchIsWrittenBeforeTheCommitAndSyncedOnceByIt) {
+  const auto early = push(kMuch);
+  wait_for_writes(1);
+  const auto late = push(100);
+  commit(1);
+  EXPECT_EQ(provider_.steps, "wws");
+  EXPECT_EQ(log_.state().buffered_bytes, 0u);
+  EXPECT_EQ(log_.counts().syncs, 1u);
+  for (const AtomPointer& pointer : {early, late}) {
+    std::byte header[16];
+    provider_.read(pointer.transaction_id, pointer.offset, header, 16);
+    EXPECT_EQ(header[4], std::byte{1}) << pointer.to_string();
+  }
+}
+
+TEST_F(WritingAheadTest, WhatIsWrittenAndNotDurableIsStillBuffered) {
+  const auto pointer = push(kMuch);
+  wait_for_writes(1);
+  EXPECT_TRUE(log_.find_unflushed(pointer));
+  EXPECT_EQ(log_.state().buffered_operations, 1u);
+  EXPECT_EQ(log_.flush().operations, 1u);
+  EXPECT_EQ(provider_.steps, "wws") << "the mark is written, then both are synced";
+}
+
+TEST_F(WritingAheadTest, AMediumThatWasFullMeanwhileCostsNothing) {
+  provider_.full = true;
+  const auto pointer = push(kMuch);
+  EXPECT_THROW(commit(1), NoSpaceError);
+  provider_.full = false;
+  commit(2);
+  std::byte header[16];
+  provider_.read(pointer.transaction_id, pointer.offset, header, 16);
+  EXPECT_EQ(header[4], std::byte{1});
+  EXPECT_EQ(log_.state().buffered_bytes, 0u);
+}
+
+TEST_F(WritingAheadTest, TheDiskIsNeverMoreThanABoundAhead) {
+  constexpr int kPushes = 60;  // 36 MB
+  StorageOptions options;
+  options.max_unflushed_bytes = std::uint64_t{1} << 30;
+  BreakableBlockProvider provider;
+  Log log(provider, options);
+  for (int i = 0; i < kPushes; ++i) {
+    log.append(RecordFormat::kRaw, std::vector<std::byte>(kMuch));
+  }
+  log.close();
+  EXPECT_EQ(provider.steps.substr(provider.steps.size() - 3), "wsr");
+  EXPECT_EQ(std::count(provider.steps.begin(), provider.steps.end(), 's'), 1);
+  EXPECT_LE(std::count(provider.steps.begin(), provider.steps.end(), 'w'), 16);
+}
+
 TEST_F(LogTest, ThreadsThatFlushTogetherShareTheSync) {
   constexpr int kThreads = 8;
   std::atomic<int> wrong{0};
@@ -135,7 +208,7 @@ TEST_F(LogTest, ThreadsThatFlushTogetherShareTheSync) {
   threads.clear();
   EXPECT_EQ(wrong, 0) << "flush returned before the record was with the medium";
   EXPECT_EQ(log_.state().buffered_operations, 0u);
-  EXPECT_LE(log_.syncs(), 800u);
+  EXPECT_LE(log_.counts().syncs, 800u);
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ class WALWriterTest : public ::testing::Test {
   void write() {
     while (const auto operation = buffer_.next_operation()) {
       writer_->write(*operation);
+      buffer_.mark_written(*operation);
       buffer_.mark_durable(*operation);
     }
   }

@@ -81,51 +81,68 @@ void LogBuffer::give_up_commits(std::uint64_t from) {
 }
 
 std::optional<WALWriteOperation> LogBuffer::next_operation() const {
-  std::optional<WALWriteOperation> operation;
+  if (durable_ == end_) return std::nullopt;
+  WALWriteOperation operation;
+  if (written_ > durable_) {
+    operation.transaction_id = written_end_.transaction_id;
+    operation.offset = written_end_.offset;
+  }
   for (const Chunk& chunk : chunks_) {
-    if (chunk.flushed == chunk.used) continue;
-    if (!operation) {
-      operation.emplace();
-      operation->transaction_id = chunk.base.transaction_id;
-      operation->offset = chunk.base.offset + chunk.flushed;
-    } else if (operation->transaction_id != chunk.base.transaction_id) {
+    if (chunk.written == chunk.used) continue;
+    if (operation.transaction_id.is_nil()) {
+      operation.transaction_id = chunk.base.transaction_id;
+      operation.offset = chunk.base.offset + chunk.written;
+    } else if (operation.transaction_id != chunk.base.transaction_id) {
       break;
     }
     const std::span<const std::byte> bytes(chunk.begin, chunk.used);
-    operation->segments.emplace_back(chunk.memory, bytes.subspan(chunk.flushed));
-    operation->records += chunk.unflushed_records;
+    operation.segments.emplace_back(chunk.memory, bytes.subspan(chunk.written));
+    operation.records += chunk.unwritten_records;
   }
   for (const PendingCommit& commit : pending_commits_) {
-    if (operation && commit.where.transaction_id == operation->transaction_id) {
-      operation->newest_commit = CommitMark{commit.sequence, commit.where.offset};
+    if (commit.where.transaction_id == operation.transaction_id) {
+      operation.newest_commit = CommitMark{commit.sequence, commit.where.offset};
     }
   }
   return operation;
 }
 
-void LogBuffer::mark_durable(const WALWriteOperation& operation) {
+void LogBuffer::mark_written(const WALWriteOperation& operation) {
   std::uint64_t left = operation.size();
-  durable_ += left;
-  if (operation.transaction_id == next_.transaction_id) {
-    wal_durable_offset_ = operation.offset + left;
-  }
+  written_ += left;
+  written_end_ = {operation.transaction_id, operation.offset + left};
   std::uint64_t records = operation.records;
-  unflushed_records_ -= records;
+  unwritten_records_ -= records;
   for (Chunk& chunk : chunks_) {
-    const auto part =
-        static_cast<std::size_t>(std::min<std::uint64_t>(left, chunk.used - chunk.flushed));
-    chunk.flushed += part;
-    left -= part;
-    const std::uint64_t here = std::min(records, chunk.unflushed_records);
-    chunk.unflushed_records -= here;
-    records -= here;
     if (left == 0) break;
+    const auto part =
+        static_cast<std::size_t>(std::min<std::uint64_t>(left, chunk.used - chunk.written));
+    chunk.written += part;
+    left -= part;
+    const std::uint64_t here = std::min(records, chunk.unwritten_records);
+    chunk.unwritten_records -= here;
+    records -= here;
+  }
+}
+
+void LogBuffer::mark_durable(const WALWriteOperation& operation) {
+  durable_ = written_;
+  unflushed_records_ = unwritten_records_;
+  if (operation.transaction_id == next_.transaction_id) {
+    wal_durable_offset_ = written_end_.offset;
   }
   while (!pending_commits_.empty() && pending_commits_.front().position < durable_) {
     pending_commits_.pop_front();
   }
   // The last chunk stays: the next records go behind what it holds.
-  while (chunks_.size() > 1 && chunks_.front().flushed == chunks_.front().used) chunks_.pop_front();
+  while (chunks_.size() > 1 && chunks_.front().written == chunks_.front().used) chunks_.pop_front();
+}
+
+std::uint64_t LogBuffer::writable_ahead() const noexcept {
+  const bool begun = written_ > durable_;
+  if (!pending_commits_.empty()) return 0;
+  if (begun && written_end_.transaction_id != next_.transaction_id) return 0;
+  return end_ - written_;
 }
 
 std::optional<SharedBytes> LogBuffer::find(const AtomPointer& pointer) const {
@@ -176,7 +193,7 @@ void LogBuffer::new_own_chunk(std::shared_ptr<std::byte[]> memory, std::size_t s
 
 LogBuffer::Chunk& LogBuffer::new_chunk(std::shared_ptr<std::byte[]> memory, std::byte* begin,
                                        std::size_t capacity) {
-  if (chunks_.size() == 1 && chunks_.front().flushed == chunks_.front().used) chunks_.pop_front();
+  if (chunks_.size() == 1 && durable_ == end_) chunks_.pop_front();
   Chunk chunk;
   chunk.memory = std::move(memory);
   chunk.begin = begin;
@@ -188,9 +205,10 @@ LogBuffer::Chunk& LogBuffer::new_chunk(std::shared_ptr<std::byte[]> memory, std:
 void LogBuffer::advance(std::size_t size) noexcept {
   Chunk& chunk = chunks_.back();
   chunk.used += size;
-  ++chunk.unflushed_records;
+  ++chunk.unwritten_records;
   next_.offset += size;
   end_ += size;
+  ++unwritten_records_;
   ++unflushed_records_;
 }
 

@@ -2,7 +2,8 @@
 // once, hands the bytes to whoever flushes, and finds a record that has not reached the medium.
 //
 // Invariants:
-//  - Positions count the bytes ever appended, over all WALs; durable <= written snapshot <= end.
+//  - Positions count the bytes ever appended, over all WALs; durable <= written <= end.
+//  - What is written and not durable lies in one WAL, the oldest that has bytes which are not.
 //  - A chunk holds consecutive bytes of one WAL and only whole records.
 //  - Bytes below a chunk's `used` never change, except that a commit record that was never written
 //    may become a void record of the same size (give_up_commits).
@@ -57,16 +58,23 @@ class LogBuffer {
   void give_up_commits(std::uint64_t from);
 
   std::uint64_t end_position() const noexcept { return end_; }
+  std::uint64_t written_position() const noexcept { return written_; }
   std::uint64_t durable_position() const noexcept { return durable_; }
   std::uint64_t unflushed_records() const noexcept { return unflushed_records_; }
   /// Whether anything follows the last commit or mark record.
   bool has_unsealed_records() const noexcept { return unsealed_; }
 
-  /// One operation for the oldest WAL that has unflushed bytes; nullopt when all is durable. It
-  /// covers everything that WAL holds now.
+  /// One operation for the oldest WAL that has bytes which are not durable; nullopt when all are.
+  /// It covers everything of that WAL which is not written, possibly nothing.
   std::optional<WALWriteOperation> next_operation() const;
-  /// The operation was written and synced: its bytes are durable and leave the buffer.
+  /// The operation was handed to the medium.
+  void mark_written(const WALWriteOperation& operation);
+  /// And synced: everything written is durable and leaves the buffer.
   void mark_durable(const WALWriteOperation& operation);
+
+  /// Bytes that may be handed to the medium before anybody asks for a sync: none while a commit
+  /// record waits, which must stay possible to give up.
+  std::uint64_t writable_ahead() const noexcept;
 
   /// The bytes from `pointer` to the end of what its chunk holds, and their owner; nullopt when it
   /// does not point into the buffer.
@@ -81,9 +89,9 @@ class LogBuffer {
     std::byte* begin = nullptr;  ///< in `memory`
     std::size_t capacity = 0;
     std::size_t used = 0;
-    std::size_t flushed = 0;
+    std::size_t written = 0;
     AtomPointer base;  ///< address of *begin
-    std::uint64_t unflushed_records = 0;
+    std::uint64_t unwritten_records = 0;
 
     std::uint64_t end_offset() const noexcept { return base.offset + used; }
   };
@@ -114,8 +122,11 @@ class LogBuffer {
   Block region_;  ///< large pages that blocks are cut from under bulk load
   AtomPointer next_;
   std::uint64_t wal_durable_offset_ = 0;  ///< of the WAL being appended to
+  AtomPointer written_end_;               ///< where the newest written byte's successor goes
   std::uint64_t end_ = 0;
+  std::uint64_t written_ = 0;
   std::uint64_t durable_ = 0;
+  std::uint64_t unwritten_records_ = 0;
   std::uint64_t unflushed_records_ = 0;
   bool unsealed_ = false;
 };

@@ -53,7 +53,10 @@ class LogBufferTest : public ::testing::Test {
   }
 
   void flush() {
-    while (const auto operation = buffer_.next_operation()) buffer_.mark_durable(*operation);
+    while (const auto operation = buffer_.next_operation()) {
+      buffer_.mark_written(*operation);
+      buffer_.mark_durable(*operation);
+    }
   }
 
   LogBuffer buffer_{kChunk};
@@ -135,10 +138,12 @@ TEST_F(LogBufferTest, AnOperationCoversEverythingAndWhatComesLaterIsTheNext) {
   EXPECT_EQ(first->offset, 4096u);
   EXPECT_EQ(first->size(), 48u);
   EXPECT_EQ(first->records, 2u);
+  buffer_.mark_written(*first);
   buffer_.mark_durable(*first);
   const auto second = buffer_.next_operation();
   EXPECT_EQ(second->offset, 4096u + 48u);
   EXPECT_EQ(second->records, 1u);
+  buffer_.mark_written(*second);
   buffer_.mark_durable(*second);
   EXPECT_FALSE(buffer_.next_operation());
   EXPECT_EQ(buffer_.durable_position(), buffer_.end_position());
@@ -174,6 +179,7 @@ TEST(LogBufferInBulk, BlocksOutOfLargePagesKeepEveryRecord) {
   for (int i = 0; i < kRecords; ++i) {
     if (i == kRecords / 2) {
       first_half = buffer.next_operation();
+      buffer.mark_written(*first_half);
       buffer.mark_durable(*first_half);
     }
     const std::string bytes = payload(i);
@@ -208,11 +214,13 @@ TEST_F(LogBufferTest, AnotherWALIsAnotherOperation) {
   const auto first = buffer_.next_operation();
   EXPECT_EQ(first->transaction_id, kFirst);
   EXPECT_EQ(first->records, 1u);
+  buffer_.mark_written(*first);
   buffer_.mark_durable(*first);
   EXPECT_EQ(buffer_.state().base, 8192u) << "the old WAL's bytes say nothing about the new one";
   const auto second = buffer_.next_operation();
   EXPECT_EQ(second->transaction_id, kSecond);
   EXPECT_EQ(second->offset, 8192u);
+  buffer_.mark_written(*second);
   buffer_.mark_durable(*second);
   EXPECT_EQ(buffer_.state().base, buffer_.next().offset);
   EXPECT_FALSE(buffer_.next_operation());
@@ -239,6 +247,7 @@ TEST_F(LogBufferTest, AnOperationNamesItsNewestCommit) {
   ASSERT_TRUE(operation->newest_commit);
   EXPECT_EQ(operation->newest_commit->sequence, 2u);
   EXPECT_EQ(operation->newest_commit->offset, newest.offset);
+  buffer_.mark_written(*operation);
   buffer_.mark_durable(*operation);
   append("without");
   EXPECT_FALSE(buffer_.next_operation()->newest_commit);
@@ -248,7 +257,9 @@ TEST_F(LogBufferTest, CommitsOfAnOldWALAreNotNamedForTheNewOne) {
   append_commit(1);
   buffer_.start_wal({kSecond, 4096});
   append("no commit here");
-  buffer_.mark_durable(*buffer_.next_operation());
+  const auto last = buffer_.next_operation();
+  buffer_.mark_written(*last);
+  buffer_.mark_durable(*last);
   EXPECT_FALSE(buffer_.next_operation()->newest_commit);
 }
 

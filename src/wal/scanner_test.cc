@@ -51,6 +51,7 @@ class ScannerTest : public ::testing::Test {
       for (const auto& part : operation->segments) {
         medium_.insert(medium_.end(), part.data(), part.data() + part.size());
       }
+      buffer_.mark_written(*operation);
       buffer_.mark_durable(*operation);
     }
   }

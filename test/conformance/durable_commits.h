@@ -37,6 +37,7 @@ class DurableCommits final {
     while (const auto operation = buffer_.next_operation()) {
       provider_.write(*operation);
       provider_.sync(operation->transaction_id);
+      buffer_.mark_written(*operation);
       buffer_.mark_durable(*operation);
     }
     return version;

@@ -123,6 +123,7 @@ class GoldenSpace {
   void flush() {
     while (const auto operation = buffer_.next_operation()) {
       for (const auto& segment : operation->segments) records_ += segment.as_text();
+      buffer_.mark_written(*operation);
       buffer_.mark_durable(*operation);
     }
   }
