@@ -62,7 +62,8 @@ void check_get_options(const CloudGetOptions& options) {
   if (!options.range) return;
   const auto [offset, length] = *options.range;
   if (length == 0) throw ValidationError("a range of no bytes cannot be asked for");
-  if (offset > std::numeric_limits<std::int64_t>::max() - length) {
+  constexpr std::uint64_t kLast = std::numeric_limits<std::int64_t>::max();
+  if (length > kLast || offset > kLast - length) {
     throw ValidationError("the range of " + std::to_string(length) + " bytes at " +
                           std::to_string(offset) + " ends beyond 2^63");
   }
