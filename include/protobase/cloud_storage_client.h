@@ -19,7 +19,8 @@ namespace protobase {
 struct CloudObjectMetadata {
   std::string key;
   std::uint64_t size = 0;  ///< bytes of the whole object
-  /// Changes with every put: an ETag (S3) or a generation (Google), to be handed back as it is.
+  /// An ETag (S3) or a generation (Google), to be handed back as it is. Changes with every put of
+  /// other bytes; that of S3 may be the same again for the same bytes.
   std::string version;
   std::int64_t last_modified_us = 0;  ///< since 1970 UTC by the store's clock; 0: not told
   bool is_cached = false;             ///< a copy lies in a local cache ...
@@ -119,7 +120,8 @@ class PROTOBASE_EXPORT CloudStorageError : public UnexpectedError {
 /// Contract, held by test/conformance/cloud_client_conformance.h; thread-safe, calls run in
 /// parallel:
 ///  - A client has one bucket and one prefix; keys are relative to it, UTF-8, 1 - 1,024 bytes with
-///    the prefix, no control characters. ValidationError for others.
+///    the prefix, no control characters, not "." or "..". ValidationError for others, before any
+///    request.
 ///  - After a put was answered, every get, head and list of any client sees it (strong consistency,
 ///    as S3, Google Cloud Storage and what speaks their API have it).
 ///  - Of several conditional puts at once at most one takes effect.
@@ -133,7 +135,9 @@ class PROTOBASE_EXPORT CloudStorageClient {
  public:
   virtual ~CloudStorageClient() = default;
 
-  /// `known_version`, if not empty: kUnchanged while the object has it.
+  /// `known_version`, if not empty: kUnchanged while the object has it. A range that begins behind
+  /// the end: kFound without bytes, and of the metadata only the key is sure. An answer longer than
+  /// max_bytes: CloudStorageError, kRefused.
   virtual CloudGetResult get(const std::string& key, const CloudGetOptions& options = {},
                              const std::string& known_version = {}) = 0;
 
