@@ -20,7 +20,7 @@ target_include_directories(protobase_msgpack SYSTEM INTERFACE "${PROTOBASE_MSGPA
 target_compile_definitions(protobase_msgpack INTERFACE MSGPACK_NO_BOOST)
 
 if(PROTOBASE_CLOUD)
-  find_package(CURL 7.76 REQUIRED)
+  find_package(CURL 7.85 REQUIRED)  # starts up in any thread; names protocols as text
   find_package(OpenSSL 3 REQUIRED COMPONENTS Crypto)
   find_package(pugixml 1.11 REQUIRED)
 endif()

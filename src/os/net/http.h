@@ -49,18 +49,26 @@ class HTTPError : public UnexpectedError {
   bool was_sent_;
 };
 
+/// The answer has more than max_response_bytes; the rest of it was not read.
+class HTTPTooLargeError final : public HTTPError {
+ public:
+  explicit HTTPTooLargeError(const std::string& message) : HTTPError(true, message) {}
+};
+
 /// Thread-safe; requests of several threads run at the same time, connections are kept and used
 /// again.
 class HTTPClient {
  public:
   virtual ~HTTPClient() = default;
   /// Throws HTTPError when no whole answer came: broken off, too late, larger than
-  /// max_response_bytes, shorter than its Content-Length.
+  /// max_response_bytes (HTTPTooLargeError), shorter than its Content-Length. ValidationError when
+  /// the request itself is none: a header with a line break, a URL that is neither http nor https.
   virtual HTTPResponse perform(const HTTPRequest& request) = 0;
 };
 
 struct CurlHTTPClientOptions {
   std::string ca_file;  ///< empty: the system's
+  /// Kept for later requests; more may be in use at the same time.
   std::size_t max_idle_connections = 32;
 };
 
