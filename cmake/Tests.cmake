@@ -125,9 +125,19 @@ function(protobase_add_script_test name timeout_s)
 PROTOBASE_BUILD_DIR=${PROJECT_BINARY_DIR};PROTOBASE_SANITIZE=${PROTOBASE_SANITIZE};PYTHONDONTWRITEBYTECODE=1")
 endfunction()
 
+# What test/system/sigv4_botocore_test.py compares with botocore.
+if(PROTOBASE_CLOUD)
+  add_executable(sign_requests "${PROJECT_SOURCE_DIR}/test/signing/sign_requests.cc")
+  target_link_libraries(sign_requests PRIVATE protobase_test_support)
+  set_target_properties(sign_requests PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROTOBASE_TEST_DIR}")
+endif()
+
 file(GLOB scripts CONFIGURE_DEPENDS
   "${PROJECT_SOURCE_DIR}/test/system/*.sh" "${PROJECT_SOURCE_DIR}/test/system/*.py")
 list(FILTER scripts EXCLUDE REGEX "/(lib|_)[^/]*$")  # lib*.sh and _*.py are shared parts
+if(NOT PROTOBASE_CLOUD)
+  list(FILTER scripts EXCLUDE REGEX "/(cloud|sigv4)_[^/]*$")
+endif()
 foreach(script IN LISTS scripts)
   cmake_path(GET script STEM name)
   if(script MATCHES "\\.py$")
