@@ -15,6 +15,14 @@
 
 namespace protobase {
 
+/// Mixed into what write() or sync() throw when the medium refused them as a whole: nothing of what
+/// was written since the last sync() took effect or ever will, and the same may be tried again. The
+/// commit records among it will be given up before.
+class PROTOBASE_EXPORT NothingTookEffect {
+ public:
+  virtual ~NothingTookEffect() = default;
+};
+
 /// One read of many.
 struct BlockRead {
   UUID wal{};
@@ -29,6 +37,9 @@ struct BlockRead {
 ///  - sync() returns only when every byte written before to that WAL is durable. After it failed,
 ///    or a write failed half way, the WAL is poisoned: every later write and sync throws.
 ///  - NoSpaceError from write() means nothing was written; the same operation may be tried again.
+///    So does an error of either that is a NothingTookEffect too.
+///  - LockingError from sync(): another writer took over. Nothing since the last sync() took effect,
+///    and nothing ever will through this provider.
 ///  - read() returns the bytes asked for or throws; reads are concurrent with everything.
 class BlockProvider {
  public:
@@ -56,10 +67,20 @@ class BlockProvider {
   /// No further write will come; `resumable`: a later claim_wal() may go on behind the last byte.
   virtual void release_wal(const UUID& wal, bool resumable) = 0;
 
-  /// Fills at least `at_least` bytes of `out` from `offset` and returns how many are filled.
+  /// Fills at least `at_least` bytes of `out` from `offset` and returns how many are filled;
+  /// at_least 0: as many as there are.
   /// Throws NotFoundError when the WAL is unknown or ends before offset + at_least.
   virtual std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
                            std::size_t at_least) = 0;
+
+  /// Forgets copies of these bytes that lie nearer than the medium: they were found damaged. False:
+  /// there is none, so reading again gives the same.
+  virtual bool drop_copies(const UUID& wal, std::uint64_t offset, std::uint64_t size) {
+    static_cast<void>(wal);
+    static_cast<void>(offset);
+    static_cast<void>(size);
+    return false;
+  }
 
   /// Whether map() is worth asking.
   virtual bool can_map() const noexcept { return false; }

@@ -2,6 +2,8 @@
 // instead of in each of the five recipes (docs/adr/005).
 #pragma once
 
+#include "protobase/block_provider.h"
+#include "protobase/options.h"
 #include "protobase/storage.h"
 
 namespace protobase {
@@ -46,6 +48,8 @@ class PROTOBASE_EXPORT EngineStorage : public SharedStorage {
 
  protected:
   explicit EngineStorage(std::shared_ptr<engine::AtomStore> store);
+  /// Closes the provider when closed.
+  EngineStorage(std::shared_ptr<BlockProvider> provider, const StorageOptions& options);
 
  private:
   std::shared_ptr<engine::AtomStore> store_;

@@ -10,4 +10,18 @@ std::uint64_t xxh3(std::span<const std::byte> bytes) noexcept {
   return XXH3_64bits(bytes.data(), bytes.size());
 }
 
+struct HashStream::State {
+  XXH3_state_t state;
+};
+
+HashStream::HashStream() : state_(std::make_unique<State>()) { XXH3_64bits_reset(&state_->state); }
+
+HashStream::~HashStream() = default;
+
+void HashStream::add(std::span<const std::byte> bytes) noexcept {
+  XXH3_64bits_update(&state_->state, bytes.data(), bytes.size());
+}
+
+std::uint64_t HashStream::value() const noexcept { return XXH3_64bits_digest(&state_->state); }
+
 }  // namespace protobase::base

@@ -141,7 +141,7 @@ void Committer::commit_group(const Group& group) {
   try {
     write_versions(plan.versions);
   } catch (const std::exception& error) {
-    if (plan.versions.front().commit.transaction_id.is_nil()) throw;  // not begun
+    if (plan.versions.front().commit.transaction_id.is_nil()) throw;  // not begun, or taken back
     give_up(plan, error);
     return;
   }
@@ -168,13 +168,22 @@ Committer::Plan Committer::make_plan(const Group& group,
 }
 
 void Committer::write_versions(std::vector<RootVersion>& versions) {
+  const auto take_back = [&] {
+    register_.abandon();
+    for (RootVersion& version : versions) version.commit = {};
+  };
   try {
     log_.commit(versions, [&](const AtomPointer& begin) {
       register_.prepare(versions.front().sequence, versions.back().sequence, begin);
     });
   } catch (const NoSpaceError&) {
-    register_.abandon();  // the log has taken the commit records back
-    for (RootVersion& version : versions) version.commit = {};
+    take_back();  // the log has made the commit records void
+    throw;
+  } catch (const NothingTookEffect&) {
+    take_back();
+    throw;
+  } catch (const LockingError&) {
+    take_back();  // another writer took over: they will never be anywhere
     throw;
   }
 }

@@ -137,6 +137,8 @@ void Log::throw_if_stopped() const {
   if (!stopped_) return;
   try {
     std::rethrow_exception(stopped_);
+  } catch (const LockingError&) {
+    throw;
   } catch (const std::exception& error) {
     throw UnexpectedError(std::string("the storage takes no more writes after a failure (") +
                           error.what() +
@@ -275,6 +277,8 @@ void Log::fail_flush(std::exception_ptr error) {
   } catch (const NoSpaceError&) {
     // Nothing of the operation was written, so its commit records may still be taken back; the
     // data stays buffered and goes out with the next flush.
+    buffer_.give_up_commits(buffer_.durable_position());
+  } catch (const NothingTookEffect&) {
     buffer_.give_up_commits(buffer_.durable_position());
   } catch (const std::exception& failure) {
     stopped_ = error;

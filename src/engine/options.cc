@@ -3,21 +3,12 @@
 
 #include <string>
 
+#include "base/check_range.h"
 #include "protobase/errors.h"
 
 namespace protobase {
-namespace {
-
-template <typename T>
-void check_range(const char* field, T value, T least, T most) {
-  if (value >= least && value <= most) return;
-  throw ValidationError(std::string(field) + " = " + std::to_string(value) + " is out of range: " +
-                        std::to_string(least) + " to " + std::to_string(most));
-}
-
-}  // namespace
-
 void StorageOptions::validate() const {
+  using base::check_range;
   constexpr std::uint64_t kKiB = 1024;
   constexpr std::uint64_t kGiB = kKiB * kKiB * kKiB;
   check_range<std::uint64_t>("buffer_size", buffer_size, 4 * kKiB, 64 * kKiB * kKiB);

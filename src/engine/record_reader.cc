@@ -170,7 +170,7 @@ WALLayout RecordReader::layout_of(const UUID& wal) {
   return layout;
 }
 
-RecordReader::Record RecordReader::fetch(const AtomPointer& pointer) {
+RecordReader::Record RecordReader::fetch(const AtomPointer& pointer, bool again) {
   if (!can_start_at(pointer.offset)) {
     throw_no_atom(pointer, "no record can start there");
   }
@@ -182,17 +182,27 @@ RecordReader::Record RecordReader::fetch(const AtomPointer& pointer) {
   Record record;
   switch (format::parse_header(bytes, record.header)) {
     case HeaderState::kEmpty: throw_no_atom(pointer, "nothing was written there");
-    case HeaderState::kBad: explain(pointer, format::describe_bad_header(bytes));
+    case HeaderState::kBad:
+      return doubt(pointer, kFirstRead, format::describe_bad_header(bytes), again);
     case HeaderState::kValid: break;
   }
   const std::size_t size = kRecordHeaderSize + record.header.payload_size;
-  if (size > filled) return fetch_rest(pointer, record.header, bytes);
+  if (size > filled) return fetch_rest(pointer, record.header, bytes, again);
   if (!format::verify_record(bytes, pointer)) {
-    explain(pointer, format::describe_mismatch(bytes, pointer));
+    return doubt(pointer, size, format::describe_mismatch(bytes, pointer), again);
   }
   record.payload =
       SharedBytes::copy_of(bytes.subspan(kRecordHeaderSize, record.header.payload_size));
   return record;
+}
+
+/// It may be a copy that is damaged: then the record is read once more, past it.
+RecordReader::Record RecordReader::doubt(const AtomPointer& pointer, std::uint64_t size,
+                                         const std::string& problem, bool again) {
+  if (!again && provider_.drop_copies(pointer.transaction_id, pointer.offset, size)) {
+    return fetch(pointer, true);
+  }
+  explain(pointer, problem);
 }
 
 RecordReader::Record RecordReader::fetch_unflushed(const AtomPointer& pointer,
@@ -211,13 +221,14 @@ RecordReader::Record RecordReader::fetch_unflushed(const AtomPointer& pointer,
 
 RecordReader::Record RecordReader::fetch_rest(const AtomPointer& pointer,
                                               const RecordHeader& header,
-                                              std::span<const std::byte> head) {
+                                              std::span<const std::byte> head, bool again) {
   const std::size_t size = kRecordHeaderSize + header.payload_size;
+  const std::string too_long = "its length of " + std::to_string(header.payload_size) +
+                               " bytes runs past the end of the WAL";
   // The length is not verified yet: a large one is checked before so much is allocated.
   if (size > kTrustedSize &&
       size > provider_.describe(pointer.transaction_id).end - pointer.offset) {
-    explain(pointer, "its length of " + std::to_string(header.payload_size) +
-                         " bytes runs past the end of the WAL");
+    return doubt(pointer, head.size(), too_long, again);
   }
   auto memory = std::make_shared_for_overwrite<std::byte[]>(size);
   const std::span<std::byte> bytes(memory.get(), size);
@@ -226,11 +237,10 @@ RecordReader::Record RecordReader::fetch_rest(const AtomPointer& pointer,
   try {
     provider_.read(pointer.transaction_id, pointer.offset + head.size(), rest, rest.size());
   } catch (const NotFoundError&) {
-    explain(pointer, "its length of " + std::to_string(header.payload_size) +
-                         " bytes runs past the end of the WAL");
+    return doubt(pointer, head.size(), too_long, again);
   }
   if (!format::verify_record(bytes, pointer)) {
-    explain(pointer, format::describe_mismatch(bytes, pointer));
+    return doubt(pointer, size, format::describe_mismatch(bytes, pointer), again);
   }
   return {header, SharedBytes(std::move(memory), bytes.subspan(kRecordHeaderSize))};
 }

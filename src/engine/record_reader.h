@@ -60,10 +60,12 @@ class RecordReader {
                                     std::span<std::byte> heads);
   void read_batch(std::span<const AtomPointer> pointers, std::span<std::byte> heads,
                   std::span<std::optional<CachedPayload>> payloads);
-  Record fetch(const AtomPointer& pointer);
+  Record fetch(const AtomPointer& pointer, bool again = false);
+  Record doubt(const AtomPointer& pointer, std::uint64_t size, const std::string& problem,
+               bool again);
   Record fetch_unflushed(const AtomPointer& pointer, const SharedBytes& from_here);
   Record fetch_rest(const AtomPointer& pointer, const format::RecordHeader& header,
-                    std::span<const std::byte> head);
+                    std::span<const std::byte> head, bool again);
   CachedPayload read_legacy(const AtomPointer& pointer);
   [[noreturn]] void explain(const AtomPointer& pointer, const std::string& problem);
 

@@ -8,6 +8,9 @@ namespace protobase {
 
 EngineStorage::EngineStorage(std::shared_ptr<engine::AtomStore> store) : store_(std::move(store)) {}
 
+EngineStorage::EngineStorage(std::shared_ptr<BlockProvider> provider, const StorageOptions& options)
+    : store_(std::make_shared<engine::AtomStore>(std::move(provider), options)) {}
+
 // A guard may keep the engine alive, so it is closed here, not by its own destructor.
 EngineStorage::~EngineStorage() { store_->close_quietly(); }
 

@@ -54,7 +54,7 @@ class LogBuffer {
   void append_commit(RootVersion& version);
   void append_mark();
   /// Turns the commit records from `from` on into void records. Precondition: none of them was
-  /// handed to the medium.
+  /// handed to the medium, or it promised that nothing of that took effect.
   void give_up_commits(std::uint64_t from);
 
   std::uint64_t end_position() const noexcept { return end_; }

@@ -1,8 +1,9 @@
-// The providers of the local storages, and a decorator, against the contract of BlockProvider.
+// The providers of all storages, and a decorator, against the contract of BlockProvider.
 #include "test/conformance/block_provider_conformance.h"
 
 #include "memory/memory_block_provider.h"
 #include "protobase/file_block_provider.h"
+#include "test/conformance/cloud_places.h"
 #include "testing/counting_file_system.h"
 #include "testing/slow_block_provider.h"
 #include "testing/temporary_directory.h"
@@ -47,6 +48,13 @@ INSTANTIATE_TEST_SUITE_P(Local, BlockProviderConformance,
                          ::testing::Values(BlockProviderCase{"Memory", new_memory}, kFile,
                                            kFileWithOneOpenFile,
                                            BlockProviderCase{"Decorated", new_decorated_memory}),
+                         [](const auto& test) { return test.param.name; });
+const BlockProviderCase kS3{"S3", new_bucket<MockS3Client>};
+const BlockProviderCase kGoogle{"Google", new_bucket<MockGoogleCloudClient>};
+
+INSTANTIATE_TEST_SUITE_P(Cloud, BlockProviderConformance, ::testing::Values(kS3, kGoogle),
+                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(Cloud, DurableBlockProviderConformance, ::testing::Values(kS3, kGoogle),
                          [](const auto& test) { return test.param.name; });
 INSTANTIATE_TEST_SUITE_P(Local, DurableBlockProviderConformance,
                          ::testing::Values(kFile, kFileWithOneOpenFile),

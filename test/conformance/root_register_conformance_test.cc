@@ -1,8 +1,9 @@
-// The root registers of the local storages against the contract of RootRegister.
+// The root registers of all storages against the contract of RootRegister.
 #include "test/conformance/root_register_conformance.h"
 
 #include "memory/memory_block_provider.h"
 #include "protobase/file_block_provider.h"
+#include "test/conformance/cloud_places.h"
 #include "testing/temporary_directory.h"
 
 namespace protobase::conformance {
@@ -24,6 +25,11 @@ const RootRegisterCase kFile{"File", new_directory};
 
 INSTANTIATE_TEST_SUITE_P(Local, RootRegisterConformance,
                          ::testing::Values(RootRegisterCase{"Memory", new_memory}, kFile),
+                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(Cloud, RootRegisterConformance,
+                         ::testing::Values(RootRegisterCase{"S3", new_bucket<MockS3Client>},
+                                           RootRegisterCase{"Google",
+                                                            new_bucket<MockGoogleCloudClient>}),
                          [](const auto& test) { return test.param.name; });
 INSTANTIATE_TEST_SUITE_P(Local, SharedRootRegisterConformance, ::testing::Values(kFile),
                          [](const auto& test) { return test.param.name; });

@@ -1,9 +1,10 @@
-// The local storages against the contract of SharedStorage.
+// All storages against the contract of SharedStorage.
 #include "test/conformance/shared_storage_conformance.h"
 
 #include "protobase/file_block_provider.h"
 #include "protobase/memory_storage.h"
 #include "protobase/standalone_file_storage.h"
+#include "test/conformance/cloud_places.h"
 #include "test/conformance/shared_storage_root_conformance.h"
 #include "test/conformance/shared_storage_threads_conformance.h"
 #include "testing/temporary_directory.h"
@@ -38,6 +39,13 @@ const SharedStorageCase kMappedFile{"StandaloneFileStorage_mapped", new_mapped_d
 INSTANTIATE_TEST_SUITE_P(Local, SharedStorageConformance,
                          ::testing::Values(SharedStorageCase{"MemoryStorage", new_memory}, kFile,
                                            kMappedFile),
+                         [](const auto& test) { return test.param.name; });
+const SharedStorageCase kS3{"S3", new_bucket_storage<MockS3Client>};
+const SharedStorageCase kGoogle{"Google", new_bucket_storage<MockGoogleCloudClient>};
+
+INSTANTIATE_TEST_SUITE_P(Cloud, SharedStorageConformance, ::testing::Values(kS3, kGoogle),
+                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(Cloud, DurableStorageConformance, ::testing::Values(kS3, kGoogle),
                          [](const auto& test) { return test.param.name; });
 INSTANTIATE_TEST_SUITE_P(Local, DurableStorageConformance, ::testing::Values(kFile, kMappedFile),
                          [](const auto& test) { return test.param.name; });

@@ -1,0 +1,89 @@
+// CloudBlockProvider: WALs and their root in a bucket, as a commit log of immutable objects.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "protobase/block_provider.h"
+#include "protobase/cloud_storage_client.h"
+#include "protobase/export.h"
+#include "protobase/file_block_provider.h"
+#include "protobase/options.h"
+
+namespace protobase {
+
+/// Options of a store in a bucket. A value out of range makes the constructor throw ValidationError
+/// that names the field.
+struct PROTOBASE_EXPORT CloudStorageOptions {
+  SpaceAccess access = SpaceAccess::kReadWrite;
+  /// Blocks that were read are kept here, made when missing; safe to delete at any time. Empty: they
+  /// are kept in memory. Not to be shared between stores.
+  std::string cache_dir;
+  /// Bound of the above in bytes; 0: nothing is kept.
+  std::uint64_t cache_size = std::uint64_t{64} << 20;
+  /// Bytes of a WAL fetched for a small record, and the unit of the cache. A power of two, 4 KiB -
+  /// 1 MiB.
+  std::uint64_t cache_block_size = std::uint64_t{64} << 10;
+  /// What is flushed at once beyond this goes into objects of about this size, several at a time. 1
+  /// MiB - 64 MiB.
+  std::uint64_t object_size = std::uint64_t{8} << 20;
+  /// Requests in flight together. 1 - 64.
+  unsigned max_parallel_requests = 8;
+  /// A reader that is asked for the root asks the bucket at most so often. 0: every time. At most a
+  /// day.
+  std::uint64_t poll_interval_ms = 1'000;
+  /// How long a request is tried again, and a commit, before its outcome is unknown. 1 - 3,600,000.
+  std::uint64_t commit_timeout_ms = 60'000;
+  Logger logger{};  ///< silent when empty
+
+  std::shared_ptr<os::FileSystem> file_system{};  ///< of the cache; null: the machine's
+  std::shared_ptr<os::Clock> clock{};             ///< null: the machine's
+  std::shared_ptr<os::Random> random{};           ///< null: the kernel's
+
+  void validate() const;
+};
+
+/// What the cache of blocks did since it was opened.
+struct CloudCacheStats {
+  std::uint64_t hits = 0;
+  std::uint64_t misses = 0;
+  std::uint64_t damaged = 0;  ///< blocks whose checksum did not hold, read again from the bucket
+  std::uint64_t bytes = 0;    ///< now
+};
+
+/// Layout and protocol: docs/internals/cloud_format.md.
+///
+/// Durability: sync() is one PUT (after those of large objects), acknowledged by the bucket. One
+/// writer at a time: the first sync or root lock of a provider takes over from whoever wrote before,
+/// who gets LockingError from then on, for good.
+class PROTOBASE_EXPORT CloudBlockProvider final : public BlockProvider {
+ public:
+  /// Opens the store that the client's bucket and prefix hold; creates it at the first sync. Errors:
+  /// NotFoundError (read-only and not there), ValidationError (other things are there),
+  /// CorruptionError, NotSupportedError (a newer version), and the client's.
+  explicit CloudBlockProvider(std::shared_ptr<CloudStorageClient> client,
+                              CloudStorageOptions options = {});
+  ~CloudBlockProvider() override;
+
+  AtomPointer claim_wal() override;
+  void write(const WALWriteOperation& operation) override;
+  std::uint64_t sync(const UUID& wal) override;
+  void release_wal(const UUID& wal, bool resumable) override;
+  std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
+                   std::size_t at_least) override;
+  bool drop_copies(const UUID& wal, std::uint64_t offset, std::uint64_t size) override;
+  WALDescription describe(const UUID& wal) override;
+  std::vector<BadPlace> find_damage() override;
+  std::vector<UUID> list_wals() override;
+  RootRegister& root_register() override;
+  void close() override;
+
+  CloudCacheStats cache_stats() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace protobase

@@ -1,0 +1,25 @@
+// CloudFileStorage: a store in a bucket.
+#pragma once
+
+#include <memory>
+
+#include "protobase/cloud_block_provider.h"
+#include "protobase/cloud_storage_client.h"
+#include "protobase/engine_storage.h"
+#include "protobase/export.h"
+#include "protobase/options.h"
+
+namespace protobase {
+
+/// Durable on return of set_current_root, compare_and_set_root and flush_wal: acknowledged by the
+/// bucket. One writer at a time: a storage that commits takes over; the one that wrote before gets
+/// LockingError from its next commit on, and must be opened again. Any number of readers.
+class PROTOBASE_EXPORT CloudFileStorage final : public EngineStorage {
+ public:
+  /// Errors as CloudBlockProvider's.
+  explicit CloudFileStorage(std::shared_ptr<CloudStorageClient> client,
+                            const CloudStorageOptions& cloud = {},
+                            const StorageOptions& options = {});
+};
+
+}  // namespace protobase

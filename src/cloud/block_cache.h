@@ -1,0 +1,99 @@
+// Copies of blocks of WALs that were read from a bucket: in files of a directory, or in memory.
+// Bounded; the least recently used go first. Never needed: whatever is lost, damaged or removed by
+// somebody else is read from the bucket again.
+//
+// A file is named WAL-BLOCK and holds (little-endian): 8 B magic "PBBLOCK\n", 16 B WAL, u64 offset in
+// the WAL of its first byte, u64 XXH3-64 of the 32 bytes before and the bytes, then the bytes. A
+// block holds one run of bytes between two multiples of the block size.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+
+#include "os/file_system.h"
+#include "protobase/options.h"
+#include "protobase/shared_bytes.h"
+#include "protobase/uuid.h"
+
+namespace protobase::cloud {
+
+struct BlockCacheOptions {
+  std::string directory;  ///< made when missing; empty: memory
+  std::uint64_t max_bytes = std::uint64_t{64} << 20;
+  std::uint64_t block_size = 64 * 1024;  ///< a power of two
+  std::shared_ptr<os::FileSystem> file_system = os::posix_file_system();
+  Logger logger{};
+};
+
+struct BlockCacheCounts {
+  std::uint64_t hits = 0;
+  std::uint64_t misses = 0;
+  std::uint64_t damaged = 0;  ///< blocks whose checksum did not hold
+  std::uint64_t bytes = 0;    ///< now
+};
+
+/// Thread-safe.
+class BlockCache final {
+ public:
+  /// Takes up what an earlier one left in the directory.
+  explicit BlockCache(BlockCacheOptions options);
+
+  /// Fills `out` from `offset` on as far as the blocks reach; returns how much that is.
+  std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out);
+
+  /// Keeps a copy, as far as there is room. Never fails: what cannot be kept is logged.
+  void put(const UUID& wal, std::uint64_t begin, std::span<const std::byte> bytes);
+
+  /// False: there was nothing of [offset, offset + size).
+  bool drop(const UUID& wal, std::uint64_t offset, std::uint64_t size);
+
+  std::uint64_t block_size() const noexcept { return options_.block_size; }
+  BlockCacheCounts counts() const;
+
+ private:
+  struct Key {
+    UUID wal;
+    std::uint64_t block = 0;
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const noexcept {
+      return std::hash<UUID>{}(key.wal) ^ (key.block * 0x9E3779B97F4A7C15ull);
+    }
+  };
+  struct Entry {
+    Key key;
+    std::uint64_t size = 0;  ///< that it takes of max_bytes
+    std::uint64_t begin = 0;
+    SharedBytes bytes;  ///< in memory only
+  };
+  using Entries = std::list<Entry>;
+  struct Block {
+    std::uint64_t begin = 0;
+    SharedBytes bytes;
+  };
+
+  std::optional<Block> find(const Key& key);
+  std::optional<Block> load(const Key& key);
+  void store(const Key& key, const Block& block);
+  void forget(const Key& key);
+  void make_room();
+  void remove_file(const Key& key);
+  void take_up_directory();
+  bool is_on_disk() const noexcept { return !options_.directory.empty(); }
+  std::string path_of(const Key& key) const;
+
+  const BlockCacheOptions options_;
+  mutable std::mutex mutex_;
+  Entries entries_;  ///< the least recently used first
+  std::unordered_map<Key, Entries::iterator, KeyHash> places_;
+  BlockCacheCounts counts_;
+};
+
+}  // namespace protobase::cloud

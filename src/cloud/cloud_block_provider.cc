@@ -1,0 +1,254 @@
+#include "protobase/cloud_block_provider.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <limits>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "base/check_range.h"
+#include "cloud/block_cache.h"
+#include "cloud/cloud_root_register.h"
+#include "cloud/commit_log.h"
+#include "cloud/slot.h"
+#include "cloud/wal_reader.h"
+#include "cloud/wal_uploader.h"
+#include "protobase/errors.h"
+
+namespace protobase {
+namespace {
+
+using cloud::BlockCache;
+using cloud::CommitLog;
+
+// So many slots behind a checkpoint still come in one page of a listing.
+constexpr std::uint64_t kCheckpointSlots = 900;
+constexpr std::uint64_t kCheckpointSlotsAtClose = 16;
+
+cloud::RetryParts retry_parts(const CloudStorageOptions& options) {
+  return {options.clock ? options.clock : os::system_clock(),
+          options.random ? options.random : os::system_random(), options.commit_timeout_ms};
+}
+
+cloud::BlockCacheOptions cache_options(const CloudStorageOptions& options) {
+  cloud::BlockCacheOptions cache;
+  cache.directory = options.cache_dir;
+  cache.max_bytes = options.cache_size;
+  cache.block_size = options.cache_block_size;
+  if (options.file_system) cache.file_system = options.file_system;
+  cache.logger = options.logger;
+  return cache;
+}
+
+std::shared_ptr<CloudStorageClient> checked(std::shared_ptr<CloudStorageClient> client,
+                                            const CloudStorageOptions& options) {
+  if (!client) throw ValidationError("CloudBlockProvider needs a client of a bucket, got none");
+  options.validate();
+  return client;
+}
+
+}  // namespace
+
+void CloudStorageOptions::validate() const {
+  using base::check_range;
+  constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+  check_range<std::uint64_t>("cache_block_size", cache_block_size, 4096, kMiB);
+  if (!std::has_single_bit(cache_block_size)) {
+    throw ValidationError(
+        fmt::format("cache_block_size = {} is no power of two", cache_block_size));
+  }
+  check_range<std::uint64_t>("object_size", object_size, kMiB, 64 * kMiB);
+  check_range<unsigned>("max_parallel_requests", max_parallel_requests, 1, 64);
+  check_range<std::uint64_t>("poll_interval_ms", poll_interval_ms, 0, 86'400'000);
+  check_range<std::uint64_t>("commit_timeout_ms", commit_timeout_ms, 1, 3'600'000);
+}
+
+class CloudBlockProvider::Impl final {
+ public:
+  Impl(std::shared_ptr<CloudStorageClient> client, const CloudStorageOptions& options)
+      : client_(checked(std::move(client), options)),
+        is_read_only_(options.access == SpaceAccess::kReadOnly),
+        logger_(options.logger),
+        cache_(cache_options(options)),
+        pool_(options.max_parallel_requests),
+        log_(client_, retry_parts(options), pool_,
+             [this](const UUID& wal, std::uint64_t begin, std::span<const std::byte> bytes) {
+               cache_.put(wal, begin, bytes);
+             }),
+        register_(log_, retry_parts(options).clock, options.poll_interval_ms, is_read_only_),
+        uploader_(log_, client_, retry_parts(options), pool_, options.object_size),
+        reader_(log_, cache_, client_, retry_parts(options), pool_) {
+    if (!log_.open() && is_read_only_) {
+      throw NotFoundError(client_->location() + ": there is no store");
+    }
+  }
+
+  AtomPointer claim_wal() {
+    throw_if_closed();
+    if (is_read_only_) throw NotSupportedError("the store is open for reading only");
+    return uploader_.claim_wal();
+  }
+
+  void write(const WALWriteOperation& operation) {
+    throw_if_closed();
+    uploader_.write(operation);
+  }
+
+  std::uint64_t sync(const UUID& wal) {
+    throw_if_closed();
+    if (const auto end = uploader_.sync(wal)) {
+      checkpoint(kCheckpointSlots);
+      return *end;
+    }
+    return known_end(wal, 0);
+  }
+
+  void release_wal(const UUID& wal) {
+    throw_if_closed();
+    uploader_.release_wal(wal);
+  }
+
+  std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
+                   std::size_t at_least) {
+    throw_if_closed();
+    const bool can_be = offset <= std::numeric_limits<std::uint64_t>::max() - at_least;
+    const std::uint64_t end = known_end(wal, can_be ? offset + at_least : 0);
+    if (!can_be || end < offset + at_least) {
+      throw NotFoundError(fmt::format("WAL {} ends at offset {}: no {} bytes at {}",
+                                      wal.to_string(), end, at_least, offset));
+    }
+    if (offset < kWALFirstRecordOffset) return read_below_records(wal, offset, out, at_least);
+    out = out.first(std::min<std::uint64_t>(out.size(), end - std::min(end, offset)));
+    if (at_least == 0) at_least = out.size();
+    std::size_t filled = 0;
+    while (filled < at_least) {
+      // What is not in the log yet leaves the uploader only after it is.
+      const std::uint64_t at = offset + filled;
+      const auto rest = out.subspan(filled);
+      std::size_t count = uploader_.read(wal, at, rest);
+      if (count == 0) {
+        const auto logged =
+            rest.first(std::min<std::uint64_t>(rest.size(), *log_.end_of(wal) - at));
+        count = reader_.read(wal, at, logged, std::min(logged.size(), at_least - filled));
+      }
+      filled += count;
+    }
+    return filled;
+  }
+
+  bool drop_copies(const UUID& wal, std::uint64_t offset, std::uint64_t size) {
+    throw_if_closed();
+    return cache_.drop(wal, offset, size);
+  }
+
+  WALDescription describe(const UUID& wal) {
+    throw_if_closed();
+    const std::uint64_t end = known_end(wal, 0);
+    WALDescription description{wal, WALLayout::kVersion1, 0, end, kWALFirstRecordOffset, 0};
+    if (log_.end_of(wal)) description = log_.describe(wal);
+    description.stored_bytes = description.end = std::max(description.end, end);
+    return description;
+  }
+
+  std::vector<UUID> list_wals() {
+    throw_if_closed();
+    return log_.list_wals();
+  }
+
+  std::vector<BadPlace> find_damage() {
+    throw_if_closed();
+    return log_.find_damage();
+  }
+
+  RootRegister& root_register() { return register_; }
+
+  void close() {
+    if (closed_.exchange(true)) return;
+    register_.close();
+    checkpoint(kCheckpointSlotsAtClose);
+    pool_.stop();
+  }
+
+  CloudCacheStats cache_stats() const {
+    const cloud::BlockCacheCounts counts = cache_.counts();
+    return {counts.hits, counts.misses, counts.damaged, counts.bytes};
+  }
+
+ private:
+  void throw_if_closed() const {
+    if (closed_) throw ValidationError("the block provider is closed");
+  }
+
+  /// Where the WAL ends, after one more look into the bucket if that is below `wanted`.
+  std::uint64_t known_end(const UUID& wal, std::uint64_t wanted) {
+    if (const auto end = uploader_.end_of(wal)) return *end;
+    auto end = log_.end_of(wal);
+    if (!end || *end < wanted) {
+      register_.poll();
+      end = log_.end_of(wal);
+    }
+    if (!end) throw NotFoundError(client_->location() + ": no WAL " + wal.to_string());
+    return *end;
+  }
+
+  /// There is nothing: zeros.
+  std::size_t read_below_records(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
+                                 std::size_t at_least) {
+    const std::size_t size = std::min<std::uint64_t>(out.size(), kWALFirstRecordOffset - offset);
+    std::fill_n(out.begin(), size, std::byte{0});
+    if (size >= at_least) return size;
+    return size + read(wal, kWALFirstRecordOffset, out.subspan(size), at_least - size);
+  }
+
+  /// A hint: what fails here costs later openings some requests.
+  void checkpoint(std::uint64_t slots) {
+    if (!log_.has_claimed()) return;
+    try {
+      log_.checkpoint(slots);
+    } catch (const ProtoBaseError& error) {
+      if (logger_) logger_(LogLevel::kWarning, std::string("no checkpoint: ") + error.what());
+    }
+  }
+
+  const std::shared_ptr<CloudStorageClient> client_;
+  const bool is_read_only_;
+  const Logger logger_;
+  BlockCache cache_;
+  engine::WorkerPool pool_;
+  CommitLog log_;
+  cloud::CloudRootRegister register_;
+  cloud::WALUploader uploader_;
+  cloud::WALReader reader_;
+  std::atomic<bool> closed_{false};
+};
+
+CloudBlockProvider::CloudBlockProvider(std::shared_ptr<CloudStorageClient> client,
+                                       CloudStorageOptions options)
+    : impl_(std::make_unique<Impl>(std::move(client), options)) {}
+CloudBlockProvider::~CloudBlockProvider() { impl_->close(); }
+
+AtomPointer CloudBlockProvider::claim_wal() { return impl_->claim_wal(); }
+void CloudBlockProvider::write(const WALWriteOperation& operation) { impl_->write(operation); }
+std::uint64_t CloudBlockProvider::sync(const UUID& wal) { return impl_->sync(wal); }
+void CloudBlockProvider::release_wal(const UUID& wal, bool /*resumable*/) {
+  impl_->release_wal(wal);
+}
+std::size_t CloudBlockProvider::read(const UUID& wal, std::uint64_t offset,
+                                     std::span<std::byte> out, std::size_t at_least) {
+  return impl_->read(wal, offset, out, at_least);
+}
+bool CloudBlockProvider::drop_copies(const UUID& wal, std::uint64_t offset, std::uint64_t size) {
+  return impl_->drop_copies(wal, offset, size);
+}
+WALDescription CloudBlockProvider::describe(const UUID& wal) { return impl_->describe(wal); }
+std::vector<BadPlace> CloudBlockProvider::find_damage() { return impl_->find_damage(); }
+std::vector<UUID> CloudBlockProvider::list_wals() { return impl_->list_wals(); }
+RootRegister& CloudBlockProvider::root_register() { return impl_->root_register(); }
+void CloudBlockProvider::close() { impl_->close(); }
+CloudCacheStats CloudBlockProvider::cache_stats() const { return impl_->cache_stats(); }
+
+}  // namespace protobase

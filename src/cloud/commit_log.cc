@@ -1,0 +1,510 @@
+#include "cloud/commit_log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <unordered_map>
+#include <utility>
+
+#include "base/endian.h"
+#include "base/hash.h"
+#include "cloud/refusal.h"
+#include "engine/for_all.h"
+#include "protobase/block_provider.h"
+#include "protobase/errors.h"
+
+namespace protobase::cloud {
+namespace {
+
+constexpr unsigned kPageSize = 1000;
+constexpr unsigned kMaxClaims = 64;
+// Small slots are read whole: the first atom asked for is usually in the newest one.
+constexpr std::uint64_t kReadWhole = 1024 * 1024;
+constexpr std::uint64_t kReadAtFirst = 64 * 1024;
+
+std::uint64_t total_size(const std::vector<SharedBytes>& parts) {
+  std::uint64_t size = 0;
+  for (const SharedBytes& part : parts) size += part.size();
+  return size;
+}
+
+Bytes write_segment_ends(const std::vector<std::uint64_t>& ends) {
+  Bytes bytes(ends.size() * 8);
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    base::store_le<std::uint64_t>(bytes.data() + i * 8, ends[i]);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+CommitLog::CommitLog(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
+                     engine::WorkerPool& pool, Found found)
+    : client_(std::move(client)),
+      retry_parts_(std::move(retry_parts)),
+      pool_(pool),
+      found_(std::move(found)),
+      location_(client_->location()) {}
+
+// --- reading
+
+bool CommitLog::open() {
+  const std::lock_guard io(io_mutex_);
+  if (is_open()) return true;
+  if (!read_checkpoint_object({})) {
+    refuse_other_things();
+    return false;
+  }
+  read_tail();
+  return true;
+}
+
+bool CommitLog::is_open() const {
+  const std::shared_lock lock(state_mutex_);
+  return is_open_;
+}
+
+void CommitLog::poll() {
+  const std::lock_guard io(io_mutex_);
+  if (has_claimed()) return;  // who else writes, writes behind a claim that stops us
+  if (!is_open() || polls_++ % 2 == 1) {
+    if (read_checkpoint_object(checkpoint_version_)) read_tail();
+    return;
+  }
+  const std::string next = slot_key(newest_slot() + 1);
+  const auto found = retried([&] { return client_->head(next); });
+  if (found) read_tail();
+}
+
+void CommitLog::refresh() {
+  const std::lock_guard io(io_mutex_);
+  read_checkpoint_object(checkpoint_version_);
+  if (is_open() && !has_claimed()) read_tail();
+}
+
+/// False: absent, or still `known_version`.
+bool CommitLog::read_checkpoint_object(const std::string& known_version) {
+  CloudGetOptions options;
+  options.max_bytes = kMaxCheckpointSize;
+  const CloudGetResult got =
+      retried([&] { return client_->get(kCheckpointKey, options, known_version); });
+  if (got.status != CloudGetStatus::kFound) return false;
+  adopt(read_checkpoint(got.object.bytes.span(), location_), got.object.metadata.version);
+  return true;
+}
+
+void CommitLog::refuse_other_things() {
+  const CloudListPage page = retried([&] { return client_->list({}, {}, 10); });
+  if (page.objects.empty()) return;
+  const std::string& key = page.objects.front().key;
+  if (parse_slot_key(key) || key.starts_with(kSegmentPrefix)) {
+    throw CorruptionError(fmt::format(
+        "{}: there are slots or segments of a store (such as {}), but the object {} is missing",
+        location_, key, kCheckpointKey));
+  }
+  throw ValidationError(fmt::format(
+      "{} holds other things than a store (such as {}): choose an empty prefix", location_, key));
+}
+
+/// `read` may be older than what is known, or know that slots were merged.
+void CommitLog::adopt(LogCheckpoint read, std::string version) {
+  checkpoint_version_ = std::move(version);
+  checkpoint_slot_ = read.slot;
+  const std::unique_lock lock(state_mutex_);
+  if (is_open_ && state_.store != read.store) {
+    throw CorruptionError(location_ + ": another store has taken the place of this one");
+  }
+  if (has_claimed() && read.slot > state_.slot) note_deposed(read.epoch, read.slot);
+  if (is_open_ && state_.slot > read.slot) {
+    for (const IndexedWAL& wal : state_.index.wals()) {
+      for (const Extent& extent : wal.extents) {
+        const IndexedWAL* const known = read.index.find(wal.id);
+        if (known == nullptr || extent.end > known->end()) read.index.add(wal.id, extent);
+      }
+      read.index.set_records(wal.id, wal.records);
+    }
+    read.slot = state_.slot;
+    read.epoch = state_.epoch;
+    read.root = state_.root;
+  }
+  state_ = std::move(read);
+  is_open_ = true;
+}
+
+void CommitLog::read_tail() {
+  for (bool is_more = true; is_more;) {
+    const std::string behind = slot_key(newest_slot());
+    const CloudListPage page =
+        retried([&] { return client_->list(kSlotPrefix, behind, kPageSize); });
+    std::vector<ListedSlot> slots = unbroken_run(page);
+    is_more = page.is_truncated && slots.size() == page.objects.size();
+    if (slots.empty()) return;
+    read_needed(slots);
+    take_up(slots);
+  }
+}
+
+std::vector<CommitLog::ListedSlot> CommitLog::unbroken_run(const CloudListPage& page) const {
+  std::vector<ListedSlot> slots;
+  std::uint64_t next = newest_slot() + 1;
+  for (const CloudObjectMetadata& object : page.objects) {
+    if (parse_slot_key(object.key) != next) break;
+    const auto kind = slot_kind_of_size(object.size);
+    if (!kind) {
+      throw CorruptionError(fmt::format("{}, object {}: {} bytes are too short for a slot",
+                                        location_, object.key, object.size));
+    }
+    slots.push_back({next++, object.size, *kind});
+  }
+  return slots;
+}
+
+void CommitLog::read_needed(std::vector<ListedSlot>& slots) {
+  std::vector<ListedSlot*> needed;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const bool is_last_of_writer = i + 1 == slots.size() || slots[i + 1].kind == SlotKind::kClaim;
+    if (slots[i].kind == SlotKind::kOther || is_last_of_writer) needed.push_back(&slots[i]);
+  }
+  engine::for_all(pool_, std::span(needed), [&](ListedSlot* slot) { read_slot(*slot); });
+}
+
+void CommitLog::read_slot(ListedSlot& slot) {
+  const std::string key = slot_key(slot.number);
+  const auto get = [&](std::uint64_t offset, std::uint64_t length) {
+    CloudGetOptions options;
+    options.range = CloudRange{offset, length};
+    const CloudGetResult got = retried([&] { return client_->get(key, options); });
+    if (got.status == CloudGetStatus::kFound && got.object.bytes.size() == length) {
+      return got.object.bytes;
+    }
+    throw CorruptionError(
+        fmt::format("{}, object {}: it was listed with {} bytes, and bytes {} to {} are not there",
+                    location_, key, slot.size, offset, offset + length));
+  };
+  const SharedBytes object =
+      get(0, slot.size <= kReadWhole ? slot.size : std::min(slot.size, kReadAtFirst));
+  slot.header = read_slot_header(object.span(), slot.number, location_);
+  const SlotHeader& header = *slot.header;
+  if (slot_object_size(header, slot.kind) != slot.size ||
+      header.is_claim() != (slot.kind == SlotKind::kClaim)) {
+    throw CorruptionError(fmt::format("{}, object {}: {} bytes, its header says {}", location_, key,
+                                      slot.size, slot_object_size(header, slot.kind)));
+  }
+  if (header.is_claim()) return;
+  if (header.segments > 0) {
+    const auto ends = get(kSlotHeaderSize + header.inline_bytes, header.segments * 8);
+    slot.segment_ends = read_segment_ends(header, ends.span(), location_);
+  }
+  const auto body = object.span().subspan(kSlotHeaderSize);
+  found_(header.wal, header.end() - header.inline_bytes,
+         body.first(std::min<std::uint64_t>(body.size(), header.inline_bytes)));
+}
+
+void CommitLog::take_up(const std::vector<ListedSlot>& slots) {
+  const std::unique_lock lock(state_mutex_);
+  for (const ListedSlot& slot : slots) {
+    if (slot.header && slot.header->store != state_.store) {
+      throw CorruptionError(
+          fmt::format("{}, object {}: a slot of another store", location_, slot_key(slot.number)));
+    }
+    if (slot.kind != SlotKind::kClaim) take_up_bytes(slot);
+    state_.slot = slot.number;
+    if (!slot.header) continue;
+    state_.epoch = std::max(state_.epoch, slot.header->epoch);
+    if (slot.header->root) state_.root = slot.header->root;
+  }
+}
+
+void CommitLog::take_up_bytes(const ListedSlot& slot) {
+  const auto& wals = state_.index.wals();
+  const auto check = [&](bool holds) {
+    if (holds) return;
+    throw CorruptionError(fmt::format("{}, object {}: it does not continue the slot before it",
+                                      location_, slot_key(slot.number)));
+  };
+  if (slot.kind == SlotKind::kPlain) {
+    check(!wals.empty());
+    const UUID wal = wals.back().id;
+    const std::uint64_t end = wals.back().end() + (slot.size - kSlotHeaderSize);
+    check(!slot.header || (slot.header->wal == wal && slot.header->end() == end));
+    state_.index.add(wal, {end, slot.number, {}});
+  } else {
+    const SlotHeader& header = *slot.header;
+    const IndexedWAL* const known = state_.index.find(header.wal);
+    check(header.begin == (known == nullptr ? kWALFirstRecordOffset : known->end()));
+    for (const std::uint64_t end : slot.segment_ends) {
+      state_.index.add(header.wal, {end, 0, header.commit_id});
+    }
+    if (header.inline_bytes > 0) state_.index.add(header.wal, {header.end(), slot.number, {}});
+  }
+  if (slot.header) state_.index.set_records(slot.header->wal, slot.header->records);
+}
+
+// --- claiming
+
+void CommitLog::claim() {
+  const std::lock_guard io(io_mutex_);
+  throw_if_unusable();
+  if (has_claimed()) return;
+  if (!is_open() && !read_checkpoint_object({})) {
+    refuse_other_things();
+    create();
+  }
+  for (unsigned tries = 0; tries < kMaxClaims; ++tries) {
+    read_tail();
+    if (try_claim()) return;
+  }
+  throw LockingError(
+      fmt::format("{}: {} times another writer was faster to take over", location_, kMaxClaims));
+}
+
+void CommitLog::create() {
+  LogCheckpoint empty;
+  empty.store = UUID::from_random(retry_parts_.random->bytes16());
+  const Bytes object = write_checkpoint(empty);
+  const std::span<const std::byte> part(object);
+  retried([&] { return client_->put(kCheckpointKey, {&part, 1}, CloudPutCondition::if_absent()); });
+  // Somebody else's, or ours from a try whose answer was lost.
+  if (!read_checkpoint_object({})) {
+    throw CorruptionError(
+        fmt::format("{}: the object {} is gone as soon as it was made", location_, kCheckpointKey));
+  }
+}
+
+bool CommitLog::try_claim() {
+  SlotHeader header;
+  {
+    const std::shared_lock lock(state_mutex_);
+    header.number = state_.slot + 1;
+    header.epoch = state_.epoch + 1;
+    header.store = state_.store;
+    header.root = state_.root;
+  }
+  header.commit_id = UUID::from_random(retry_parts_.random->bytes16());
+  header.body_hash = base::xxh3({});
+  const auto bytes = write_slot_header(header);
+  if (put_slot(header, {std::span<const std::byte>(bytes)})) return false;
+  read_checkpoint_object({});
+  const std::unique_lock lock(state_mutex_);
+  // Merged away while we slept: this claim counts for nothing.
+  if (state_.boundary > header.number || state_.slot >= header.number) return false;
+  state_.slot = header.number;
+  state_.epoch = header.epoch;
+  claimed_epoch_ = header.epoch;
+  return true;
+}
+
+// --- writing
+
+void CommitLog::throw_if_unusable() const {
+  if (!deposed_.empty()) throw LockingError(deposed_);
+  if (outcome_unknown_) {
+    throw UnexpectedError(location_ +
+                          ": nothing more is written after a commit whose outcome is unknown; "
+                          "close the storage and open it again");
+  }
+}
+
+void CommitLog::append(const SlotContents& contents) {
+  const std::lock_guard io(io_mutex_);
+  throw_if_unusable();
+  SlotHeader header;
+  {
+    const std::shared_lock lock(state_mutex_);
+    header.number = state_.slot + 1;
+    header.store = state_.store;
+    header.root = contents.root ? contents.root : state_.root;
+  }
+  header.epoch = claimed_epoch_.load();
+  header.commit_id = contents.commit_id;
+  header.wal = contents.wal;
+  header.begin = contents.begin;
+  header.inline_bytes = total_size(contents.inline_parts);
+  header.segments = contents.segment_ends.size();
+  const bool has_segments = !contents.segment_ends.empty();
+  header.length =
+      (has_segments ? contents.segment_ends.back() - contents.begin : 0) + header.inline_bytes;
+  header.records = contents.records;
+  const bool is_plain =
+      !has_segments && header.inline_bytes % 2 == 0 && newest_wal() == contents.wal;
+  const SlotKind kind = is_plain ? SlotKind::kPlain : SlotKind::kOther;
+
+  base::HashStream hash;
+  Parts parts(1);
+  for (const SharedBytes& part : contents.inline_parts) parts.push_back(part.span());
+  const Bytes ends = write_segment_ends(contents.segment_ends);
+  parts.push_back(ends);
+  for (const auto& part : parts) hash.add(part);
+  header.body_hash = hash.value();
+  const auto bytes = write_slot_header(header);
+  parts[0] = bytes;
+  constexpr std::byte kPadding{};
+  if (slot_object_size(header, kind) > kSlotHeaderSize + header.body_size()) {
+    parts.push_back({&kPadding, 1});
+  }
+  if (const auto other = put_slot(header, parts)) throw_deposed(*other);
+  take_up({{header.number, slot_object_size(header, kind), kind, header, contents.segment_ends}});
+}
+
+/// nullopt: it is stored; else who stands there instead.
+std::optional<SlotHeader> CommitLog::put_slot(const SlotHeader& header, const Parts& parts) {
+  const std::string key = slot_key(header.number);
+  Retry retry(retry_parts_);
+  bool may_be_stored = false;
+  for (;;) {
+    try {
+      if (client_->put(key, parts, CloudPutCondition::if_absent()).stored) return std::nullopt;
+      // Who is it? Asking may fail as well, and changes nothing.
+      if (const auto found = find_slot(header.number)) {
+        return found->commit_id == header.commit_id ? std::nullopt : found;
+      }
+      if (!retry.wait()) {
+        throw CloudStorageError(
+            CloudFailure::kUnknown, 0,
+            fmt::format("{}, object {}: said to exist, and not there", location_, key));
+      }
+    } catch (const CloudStorageError& error) {
+      may_be_stored |= error.failure() == CloudFailure::kUnknown;
+      if (!error.may_retry() || !retry.wait()) {
+        give_up(header, may_be_stored, std::current_exception());
+      }
+    } catch (const ProtoBaseError&) {  // not authorised, no such bucket, a slot that is damaged
+      give_up(header, may_be_stored, std::current_exception());
+    }
+  }
+}
+
+std::optional<SlotHeader> CommitLog::find_slot(std::uint64_t number) {
+  CloudGetOptions options;
+  options.range = CloudRange{0, kSlotHeaderSize};
+  const CloudGetResult got = client_->get(slot_key(number), options);
+  if (got.status != CloudGetStatus::kFound) return std::nullopt;
+  return read_slot_header(got.object.bytes.span(), number, location_);
+}
+
+void CommitLog::give_up(const SlotHeader& header, bool may_be_stored,
+                        const std::exception_ptr& why) {
+  if (!may_be_stored) throw_refusal(why);
+  // A claim acknowledges nothing: the next try finds it, whoever's it is.
+  outcome_unknown_ = !header.is_claim();
+  std::rethrow_exception(why);
+}
+
+void CommitLog::note_deposed(std::uint64_t epoch, std::uint64_t slot) {
+  deposed_ = fmt::format(
+      "{}: another writer took over (epoch {} by slot {}, ours was {}); nothing of this was "
+      "committed: close the storage, open it again and read the root",
+      location_, epoch, slot, claimed_epoch_.load());
+  claimed_epoch_ = 0;  // from here on this is a reader like any other
+}
+
+void CommitLog::throw_deposed(const SlotHeader& found) {
+  if (found.epoch <= claimed_epoch_) {
+    throw CorruptionError(fmt::format("{}, object {}: written by epoch {}, behind a claim of {}",
+                                      location_, slot_key(found.number), found.epoch,
+                                      claimed_epoch_.load()));
+  }
+  note_deposed(found.epoch, found.number);
+  throw LockingError(deposed_);
+}
+
+void CommitLog::checkpoint(std::uint64_t slots) {
+  const std::lock_guard io(io_mutex_);
+  if (!is_open() || newest_slot() < checkpoint_slot_ + slots) return;
+  const LogCheckpoint current = state();
+  const Bytes object = write_checkpoint(current);
+  const std::span<const std::byte> part(object);
+  const CloudPutResult put = retried([&] {
+    return client_->put(kCheckpointKey, {&part, 1},
+                        CloudPutCondition::if_version(checkpoint_version_));
+  });
+  if (put.stored) {
+    checkpoint_version_ = put.version;
+    checkpoint_slot_ = current.slot;
+  } else {
+    read_checkpoint_object({});  // somebody else's, or ours whose answer was lost
+  }
+}
+
+// --- what is known
+
+std::optional<RootVersion> CommitLog::root() const {
+  const std::shared_lock lock(state_mutex_);
+  return state_.root;
+}
+
+std::optional<WALIndex::Place> CommitLog::find_place(const UUID& wal, std::uint64_t offset) const {
+  const std::shared_lock lock(state_mutex_);
+  return state_.index.find_place(wal, offset);
+}
+
+std::optional<std::uint64_t> CommitLog::end_of(const UUID& wal) const {
+  const std::shared_lock lock(state_mutex_);
+  const IndexedWAL* const found = state_.index.find(wal);
+  return found == nullptr ? std::nullopt : std::optional(found->end());
+}
+
+WALDescription CommitLog::describe(const UUID& wal) const {
+  const std::shared_lock lock(state_mutex_);
+  const IndexedWAL* const found = state_.index.find(wal);
+  if (found == nullptr) throw NotFoundError(location_ + ": no WAL " + wal.to_string());
+  return {wal, WALLayout::kVersion1, found->end(), found->end(), found->end(), found->records};
+}
+
+std::vector<UUID> CommitLog::list_wals() const {
+  const std::shared_lock lock(state_mutex_);
+  std::vector<UUID> ids;
+  for (const IndexedWAL& wal : state_.index.wals()) ids.push_back(wal.id);
+  return ids;
+}
+
+std::vector<BadPlace> CommitLog::find_damage() {
+  std::unordered_map<std::string, std::uint64_t> sizes;
+  for (const char* const prefix : {kSlotPrefix, kSegmentPrefix}) {
+    CloudListPage page;
+    do {
+      const std::string behind = page.objects.empty() ? std::string() : page.objects.back().key;
+      page = retried([&] { return client_->list(prefix, behind, kPageSize); });
+      for (const auto& object : page.objects) sizes.emplace(object.key, object.size);
+    } while (page.is_truncated);
+  }
+  std::vector<BadPlace> bad;
+  const LogCheckpoint known = state();
+  for (const IndexedWAL& wal : known.index.wals()) {
+    std::uint64_t begin = kWALFirstRecordOffset;
+    for (const Extent& extent : wal.extents) {
+      const bool is_slot = extent.slot != 0;
+      const std::string key = is_slot ? slot_key(extent.slot)
+                                      : segment_key(wal.id, begin, extent.end, extent.segment_id);
+      const std::uint64_t least = extent.end - begin + (is_slot ? kSlotHeaderSize : 0);
+      const auto found = sizes.find(key);
+      if (found == sizes.end()) {
+        bad.push_back({{wal.id, begin}, "object " + key + " is missing"});
+      } else if (found->second < least) {
+        bad.push_back(
+            {{wal.id, begin},
+             fmt::format("object {}: expected {} bytes, found {}", key, least, found->second)});
+      }
+      begin = extent.end;
+    }
+  }
+  return bad;
+}
+
+std::uint64_t CommitLog::newest_slot() const {
+  const std::shared_lock lock(state_mutex_);
+  return state_.slot;
+}
+
+UUID CommitLog::newest_wal() const {
+  const std::shared_lock lock(state_mutex_);
+  return state_.index.wals().empty() ? UUID{} : state_.index.wals().back().id;
+}
+
+LogCheckpoint CommitLog::state() const {
+  const std::shared_lock lock(state_mutex_);
+  return state_;
+}
+
+}  // namespace protobase::cloud

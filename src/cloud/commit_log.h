@@ -1,0 +1,138 @@
+// The commit log in a bucket, as one client of it sees it: reads the slots, claims, puts the next
+// one. docs/internals/cloud_format.md has the protocol and why it is safe.
+//
+// Invariants:
+//  - What is known is an unbroken run of slots from 1 on; it only grows.
+//  - A slot is put only behind a claim of ours, and every slot behind that claim is ours.
+//  - After an outcome that stayed unknown, or a lost claim, nothing is put any more.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cloud/log_checkpoint.h"
+#include "cloud/retry.h"
+#include "cloud/slot.h"
+#include "engine/worker_pool.h"
+#include "protobase/cloud_storage_client.h"
+
+namespace protobase::cloud {
+
+/// What the next slot is to hold: a range of a WAL.
+struct SlotContents {
+  UUID commit_id;
+  UUID wal;
+  std::uint64_t begin = 0;
+  std::vector<std::uint64_t> segment_ends;  ///< of the segments that were put before
+  std::vector<SharedBytes> inline_parts;    ///< what comes behind them
+  std::uint64_t records = 0;                ///< of the WAL, with these
+  std::optional<RootVersion> root;          ///< the newest commit among them, if any
+};
+
+/// Thread-safe.
+class CommitLog final {
+ public:
+  /// Hears of bytes of WALs that were read on the way.
+  using Found =
+      std::function<void(const UUID& wal, std::uint64_t begin, std::span<const std::byte> bytes)>;
+
+  CommitLog(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
+            engine::WorkerPool& pool, Found found);
+
+  /// Reads what is there; false: no store. ValidationError: the prefix holds other things.
+  /// CorruptionError, NotSupportedError: a store that cannot be read.
+  bool open();
+  bool is_open() const;
+
+  /// Looks for slots of other writers: one request when there are none. Every second time it looks
+  /// whether the checkpoint changed instead.
+  void poll();
+  /// Looks in both places.
+  void refresh();
+
+  /// Takes over the writing; makes the store if there is none. Does nothing when it was done before.
+  /// LockingError: another writer took over since, or too many want to.
+  void claim();
+  bool has_claimed() const noexcept { return claimed_epoch_ != 0; }
+
+  /// Puts the next slot and returns when it is stored. LockingError: another writer took over.
+  /// NothingTookEffect: nothing was stored, the same may be tried again. CloudStorageError with
+  /// kUnknown: it may be stored. Precondition: claim() returned, and nobody else appends.
+  void append(const SlotContents& contents);
+
+  /// Puts a checkpoint when the newest one is `slots` behind or more, if nobody else did.
+  void checkpoint(std::uint64_t slots);
+
+  std::optional<RootVersion> root() const;
+  /// Of the index.
+  std::optional<WALIndex::Place> find_place(const UUID& wal, std::uint64_t offset) const;
+  std::optional<std::uint64_t> end_of(const UUID& wal) const;
+  WALDescription describe(const UUID& wal) const;
+  std::vector<UUID> list_wals() const;
+  /// Objects that the index names and the bucket does not have, or not in that size.
+  std::vector<BadPlace> find_damage();
+
+ private:
+  struct ListedSlot {
+    std::uint64_t number = 0;
+    std::uint64_t size = 0;
+    SlotKind kind = SlotKind::kPlain;
+    std::optional<SlotHeader> header{};
+    std::vector<std::uint64_t> segment_ends{};
+  };
+  using Parts = std::vector<std::span<const std::byte>>;
+
+  template <typename Request>
+  auto retried(const Request& request) const {
+    return with_retries(retry_parts_, request);
+  }
+  LogCheckpoint state() const;
+  std::uint64_t newest_slot() const;
+  UUID newest_wal() const;
+  // The following are called with io_mutex_ held.
+  bool read_checkpoint_object(const std::string& known_version);
+  void refuse_other_things();
+  void adopt(LogCheckpoint read, std::string version);
+  void read_tail();
+  std::vector<ListedSlot> unbroken_run(const CloudListPage& page) const;
+  void read_needed(std::vector<ListedSlot>& slots);
+  void read_slot(ListedSlot& slot);
+  void take_up(const std::vector<ListedSlot>& slots);
+  void take_up_bytes(const ListedSlot& slot);
+  void create();
+  bool try_claim();
+  void throw_if_unusable() const;
+  std::optional<SlotHeader> put_slot(const SlotHeader& header, const Parts& parts);
+  std::optional<SlotHeader> find_slot(std::uint64_t number);
+  void give_up(const SlotHeader& header, bool may_be_stored, const std::exception_ptr& why);
+  void note_deposed(std::uint64_t epoch, std::uint64_t slot);
+  [[noreturn]] void throw_deposed(const SlotHeader& found);
+
+  const std::shared_ptr<CloudStorageClient> client_;
+  const RetryParts retry_parts_;
+  engine::WorkerPool& pool_;
+  const Found found_;
+  const std::string location_;
+
+  std::mutex io_mutex_;  // one conversation about slots at a time; taken before the other
+  std::uint64_t polls_ = 0;
+  std::string checkpoint_version_;
+  std::uint64_t checkpoint_slot_ = 0;
+  std::atomic<std::uint64_t> claimed_epoch_{0};  // 0: nothing claimed
+  std::string deposed_;                          // why nothing is put any more
+  bool outcome_unknown_ = false;
+
+  mutable std::shared_mutex state_mutex_;
+  bool is_open_ = false;
+  LogCheckpoint state_;
+};
+
+}  // namespace protobase::cloud

@@ -1,0 +1,98 @@
+#include "cloud/wal_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "cloud/slot.h"
+#include "engine/for_all.h"
+#include "protobase/errors.h"
+
+namespace protobase::cloud {
+
+namespace {
+// Of a long read, what one request fetches.
+constexpr std::uint64_t kPiece = std::uint64_t{8} << 20;
+}  // namespace
+
+std::size_t WALReader::read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
+                            std::size_t at_least) {
+  std::size_t filled = cache_.read(wal, offset, out);
+  if (filled < at_least && at_least - filled > kPiece) {
+    read_long(wal, offset + filled, out.subspan(filled, at_least - filled));
+    return at_least;
+  }
+  while (filled < at_least) {
+    filled += fetch(wal, offset + filled, out.subspan(filled), at_least - filled);
+    if (filled < at_least) filled += cache_.read(wal, offset + filled, out.subspan(filled));
+  }
+  return filled;
+}
+
+void WALReader::read_long(const UUID& wal, std::uint64_t offset, std::span<std::byte> out) {
+  std::vector<Piece> pieces;
+  for (std::uint64_t at = 0; at < out.size(); at += kPiece) {
+    pieces.push_back({offset + at, out.subspan(at, std::min(kPiece, out.size() - at))});
+  }
+  engine::for_all(pool_, std::span(pieces), [&](const Piece& piece) { fetch_piece(wal, piece); });
+}
+
+void WALReader::fetch_piece(const UUID& wal, const Piece& piece) {
+  for (std::size_t filled = 0; filled < piece.out.size();) {
+    const auto rest = piece.out.subspan(filled);
+    filled += fetch(wal, piece.offset + filled, rest, rest.size());
+  }
+}
+
+/// One request: the block around `offset`, or more if so much is needed, as far as its object goes.
+std::size_t WALReader::fetch(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
+                             std::uint64_t needed) {
+  const auto place = log_.find_place(wal, offset);
+  if (!place) {
+    throw NotFoundError(fmt::format("{}: WAL {} has no bytes at offset {}", client_->location(),
+                                    wal.to_string(), offset));
+  }
+  const std::uint64_t block = cache_.block_size();
+  const std::uint64_t from = std::max(place->begin, offset / block * block);
+  const std::uint64_t wanted = std::max((offset / block + 1) * block, offset + needed);
+  const std::uint64_t to = std::min(place->extent.end, wanted);
+  const SharedBytes bytes = get(wal, from, to - from);
+  cache_.put(wal, from, bytes.span());
+  const auto here = bytes.span().subspan(offset - from);
+  const std::size_t size = std::min(here.size(), out.size());
+  std::memcpy(out.data(), here.data(), size);
+  return size;
+}
+
+SharedBytes WALReader::get(const UUID& wal, std::uint64_t from, std::uint64_t size) {
+  // A short answer may be a fault on the way; an absent object may have been merged away.
+  constexpr int kTries = 3;
+  for (int tries = 0;; ++tries) {
+    const auto place = log_.find_place(wal, from);
+    const SharedBytes bytes = try_get(wal, *place, from, size);
+    if (bytes.size() == size) return bytes;
+    if (tries + 1 == kTries) {
+      throw CorruptionError({wal, from}, fmt::format("{}: expected {} bytes in its object, got {}",
+                                                     client_->location(), size, bytes.size()));
+    }
+    log_.refresh();
+  }
+}
+
+SharedBytes WALReader::try_get(const UUID& wal, const WALIndex::Place& place, std::uint64_t from,
+                               std::uint64_t size) {
+  const bool is_slot = place.extent.slot != 0;
+  const std::string key =
+      is_slot ? slot_key(place.extent.slot)
+              : segment_key(wal, place.begin, place.extent.end, place.extent.segment_id);
+  CloudGetOptions options;
+  options.range = CloudRange{from - place.begin + (is_slot ? kSlotHeaderSize : 0),
+                             std::min(size, place.extent.end - from)};
+  const CloudGetResult got = with_retries(retry_parts_, [&] { return client_->get(key, options); });
+  return got.status == CloudGetStatus::kFound ? got.object.bytes : SharedBytes{};
+}
+
+}  // namespace protobase::cloud

@@ -1,0 +1,53 @@
+// The reading half of CloudBlockProvider: finds the object that holds a place of a WAL, fetches a
+// block of it by a range GET, keeps it in the cache.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "cloud/block_cache.h"
+#include "cloud/commit_log.h"
+#include "cloud/retry.h"
+#include "protobase/cloud_storage_client.h"
+
+namespace protobase::cloud {
+
+/// Thread-safe.
+class WALReader final {
+ public:
+  WALReader(CommitLog& log, BlockCache& cache, std::shared_ptr<CloudStorageClient> client,
+            RetryParts retry_parts, engine::WorkerPool& pool)
+      : log_(log),
+        cache_(cache),
+        client_(std::move(client)),
+        retry_parts_(std::move(retry_parts)),
+        pool_(pool) {}
+
+  /// Fills at least `at_least` bytes, and what is at hand behind them. Precondition: the index knows
+  /// the WAL that far.
+  std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
+                   std::size_t at_least);
+
+ private:
+  struct Piece {
+    std::uint64_t offset = 0;
+    std::span<std::byte> out;
+  };
+
+  void read_long(const UUID& wal, std::uint64_t offset, std::span<std::byte> out);
+  void fetch_piece(const UUID& wal, const Piece& piece);
+  std::size_t fetch(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
+                    std::uint64_t needed);
+  SharedBytes get(const UUID& wal, std::uint64_t from, std::uint64_t size);
+  SharedBytes try_get(const UUID& wal, const WALIndex::Place& place, std::uint64_t from,
+                      std::uint64_t size);
+
+  CommitLog& log_;
+  BlockCache& cache_;
+  const std::shared_ptr<CloudStorageClient> client_;
+  const RetryParts retry_parts_;
+  engine::WorkerPool& pool_;
+};
+
+}  // namespace protobase::cloud

@@ -1,0 +1,36 @@
+// Stores in mock buckets, for the conformance suites: each opening is another machine's client.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "protobase/cloud_block_provider.h"
+#include "protobase/cloud_file_storage.h"
+#include "protobase/mock_google_cloud_client.h"
+#include "protobase/mock_s3_client.h"
+
+namespace protobase::conformance {
+
+inline CloudStorageOptions always_polling() {
+  CloudStorageOptions options;
+  options.poll_interval_ms = 0;
+  return options;
+}
+
+template <typename Client>
+std::function<std::shared_ptr<BlockProvider>()> new_bucket() {
+  return [first = std::make_shared<Client>()] {
+    return std::make_shared<CloudBlockProvider>(std::make_shared<Client>(first->bucket()),
+                                                always_polling());
+  };
+}
+
+template <typename Client>
+std::function<std::unique_ptr<SharedStorage>(const StorageOptions&)> new_bucket_storage() {
+  return [first = std::make_shared<Client>()](const StorageOptions& options) {
+    return std::make_unique<CloudFileStorage>(std::make_shared<Client>(first->bucket()),
+                                              always_polling(), options);
+  };
+}
+
+}  // namespace protobase::conformance
