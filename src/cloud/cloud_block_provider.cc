@@ -74,7 +74,7 @@ class CloudBlockProvider::Impl final {
         is_read_only_(options.access == SpaceAccess::kReadOnly),
         logger_(options.logger),
         cache_(cache_options(options)),
-        pool_(options.max_parallel_requests),
+        pool_(options.max_parallel_requests - 1),  // and the calling thread
         log_(client_, retry_parts(options), pool_,
              [this](const UUID& wal, std::uint64_t begin, std::span<const std::byte> bytes) {
                cache_.put(wal, begin, bytes);

@@ -29,6 +29,18 @@ std::uint64_t total_size(const std::vector<SharedBytes>& parts) {
   return size;
 }
 
+/// What was damaged on the way is whole the next time; what is damaged in the bucket is not.
+template <typename Read>
+auto read_twice(const Read& read) {
+  try {
+    return read();
+  } catch (const CorruptionError&) {
+    return read();
+  } catch (const NotSupportedError&) {
+    return read();
+  }
+}
+
 Bytes write_segment_ends(const std::vector<std::uint64_t>& ends) {
   Bytes bytes(ends.size() * 8);
   for (std::size_t i = 0; i < ends.size(); ++i) {
@@ -52,10 +64,8 @@ CommitLog::CommitLog(std::shared_ptr<CloudStorageClient> client, RetryParts retr
 bool CommitLog::open() {
   const std::lock_guard io(io_mutex_);
   if (is_open()) return true;
-  if (!read_checkpoint_object({})) {
-    refuse_other_things();
-    return false;
-  }
+  if (!read_checkpoint_object({}) && is_empty()) return false;
+  if (!is_open() && !read_checkpoint_object({})) throw_no_checkpoint();
   read_tail();
   return true;
 }
@@ -87,24 +97,29 @@ void CommitLog::refresh() {
 bool CommitLog::read_checkpoint_object(const std::string& known_version) {
   CloudGetOptions options;
   options.max_bytes = kMaxCheckpointSize;
-  const CloudGetResult got =
-      retried([&] { return client_->get(kCheckpointKey, options, known_version); });
-  if (got.status != CloudGetStatus::kFound) return false;
-  adopt(read_checkpoint(got.object.bytes.span(), location_), got.object.metadata.version);
-  return true;
+  return read_twice([&] {
+    const CloudGetResult got =
+        retried([&] { return client_->get(kCheckpointKey, options, known_version); });
+    if (got.status != CloudGetStatus::kFound) return false;
+    adopt(read_checkpoint(got.object.bytes.span(), location_), got.object.metadata.version);
+    return true;
+  });
 }
 
-void CommitLog::refuse_other_things() {
-  const CloudListPage page = retried([&] { return client_->list({}, {}, 10); });
-  if (page.objects.empty()) return;
+/// Whether a store may be made here; false: somebody just made one. Throws for other things.
+bool CommitLog::is_empty() {
+  const CloudListPage page = retried([&] { return client_->list({}, {}, 1); });
+  if (page.objects.empty()) return true;
   const std::string& key = page.objects.front().key;
-  if (parse_slot_key(key) || key.starts_with(kSegmentPrefix)) {
-    throw CorruptionError(fmt::format(
-        "{}: there are slots or segments of a store (such as {}), but the object {} is missing",
-        location_, key, kCheckpointKey));
-  }
+  if (key == kCheckpointKey) return false;
+  if (parse_slot_key(key) || key.starts_with(kSegmentPrefix)) throw_no_checkpoint();
   throw ValidationError(fmt::format(
       "{} holds other things than a store (such as {}): choose an empty prefix", location_, key));
+}
+
+void CommitLog::throw_no_checkpoint() const {
+  throw CorruptionError(
+      fmt::format("{}: the object {} of a store is missing", location_, kCheckpointKey));
 }
 
 /// `read` may be older than what is known, or know that slots were merged.
@@ -166,7 +181,8 @@ void CommitLog::read_needed(std::vector<ListedSlot>& slots) {
     const bool is_last_of_writer = i + 1 == slots.size() || slots[i + 1].kind == SlotKind::kClaim;
     if (slots[i].kind == SlotKind::kOther || is_last_of_writer) needed.push_back(&slots[i]);
   }
-  engine::for_all(pool_, std::span(needed), [&](ListedSlot* slot) { read_slot(*slot); });
+  engine::for_all(pool_, std::span(needed),
+                  [&](ListedSlot* slot) { read_twice([&] { read_slot(*slot); }); });
 }
 
 void CommitLog::read_slot(ListedSlot& slot) {
@@ -247,10 +263,8 @@ void CommitLog::claim() {
   const std::lock_guard io(io_mutex_);
   throw_if_unusable();
   if (has_claimed()) return;
-  if (!is_open() && !read_checkpoint_object({})) {
-    refuse_other_things();
-    create();
-  }
+  if (!is_open() && !read_checkpoint_object({}) && is_empty()) create();
+  if (!is_open() && !read_checkpoint_object({})) throw_no_checkpoint();
   for (unsigned tries = 0; tries < kMaxClaims; ++tries) {
     read_tail();
     if (try_claim()) return;
@@ -265,11 +279,6 @@ void CommitLog::create() {
   const Bytes object = write_checkpoint(empty);
   const std::span<const std::byte> part(object);
   retried([&] { return client_->put(kCheckpointKey, {&part, 1}, CloudPutCondition::if_absent()); });
-  // Somebody else's, or ours from a try whose answer was lost.
-  if (!read_checkpoint_object({})) {
-    throw CorruptionError(
-        fmt::format("{}: the object {} is gone as soon as it was made", location_, kCheckpointKey));
-  }
 }
 
 bool CommitLog::try_claim() {
@@ -356,9 +365,7 @@ std::optional<SlotHeader> CommitLog::put_slot(const SlotHeader& header, const Pa
     try {
       if (client_->put(key, parts, CloudPutCondition::if_absent()).stored) return std::nullopt;
       // Who is it? Asking may fail as well, and changes nothing.
-      if (const auto found = find_slot(header.number)) {
-        return found->commit_id == header.commit_id ? std::nullopt : found;
-      }
+      if (const auto found = find_slot(header.number)) return other_than(header, *found);
       if (!retry.wait()) {
         throw CloudStorageError(
             CloudFailure::kUnknown, 0,
@@ -366,25 +373,39 @@ std::optional<SlotHeader> CommitLog::put_slot(const SlotHeader& header, const Pa
       }
     } catch (const CloudStorageError& error) {
       may_be_stored |= error.failure() == CloudFailure::kUnknown;
-      if (!error.may_retry() || !retry.wait()) {
-        give_up(header, may_be_stored, std::current_exception());
-      }
+      if (error.may_retry() && retry.wait()) continue;
+      return give_up(header, may_be_stored, std::current_exception());
     } catch (const ProtoBaseError&) {  // not authorised, no such bucket, a slot that is damaged
-      give_up(header, may_be_stored, std::current_exception());
+      return give_up(header, may_be_stored, std::current_exception());
     }
   }
+}
+
+std::optional<SlotHeader> CommitLog::other_than(const SlotHeader& header, const SlotHeader& found) {
+  return found.commit_id == header.commit_id ? std::nullopt : std::optional(found);
 }
 
 std::optional<SlotHeader> CommitLog::find_slot(std::uint64_t number) {
   CloudGetOptions options;
   options.range = CloudRange{0, kSlotHeaderSize};
-  const CloudGetResult got = client_->get(slot_key(number), options);
-  if (got.status != CloudGetStatus::kFound) return std::nullopt;
-  return read_slot_header(got.object.bytes.span(), number, location_);
+  return read_twice([&]() -> std::optional<SlotHeader> {
+    const CloudGetResult got = client_->get(slot_key(number), options);
+    if (got.status != CloudGetStatus::kFound) return std::nullopt;
+    return read_slot_header(got.object.bytes.span(), number, location_);
+  });
 }
 
-void CommitLog::give_up(const SlotHeader& header, bool may_be_stored,
-                        const std::exception_ptr& why) {
+/// No further try. Some gateway may have answered 503 for a request that took effect: what was
+/// refused is looked for once before it is said not to be there.
+std::optional<SlotHeader> CommitLog::give_up(const SlotHeader& header, bool may_be_stored,
+                                             const std::exception_ptr& why) {
+  if (!may_be_stored) {
+    try {
+      if (const auto found = find_slot(header.number)) return other_than(header, *found);
+    } catch (const ProtoBaseError&) {
+      may_be_stored = true;
+    }
+  }
   if (!may_be_stored) throw_refusal(why);
   // A claim acknowledges nothing: the next try finds it, whoever's it is.
   outcome_unknown_ = !header.is_claim();

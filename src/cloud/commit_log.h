@@ -99,7 +99,8 @@ class CommitLog final {
   UUID newest_wal() const;
   // The following are called with io_mutex_ held.
   bool read_checkpoint_object(const std::string& known_version);
-  void refuse_other_things();
+  bool is_empty();
+  [[noreturn]] void throw_no_checkpoint() const;
   void adopt(LogCheckpoint read, std::string version);
   void read_tail();
   std::vector<ListedSlot> unbroken_run(const CloudListPage& page) const;
@@ -112,7 +113,9 @@ class CommitLog final {
   void throw_if_unusable() const;
   std::optional<SlotHeader> put_slot(const SlotHeader& header, const Parts& parts);
   std::optional<SlotHeader> find_slot(std::uint64_t number);
-  void give_up(const SlotHeader& header, bool may_be_stored, const std::exception_ptr& why);
+  std::optional<SlotHeader> give_up(const SlotHeader& header, bool may_be_stored,
+                                    const std::exception_ptr& why);
+  static std::optional<SlotHeader> other_than(const SlotHeader& header, const SlotHeader& found);
   void note_deposed(std::uint64_t epoch, std::uint64_t slot);
   [[noreturn]] void throw_deposed(const SlotHeader& found);
 
