@@ -1,0 +1,37 @@
+// A private key for tests of signing.
+#pragma once
+
+namespace protobase::testing {
+
+/// Made for tests by `openssl genrsa 2048`; opens nothing.
+inline constexpr const char* kRSATestKey = R"(-----BEGIN PRIVATE KEY-----
+MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDCRWqUYiiW0Kv6
+k9bRmOfog/FgpOnHpkV1WcIuwvImR249WwOqQRe6rD5rVxN2QETUfnmG+Qu0e4uQ
+h+E+A/xbgWJ5R5oR6GKDI0LYQFvjafeoVk7vwGsnYVGZm8VtvpLPkxTII9+ml2LK
+ADzkvEeWwvN5A3E3+P8nLHRLPhM8MMA5i5S8OwZKQ46sgxubUKzHmn2DbUhZ82hs
+9PhZwgJrUFGuWp/nJshueMuL5Oga3e6g9PEa2B71GDaWVquxFVbszlKqKlTN95gi
++4qWHDoACgmb/QmcMQy0/J2TJvPa2QbPyTrRI1arhIL3c+hhYZmiZVnlCw9lz2bK
+X6/tkkNfAgMBAAECggEANMR4G4/B6J0LaYeIfOvkaeKUyKRin4kJKsPTm7H15fHW
+/rFfAHqnwFuSpMNFFQSF7ZXg2omA5Wf9U6ekxZx9ijlNjxWkwqJ1R5tnR6fLjay1
+yTKQREzmjg7ABFIsQQ/Xfqw7o9UipXRPMAD6iUKey1NuoHsP4J0waOqJN/rHbLxz
+MeTBLYamEf5bUHi5xeY1sewN1P6rhTZJFBG901yvx4ZoaA5qsiok6E1Oqznw0KN4
+UaYH/Oyp62fV+mGlT1oCeMWdtfrvHMkeR34Lg9bxDa03wx6KIeY6VE+ydg+0jpt6
+fvo+rH6acb5cLia/SDJJl1gZw4t1IkoD+gz8j5uaKQKBgQD6g64Mj2OyjIq7g7nt
+SfOVTVyZAzkQzRCyc9ogTgwCsRrkjIdfisY/KIKsq9aBYcNGpTE4CEJAcihoIpLy
+IhCv4xyZSO8m0bzVnUjUswwNDLBCSI1Gs8Zl8EjMNfHHO8zubTvtm+763bq3MzAh
+vx6julMEDjQVyRC/G2ZzilnNdQKBgQDGhnODOVdEqQzOhEOiKfWYj7duh+8QkIbe
+Q53UXNemIR4znW8tFOeeMQidgi5pytUCMfKrH5r9u2pQg0XdaTvvuUJDRc+xbwCw
+BOyNN/Ls/QosGsjdHldKgU/JDiMsrJ9i29UcrMty0rz7v9nLZRNgTdZoQJTl4ojd
+jfgepy8PAwKBgQC8DRUeQJUqdu29jUiIo7bCIOydwBmaTxV1oBnhnjTN4Hy7i/Ii
++l2PE63kSKohPW4FHgQwd6KkFg3W/f0o3gGAxw+00VcU4OTLxeHiKPWm5ht55lSG
++nS4GQPMp8HzOSTA5ibSWveuQbvjwf0jmAA8D6Y5qR/YKrLzgnIJ0ZVP8QKBgCk2
+XiJ+s9wgD/WLRZMTjNWH+Dds5rcUmbroZIpiX64wL9ndM+gy78ZKPZSdIs95ePDE
+t7DIld9YmcBvEADfyL6CQfw/MNePyJ/B1e2XEMob2ZHAWbR1iP+BirOdSLYMe+YE
+5t/WC0Ih93N3p1nu+K/EWN85kO+MMId14m1SnZVLAoGAFGveE/lY7wRwgP4CL9w2
+rGMdOGG2dpVBoZLPxQCZaQCTOj5+4IkdFCE1uHvk0ucwrx029cWnSQkOnbdxpE/l
+cg4vf4l4Z662SLjNfR8dTX72CfNEbxJ61jL4jw82GUNC9rG6MlY3E5Rl4q8js1sh
+WJXSdRyDMH2ilHy76nUuN+U=
+-----END PRIVATE KEY-----
+)";
+
+}  // namespace protobase::testing
