@@ -1,0 +1,221 @@
+#include "cloud/google_connection.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "cloud/client_arguments.h"
+#include "cloud/google_json.h"
+#include "protobase/errors.h"
+
+namespace protobase::cloud {
+
+namespace {
+
+constexpr int kUnauthorized = 401;
+constexpr int kForbidden = 403;
+constexpr int kNotFound = 404;
+constexpr int kRequestTimeout = 408;
+constexpr int kConflict = 409;
+constexpr int kTooManyRequests = 429;
+constexpr int kServerErrors = 500;
+constexpr std::string_view kGoogle = "https://storage.googleapis.com";
+
+std::shared_ptr<os::Environment> environment_of(const GoogleCloudClientOptions& options) {
+  return options.environment ? options.environment : os::process_environment();
+}
+
+/// What STORAGE_EMULATOR_HOST says, with a scheme; "" when it says nothing.
+std::string emulator(const GoogleCloudClientOptions& options) {
+  const auto host = environment_of(options)->get("STORAGE_EMULATOR_HOST");
+  if (!options.endpoint_url.empty() || !host || host->empty()) return "";
+  const std::string url = host->find("://") == std::string::npos ? "http://" + *host : *host;
+  return parse_endpoint(url, "STORAGE_EMULATOR_HOST").origin();
+}
+
+std::string endpoint_of(const GoogleCloudClientOptions& options) {
+  if (!options.endpoint_url.empty()) {
+    return parse_endpoint(options.endpoint_url, "endpoint_url").origin();
+  }
+  const std::string url = emulator(options);
+  return url.empty() ? std::string(kGoogle) : url;
+}
+
+std::shared_ptr<os::HTTPClient> http_of(const GoogleCloudClientOptions& options) {
+  return options.http ? options.http : os::curl_http_client({.ca_file = options.ca_file});
+}
+
+GoogleCredentialsOptions credentials_of(const GoogleCloudClientOptions& options,
+                                        const std::string& endpoint,
+                                        const std::shared_ptr<os::HTTPClient>& http) {
+  const bool is_emulator = options.credentials_path.empty() && !emulator(options).empty();
+  return {
+      .path = is_emulator ? "anonymous" : options.credentials_path,
+      .endpoint = endpoint,
+      .surroundings = {.http = http,
+                       .clock = options.clock ? options.clock : os::system_clock(),
+                       .connect_timeout_ms = options.connect_timeout_ms,
+                       .timeout_ms = options.request_timeout_ms},
+      .environment = environment_of(options),
+      .file_system = options.file_system ? options.file_system : os::posix_file_system(),
+      .logger = options.logger,
+  };
+}
+
+/// 403 is also how Google says "slower".
+bool is_rate_limit(std::string_view reason) {
+  constexpr std::array<std::string_view, 2> kReasons = {"rateLimitExceeded",
+                                                        "userRateLimitExceeded"};
+  return std::find(kReasons.begin(), kReasons.end(), reason) != kReasons.end();
+}
+
+/// 5xx and 408 come from boxes on the way too, behind which the request may still take effect.
+CloudFailure failure_of(int status) {
+  if (status >= kServerErrors || status == kRequestTimeout) return CloudFailure::kUnknown;
+  if (status == kTooManyRequests || status == kConflict || status == kForbidden) {
+    return CloudFailure::kNotNow;
+  }
+  return CloudFailure::kRefused;
+}
+
+std::string_view advice_for(CloudFailure failure) {
+  switch (failure) {
+    case CloudFailure::kRefused: return "";
+    case CloudFailure::kNotNow: return "; nothing was changed, try again later";
+    case CloudFailure::kNotSent: return "; nothing was sent, try again later";
+    case CloudFailure::kUnknown: return "; it may or may not have taken effect";
+  }
+  return "";
+}
+
+std::uint64_t body_size(const os::HTTPRequest& request) {
+  std::uint64_t size = 0;
+  for (const auto part : request.body) size += part.size();
+  return size;
+}
+
+}  // namespace
+
+std::string_view body_text(const os::HTTPResponse& response) noexcept {
+  return {reinterpret_cast<const char*>(response.body.data()), response.body.size()};
+}
+
+GoogleConnection::GoogleConnection(const GoogleCloudClientOptions& options)
+    : bucket_(options.bucket),
+      prefix_(checked_prefix(options.prefix)),
+      endpoint_(endpoint_of(options)),
+      project_id_(options.project_id),
+      connect_timeout_ms_(options.connect_timeout_ms),
+      request_timeout_ms_(options.request_timeout_ms),
+      http_(http_of(options)),
+      credentials_(credentials_of(options, endpoint_, http_)) {}
+
+std::string GoogleConnection::object_url(std::string_view full_key, QueryParameters query) const {
+  std::string url = endpoint_ + "/storage/v1/b/" + percent_encode(bucket_) + "/o";
+  if (!full_key.empty()) url += "/" + percent_encode(full_key);
+  const std::string text = query_text(with_project(std::move(query)));
+  return text.empty() ? url : url + "?" + text;
+}
+
+std::string GoogleConnection::upload_url(QueryParameters query) const {
+  return endpoint_ + "/upload/storage/v1/b/" + percent_encode(bucket_) + "/o?" +
+         query_text(with_project(std::move(query)));
+}
+
+std::string GoogleConnection::at_endpoint(std::string_view url) const {
+  const auto scheme_end = url.find("://");
+  const auto path = scheme_end == std::string_view::npos ? 0 : url.find('/', scheme_end + 3);
+  const bool is_url = path != std::string_view::npos && url.substr(path).starts_with('/');
+  return is_url ? endpoint_ + std::string(url.substr(path)) : "";
+}
+
+QueryParameters GoogleConnection::with_project(QueryParameters query) const {
+  if (!project_id_.empty()) query.emplace_back("userProject", project_id_);
+  return query;
+}
+
+os::HTTPResponse GoogleConnection::send(const GoogleOperation& operation, GoogleCount count,
+                                        os::HTTPRequest request) {
+  request.connect_timeout_ms = connect_timeout_ms_;
+  request.timeout_ms = request_timeout_ms_;
+  const std::size_t own_headers = request.headers.size();
+  for (bool is_second_time = false;; is_second_time = true) {
+    const std::string authorization = credentials_.authorization();
+    request.headers.resize(own_headers);
+    if (!authorization.empty()) request.headers.emplace_back("Authorization", authorization);
+    os::HTTPResponse response = send_once(operation, count, request);
+    if (response.status != kUnauthorized || is_second_time) return response;
+    if (!credentials_.renew(authorization)) return response;
+  }
+}
+
+os::HTTPResponse GoogleConnection::send_once(const GoogleOperation& operation, GoogleCount count,
+                                             const os::HTTPRequest& request) {
+  count_request(count, request);
+  try {
+    os::HTTPResponse response = http_->perform(request);
+    counter_.add_received(response.body.size());
+    return response;
+  } catch (const os::HTTPTooLargeError& error) {
+    fail(operation, CloudFailure::kRefused, 0, error.what());
+  } catch (const os::HTTPError& error) {
+    const CloudFailure sent =
+        operation.is_harmless ? CloudFailure::kNotNow : CloudFailure::kUnknown;
+    fail(operation, error.was_sent() ? sent : CloudFailure::kNotSent, 0, error.what());
+  }
+}
+
+void GoogleConnection::count_request(GoogleCount count, const os::HTTPRequest& request) {
+  switch (count) {
+    case GoogleCount::kPut: return counter_.add_put(body_size(request));
+    case GoogleCount::kGet: return counter_.add_get();
+    case GoogleCount::kList: return counter_.add_list();
+    case GoogleCount::kDelete: return counter_.add_delete(0);
+  }
+}
+
+void GoogleConnection::fail(const GoogleOperation& operation,
+                            const os::HTTPResponse& response) const {
+  const auto [reason, message] = parse_google_error(body_text(response));
+  std::string words = "HTTP " + std::to_string(response.status);
+  if (!reason.empty()) words += " " + reason;
+  if (!message.empty()) words += ": " + message;
+  const bool is_forbidden = response.status == kForbidden && !is_rate_limit(reason);
+  if (response.status == kUnauthorized || is_forbidden) {
+    throw NotAuthorizedError(where(operation) + words);
+  }
+  if (response.status == kNotFound) {
+    throw NotFoundError(where(operation) + words + "; check the name of the bucket");
+  }
+  CloudFailure failure = failure_of(response.status);
+  if (failure == CloudFailure::kUnknown && operation.is_harmless) failure = CloudFailure::kNotNow;
+  fail(operation, failure, response.status, words);
+}
+
+void GoogleConnection::fail(const GoogleOperation& operation, CloudFailure failure, int status,
+                            const std::string& words) const {
+  throw CloudStorageError(failure, status,
+                          where(operation) + words + std::string(advice_for(failure)));
+}
+
+void GoogleConnection::expect_bucket(const GoogleOperation& operation,
+                                     const os::HTTPResponse& response) const {
+  // Both are "notFound"; only the words tell them apart: "The specified bucket does not exist."
+  const std::string words = parse_google_error(body_text(response)).message;
+  const bool is_object = words.find("object") != std::string::npos;
+  if (!is_object && words.find("bucket") != std::string::npos) fail(operation, response);
+}
+
+std::string GoogleConnection::location() const {
+  std::string text = "gs://" + bucket_;
+  if (!prefix_.empty()) text += "/" + prefix_.substr(0, prefix_.size() - 1);
+  return text;
+}
+
+std::string GoogleConnection::where(const GoogleOperation& operation) const {
+  std::string text = std::string(operation.name) + " " + location();
+  if (!operation.key.empty()) text += ", key " + operation.key;
+  return text + " at " + endpoint_ + ": ";
+}
+
+}  // namespace protobase::cloud
