@@ -1,8 +1,10 @@
-// The mock clients against the contract of CloudStorageClient.
+// The clients of buckets against the contract of CloudStorageClient: mocks always, real ones where
+// the environment names a server.
 #include "cloud/memory_bucket.h"
 #include "protobase/mock_google_cloud_client.h"
 #include "protobase/mock_s3_client.h"
 #include "test/conformance/cloud_client_races_conformance.h"
+#include "test/conformance/cloud_server_cases.h"
 
 namespace protobase::conformance {
 namespace {
@@ -31,6 +33,13 @@ const auto kMocks =
 INSTANTIATE_TEST_SUITE_P(Memory, CloudClientConformance, kMocks,
                          [](const auto& test) { return test.param.name; });
 INSTANTIATE_TEST_SUITE_P(Memory, CloudClientRaces, kMocks,
+                         [](const auto& test) { return test.param.name; });
+
+const auto kServers = ::testing::ValuesIn(cases_of_environment());
+
+INSTANTIATE_TEST_SUITE_P(Server, CloudClientConformance, kServers,
+                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(Server, CloudClientRaces, kServers,
                          [](const auto& test) { return test.param.name; });
 
 }  // namespace
