@@ -1,0 +1,123 @@
+#include "cloud/aws_profile.h"
+
+#include <vector>
+
+#include "protobase/errors.h"
+#include "protobase/shared_bytes.h"
+
+namespace protobase::cloud {
+namespace {
+
+constexpr std::uint64_t kMaxFileBytes = 1 << 20;
+constexpr std::string_view kBlank = " \t\r";
+
+using Sections = std::map<std::string, std::map<std::string, std::string>>;
+
+std::string_view trimmed(std::string_view text) {
+  const auto begin = text.find_first_not_of(kBlank);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
+}
+
+/// Without a comment behind it, which a blank must go before.
+std::string_view without_comment(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool is_comment = text[i] == '#' || text[i] == ';';
+    if (is_comment && (i == 0 || text[i - 1] == ' ' || text[i - 1] == '\t'))
+      return text.substr(0, i);
+  }
+  return text;
+}
+
+std::string lower_case(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return result;
+}
+
+/// The path a variable or, without one, the home directory gives; nullopt when there is neither.
+std::optional<std::string> file_path(os::Environment& environment, const std::string& variable,
+                                     const std::string& below_home) {
+  const auto home = environment.get("HOME");
+  const auto given = environment.get(variable);
+  if (given && !given->empty()) {
+    return given->starts_with("~/") && home ? *home + given->substr(1) : *given;
+  }
+  if (!home || home->empty()) return std::nullopt;
+  return *home + below_home;
+}
+
+Sections read_sections(os::FileSystem& file_system, const std::optional<std::string>& path) {
+  if (!path) return {};
+  const auto text = read_small_file(file_system, *path);
+  return text ? parse_aws_profiles(*text, *path) : Sections{};
+}
+
+}  // namespace
+
+std::string AWSProfile::get(const std::string& setting) const {
+  const auto found = settings.find(setting);
+  return found == settings.end() ? "" : found->second;
+}
+
+std::optional<std::string> read_small_file(os::FileSystem& file_system, const std::string& path) {
+  const auto file = file_system.open(path, os::OpenMode::kRead);
+  if (!file) return std::nullopt;
+  std::string text(kMaxFileBytes + 1, '\0');
+  text.resize(file->read(0, std::as_writable_bytes(std::span(text))));
+  if (text.size() > kMaxFileBytes) {
+    throw ValidationError(path + ": more than 1 MiB; this is no such file");
+  }
+  return text;
+}
+
+Sections parse_aws_profiles(std::string_view text, const std::string& path) {
+  Sections sections;
+  std::map<std::string, std::string>* section = nullptr;
+  std::size_t number = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = std::min(text.find('\n', at), text.size());
+    const std::string_view whole = text.substr(at, end - at);
+    at = end + 1;
+    ++number;
+    const std::string_view line = trimmed(without_comment(whole));
+    if (line.empty() || whole[0] == ' ' || whole[0] == '\t') continue;  // settings of a setting
+    const auto fail = [&](const std::string& why) {
+      throw ValidationError(path + ", line " + std::to_string(number) + ": " + why);
+    };
+    if (line.starts_with('[')) {
+      if (!line.ends_with(']')) fail("no ] at the end of the name of a section");
+      section = &sections[std::string(trimmed(line.substr(1, line.size() - 2)))];
+      continue;
+    }
+    const auto equals = line.find('=');
+    if (equals == std::string_view::npos) fail("no =");
+    if (section == nullptr) fail("a setting in front of the first [section]");
+    (*section)[lower_case(trimmed(line.substr(0, equals)))] = trimmed(line.substr(equals + 1));
+  }
+  return sections;
+}
+
+AWSProfile read_aws_profile(const std::string& name, os::Environment& environment,
+                            os::FileSystem& file_system) {
+  AWSProfile profile;
+  profile.name = name.empty() ? environment.get("AWS_PROFILE").value_or("") : name;
+  profile.was_named = !profile.name.empty();
+  if (!profile.was_named) profile.name = "default";
+  const auto take = [&](const Sections& sections, const std::string& section) {
+    const auto found = sections.find(section);
+    if (found == sections.end()) return;
+    profile.is_there = true;
+    for (const auto& [setting, value] : found->second) profile.settings.emplace(setting, value);
+  };
+  take(read_sections(file_system,
+                     file_path(environment, "AWS_SHARED_CREDENTIALS_FILE", "/.aws/credentials")),
+       profile.name);
+  const auto config =
+      read_sections(file_system, file_path(environment, "AWS_CONFIG_FILE", "/.aws/config"));
+  take(config, "profile " + profile.name);
+  if (profile.name == "default") take(config, "default");
+  return profile;
+}
+
+}  // namespace protobase::cloud

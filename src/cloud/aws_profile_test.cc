@@ -1,0 +1,99 @@
+#include "cloud/aws_profile.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "protobase/errors.h"
+#include "protobase/shared_bytes.h"
+#include "testing/expect_error.h"
+#include "testing/fixed_environment.h"
+#include "testing/memory_file_system.h"
+
+namespace protobase::cloud {
+namespace {
+
+using testing::expect_error;
+using testing::FixedEnvironment;
+using testing::MemoryFileSystem;
+
+class AWSProfiles : public ::testing::Test {
+ protected:
+  AWSProfiles() { files_.make_directory("/.aws"); }
+
+  void write(const std::string& path, const std::string& text) {
+    files_.open(path, os::OpenMode::kCreate);
+    const auto bytes = as_bytes(text);
+    files_.set_content(path, {bytes.begin(), bytes.end()});
+  }
+  AWSProfile read(const std::string& name = "") {
+    return read_aws_profile(name, environment_, files_);
+  }
+
+  MemoryFileSystem files_;
+  FixedEnvironment environment_{{{"HOME", ""}}};
+};
+
+TEST_F(AWSProfiles, WithoutFilesThereIsNone) {
+  environment_.set("HOME", "/nobody");
+  const auto profile = read();
+  EXPECT_EQ(profile.name, "default");
+  EXPECT_FALSE(profile.is_there);
+  EXPECT_FALSE(profile.was_named);
+  EXPECT_EQ(profile.get("region"), "");
+}
+
+TEST_F(AWSProfiles, BothFilesMakeAProfileAndTheCredentialsFileCounts) {
+  environment_.set("AWS_SHARED_CREDENTIALS_FILE", "/.aws/credentials");
+  environment_.set("AWS_CONFIG_FILE", "/.aws/config");
+  write("/.aws/credentials",
+        "[default]\naws_access_key_id = A\n[two]\r\nAWS_Access_Key_ID=B # b\r\n");
+  write("/.aws/config",
+        "# all of it\n[default]\nregion=eu-west-1\naws_access_key_id=C\ns3 =\n  region = nested\n"
+        "[ profile two ]\nregion = eu-west-2\n[two]\nregion = not this\n");
+  EXPECT_EQ(read().get("aws_access_key_id"), "A");
+  EXPECT_EQ(read().get("region"), "eu-west-1");
+  EXPECT_EQ(read("two").get("aws_access_key_id"), "B");
+  EXPECT_EQ(read("two").get("region"), "eu-west-2");
+  environment_.set("AWS_PROFILE", "two");
+  EXPECT_EQ(read().get("region"), "eu-west-2");
+  EXPECT_TRUE(read().was_named);
+  EXPECT_EQ(read("default").get("region"), "eu-west-1") << "a name given goes before AWS_PROFILE";
+  EXPECT_FALSE(read("three").is_there);
+}
+
+TEST_F(AWSProfiles, FilesLieBelowHome) {
+  files_.make_directory("/home");
+  files_.make_directory("/home/.aws");
+  environment_.set("HOME", "/home");
+  write("/home/.aws/credentials", "[default]\naws_access_key_id=A\n");
+  write("/home/other", "[default]\nregion=eu-west-3\n");
+  environment_.set("AWS_CONFIG_FILE", "~/other");
+  EXPECT_EQ(read().get("aws_access_key_id"), "A");
+  EXPECT_EQ(read().get("region"), "eu-west-3");
+}
+
+TEST_F(AWSProfiles, WhatCannotBeReadNamesFileAndLineAndNothingElse) {
+  environment_.set("AWS_SHARED_CREDENTIALS_FILE", "/.aws/credentials");
+  for (const char* text : {"[default]\n\nSECRET\n", "x\n\naws_secret_access_key=SECRET",
+                           "[default]\nx=1\n[SECRET\n", "# c\n\nx = SECRET\n"}) {
+    write("/.aws/credentials", text);
+    try {
+      read();
+      ADD_FAILURE() << text;
+    } catch (const ValidationError& error) {
+      const std::string message = error.what();
+      EXPECT_NE(message.find("/.aws/credentials, line "), std::string::npos) << message;
+      EXPECT_EQ(message.find("SECRET"), std::string::npos) << message;
+    }
+  }
+}
+
+TEST_F(AWSProfiles, AFileOfAnotherSizeIsAnotherFile) {
+  environment_.set("AWS_CONFIG_FILE", "/.aws/config");
+  write("/.aws/config", std::string((1 << 20) + 1, '\n'));
+  expect_error<ValidationError>([&] { read(); }, {"/.aws/config", "1 MiB"});
+}
+
+}  // namespace
+}  // namespace protobase::cloud
