@@ -26,13 +26,16 @@ struct PROTOBASE_EXPORT S3ClientOptions {
   std::string endpoint_url;
   /// Empty: AWS_REGION, AWS_DEFAULT_REGION, the profile's, else us-east-1.
   std::string region;
-  /// Empty: environment, profile file, web identity, container, instance metadata (IMDSv2).
+  /// Empty: environment, web identity, profile files, container, instance metadata (IMDSv2), in
+  /// the order of Amazon's own tools. Not done: credential_process, single sign-on, roles assumed
+  /// with the keys of another profile.
   std::string access_key;
   std::string secret_key;
   std::string session_token;
-  /// Empty: AWS_PROFILE, else "default".
+  /// Empty: AWS_PROFILE, else "default". One that is named here goes before the environment.
   std::string profile;
-  /// `endpoint/bucket/key` instead of `bucket.endpoint/key`; for most stores but Amazon.
+  /// `endpoint/bucket/key` instead of `bucket.endpoint/key`; for most stores but Amazon. Always so
+  /// where the endpoint is an address, or the bucket's name cannot be part of a host's.
   bool path_style = false;
   /// A larger put is sent in parts of this size, max_parallel_parts at a time. 5 MiB - 5 GiB.
   std::uint64_t part_size = std::uint64_t{16} << 20;
@@ -41,7 +44,7 @@ struct PROTOBASE_EXPORT S3ClientOptions {
   /// A request that has not ended by then has failed; part_size bytes must get through. 1 -
   /// 3,600,000.
   std::uint64_t request_timeout_ms = 60'000;
-  std::string ca_file;  ///< of certificates to trust; empty: the system's
+  std::string ca_file;  ///< of certificates to trust; empty: AWS_CA_BUNDLE, else the system's
   Logger logger{};      ///< silent when empty; never hears a secret
 
   std::shared_ptr<os::HTTPClient> http{};          ///< null: libcurl
@@ -53,8 +56,11 @@ struct PROTOBASE_EXPORT S3ClientOptions {
   void validate() const;
 };
 
-/// Signature Version 4. The ETag is the version of an object; whether a store wants it quoted in
-/// If-Match (Amazon) or bare (Ceph) is found out once and remembered.
+/// Signature Version 4, every payload signed. The ETag is the version of an object; whether a store
+/// wants it quoted in If-Match (Amazon) or bare (Ceph) is found out once, by one more head and put
+/// after a put that did not match, and remembered. The first head() that finds nothing looks for
+/// the bucket too. What is left of an upload in parts whose end got no answer stays in the bucket:
+/// give that a lifecycle rule.
 class PROTOBASE_EXPORT S3Client final : public CloudStorageClient {
  public:
   /// Makes no request.

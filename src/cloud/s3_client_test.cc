@@ -1,0 +1,588 @@
+// S3Client against answers written down here; against real servers it runs the conformance suite.
+#include "protobase/s3_client.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "protobase/errors.h"
+#include "protobase/shared_bytes.h"
+#include "testing/expect_error.h"
+#include "testing/fixed_environment.h"
+#include "testing/manual_clock.h"
+#include "testing/memory_file_system.h"
+#include "testing/scripted_http_client.h"
+
+namespace protobase {
+namespace {
+
+using testing::expect_error;
+using testing::FixedEnvironment;
+using testing::ManualClock;
+using testing::MemoryFileSystem;
+using testing::RecordedHTTPRequest;
+using testing::ScriptedHTTPClient;
+
+std::string error_xml(const std::string& code, const std::string& more = "") {
+  return "<Error><Code>" + code + "</Code><Message>words of the store</Message>" + more +
+         "</Error>";
+}
+
+class S3ClientTest : public ::testing::Test {
+ protected:
+  S3ClientTest() {
+    options_.bucket = "bucket";
+    options_.endpoint_url = "http://store.example:9000";
+    options_.access_key = "KEY";
+    options_.secret_key = "SECRET-KEY";
+    options_.path_style = true;
+    options_.http = http_;
+    options_.clock = clock_;
+    options_.environment = environment_;
+    options_.file_system = std::make_shared<MemoryFileSystem>();
+    options_.logger = [this](LogLevel, std::string_view text) {
+      logged_ += std::string(text) + "\n";
+    };
+  }
+
+  S3Client& client() {
+    if (!client_) client_ = std::make_unique<S3Client>(options_);
+    return *client_;
+  }
+
+  CloudPutResult put(const std::string& key, std::string_view text,
+                     const CloudPutCondition& condition = {}) {
+    const auto bytes = as_bytes(text);
+    return client().put(key, {&bytes, 1}, condition);
+  }
+
+  /// The error of a get that is answered like this.
+  template <typename Error = CloudStorageError>
+  Error get_error(int status, const std::string& body = "", os::HTTPHeaders headers = {},
+                  const CloudGetOptions& options = {}) {
+    http_->answer(status, body, std::move(headers));
+    try {
+      client().get("key", options);
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()).find("SECRET"), std::string::npos) << error.what();
+      return error;
+    }
+    throw std::logic_error("no error");
+  }
+  CloudFailure get_failure(int status, const std::string& body = "", os::HTTPHeaders headers = {},
+                           const CloudGetOptions& options = {}) {
+    return get_error(status, body, std::move(headers), options).failure();
+  }
+
+  RecordedHTTPRequest last() const { return http_->requests().back(); }
+
+  std::shared_ptr<ScriptedHTTPClient> http_ = std::make_shared<ScriptedHTTPClient>();
+  std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>();
+  std::shared_ptr<FixedEnvironment> environment_ = std::make_shared<FixedEnvironment>();
+  S3ClientOptions options_;
+  std::string logged_;
+  std::unique_ptr<S3Client> client_;
+};
+
+TEST_F(S3ClientTest, BuildingItMakesNoRequest) {
+  client();
+  EXPECT_TRUE(http_->requests().empty());
+  EXPECT_EQ(client().location(), "s3://bucket");
+}
+
+TEST_F(S3ClientTest, OptionsOutOfRangeAreNamed) {
+  const auto expect_refused = [&](auto change, const char* field) {
+    S3ClientOptions options = options_;
+    change(options);
+    expect_error<ValidationError>([&] { S3Client{options}; }, {field});
+  };
+  expect_refused([](auto& options) { options.bucket = ""; }, "bucket");
+  expect_refused([](auto& options) { options.bucket = "a/b/c"; }, "bucket");
+  expect_refused([](auto& options) { options.bucket = "a..b"; }, "bucket");
+  expect_refused([](auto& options) { options.prefix = "/a"; }, "prefix");
+  expect_refused([](auto& options) { options.endpoint_url = "store.example"; }, "endpoint_url");
+  expect_refused([](auto& options) { options.region = "eu/evil"; }, "region");
+  expect_refused([](auto& options) { options.secret_key = ""; }, "secret_key");
+  expect_refused([](auto& options) { options.part_size = 5 << 10; }, "part_size");
+  expect_refused([](auto& options) { options.max_parallel_parts = 0; }, "max_parallel_parts");
+  expect_refused([](auto& options) { options.connect_timeout_ms = 0; }, "connect_timeout_ms");
+  expect_refused([](auto& options) { options.request_timeout_ms = 0; }, "request_timeout_ms");
+}
+
+TEST_F(S3ClientTest, AKeyStandsInTheURLAsItIs) {
+  options_.prefix = "a b/c";
+  http_->set_fallback(
+      [](const auto&) { return ScriptedHTTPClient::response(404, error_xml("NoSuchKey")); });
+  client().get("x//../y+%.\xc3\xa4");
+  EXPECT_EQ(last().url, "http://store.example:9000/bucket/a%20b/c/x//../y%2B%25.%C3%A4");
+  EXPECT_EQ(last().header("x-amz-content-sha256").size(), 64u);
+}
+
+TEST_F(S3ClientTest, TheBucketStandsInFrontOfAHostThatHasAName) {
+  const auto url_of = [&](const std::string& bucket, const std::string& endpoint, bool path_style) {
+    options_.bucket = bucket;
+    options_.endpoint_url = endpoint;
+    options_.path_style = path_style;
+    http_->answer(404, error_xml("NoSuchKey"));
+    S3Client(options_).get("k");
+    return last().url;
+  };
+  EXPECT_EQ(url_of("buc", "https://store.example", false), "https://buc.store.example/k");
+  EXPECT_EQ(url_of("buc", "https://store.example:8443", true), "https://store.example:8443/buc/k");
+  EXPECT_EQ(url_of("buc", "http://127.0.0.1:9000", false), "http://127.0.0.1:9000/buc/k");
+  EXPECT_EQ(url_of("b.u.c", "https://store.example", false), "https://store.example/b.u.c/k");
+  EXPECT_EQ(url_of("BUC_1", "https://store.example", false), "https://store.example/BUC_1/k");
+  EXPECT_EQ(url_of("buc", "", false), "https://buc.s3.us-east-1.amazonaws.com/k");
+  environment_->set("AWS_REGION", "cn-north-1");
+  EXPECT_EQ(url_of("buc", "", false), "https://buc.s3.cn-north-1.amazonaws.com.cn/k");
+  EXPECT_NE(last().header("authorization").find("/cn-north-1/s3/"), std::string::npos);
+  environment_->set("AWS_ENDPOINT_URL", "http://any.example");
+  EXPECT_EQ(url_of("buc", "", true), "http://any.example/buc/k");
+  environment_->set("AWS_ENDPOINT_URL_S3", "http://s3.example");
+  EXPECT_EQ(url_of("buc", "", true), "http://s3.example/buc/k");
+}
+
+TEST_F(S3ClientTest, AGetTellsWhatItFound) {
+  http_->answer(200, "hello",
+                {{"etag", "\"e\""}, {"last-modified", "Fri, 24 May 2013 00:00:00 GMT"}});
+  const auto result = client().get("key");
+  ASSERT_EQ(result.status, CloudGetStatus::kFound);
+  EXPECT_EQ(result.object.bytes.as_text(), "hello");
+  EXPECT_EQ(result.object.metadata.key, "key");
+  EXPECT_EQ(result.object.metadata.size, 5u);
+  EXPECT_EQ(result.object.metadata.version, "\"e\"");
+  EXPECT_EQ(result.object.metadata.last_modified_us, 1369353600'000'000);
+}
+
+TEST_F(S3ClientTest, ARangeIsCheckedAgainstWhatWasAsked) {
+  const CloudGetOptions options{.range = CloudRange{2, 3}};
+  const auto with_range = [](const std::string& range) {
+    return os::HTTPHeaders{{"etag", "\"e\""}, {"content-range", range}};
+  };
+  http_->answer(206, "cde", with_range("bytes 2-4/10"));
+  EXPECT_EQ(client().get("key", options).object.bytes.as_text(), "cde");
+  EXPECT_EQ(last().header("range"), "bytes=2-4");
+  http_->answer(206, "cd", with_range("bytes 2-3/4"));
+  const auto cut = client().get("key", options).object;
+  EXPECT_EQ(cut.bytes.as_text(), "cd");
+  EXPECT_EQ(cut.metadata.size, 4u);
+  for (const char* range :
+       {"bytes 3-5/10", "bytes 2-3/10", "bytes 2-5/10", "bytes 2-4/*", "bytes 4-2/10",
+        "bytes 2-4/4", "2-4/10", "", "bytes 2-4", "bytes -2-4/10"}) {
+    EXPECT_EQ(get_failure(206, "cde", with_range(range), options), CloudFailure::kUnknown) << range;
+  }
+  EXPECT_EQ(get_failure(206, "cdef", with_range("bytes 2-4/10"), options), CloudFailure::kUnknown);
+  EXPECT_EQ(get_failure(206, "cd", with_range("bytes 2-4/10"), options), CloudFailure::kUnknown);
+  EXPECT_EQ(get_failure(200, "abcdefghij", {{"etag", "\"e\""}}, options), CloudFailure::kUnknown)
+      << "whole or wrong, it was not asked for";
+  EXPECT_EQ(get_failure(206, "cde", with_range("bytes 0-2/3")), CloudFailure::kUnknown);
+}
+
+TEST_F(S3ClientTest, ARangeBehindTheEndHasNoBytes) {
+  http_->answer(416, error_xml("InvalidRange"));
+  const auto result = client().get("key", {.range = CloudRange{100, 1}});
+  EXPECT_EQ(result.status, CloudGetStatus::kFound);
+  EXPECT_TRUE(result.object.bytes.empty());
+  EXPECT_EQ(get_failure(416, error_xml("InvalidRange")), CloudFailure::kRefused);
+}
+
+TEST_F(S3ClientTest, AKnownVersionIsUnchangedHoweverTheStoreSaysSo) {
+  http_->answer(304);
+  EXPECT_EQ(client().get("key", {}, "\"e\"").status, CloudGetStatus::kUnchanged);
+  EXPECT_EQ(last().header("if-none-match"), "\"e\"");
+  http_->answer(200, "x", {{"etag", "e"}});
+  EXPECT_EQ(client().get("key", {}, "\"e\"").status, CloudGetStatus::kUnchanged);
+  http_->answer(200, "x", {{"etag", "\"f\""}});
+  EXPECT_EQ(client().get("key", {}, "\"e\"").status, CloudGetStatus::kFound);
+  EXPECT_EQ(get_failure(304), CloudFailure::kRefused) << "without having asked";
+}
+
+TEST_F(S3ClientTest, OnlyTheStoresOwnWordMakesAnObjectAbsent) {
+  http_->answer(404, error_xml("NoSuchKey"));
+  EXPECT_EQ(client().get("key").status, CloudGetStatus::kAbsent);
+  EXPECT_EQ(get_failure(404, "<html>no such page</html>"), CloudFailure::kRefused);
+  const auto error = get_error<NotFoundError>(404, error_xml("NoSuchBucket"));
+  for (const char* word : {"get", "s3://bucket", "store.example:9000", "key", "404", "NoSuchBucket",
+                           "words of the store"}) {
+    EXPECT_NE(std::string(error.what()).find(word), std::string::npos) << word;
+  }
+}
+
+TEST_F(S3ClientTest, EachFailureHasItsClass) {
+  using enum CloudFailure;
+  EXPECT_EQ(get_failure(503, error_xml("SlowDown")), kNotNow);
+  EXPECT_EQ(get_failure(429), kNotNow);
+  EXPECT_EQ(get_failure(409, error_xml("OperationAborted")), kNotNow);
+  EXPECT_EQ(get_failure(409, error_xml("ConditionalRequestConflict")), kNotNow);
+  EXPECT_EQ(get_failure(400, error_xml("RequestTimeout")), kNotNow);
+  EXPECT_EQ(get_failure(400, error_xml("XAmzContentSHA256Mismatch")), kNotNow);
+  EXPECT_EQ(get_failure(500, error_xml("InternalError")), kUnknown);
+  EXPECT_EQ(get_failure(502, "<html>"), kUnknown);
+  EXPECT_EQ(get_failure(503, "<html>"), kUnknown) << "of something on the way";
+  EXPECT_EQ(get_failure(504), kUnknown);
+  EXPECT_EQ(get_failure(408), kUnknown);
+  EXPECT_EQ(get_failure(200, "x"), kUnknown) << "no ETag";
+  EXPECT_EQ(get_failure(400, error_xml("InvalidArgument")), kRefused);
+  EXPECT_EQ(get_failure(409, error_xml("BucketNotEmpty")), kRefused);
+  EXPECT_EQ(get_failure(501, error_xml("NotImplemented")), kRefused);
+  EXPECT_EQ(get_failure(301), kRefused);
+  get_error<NotAuthorizedError>(403, error_xml("AccessDenied"));
+  get_error<NotAuthorizedError>(403, error_xml("SignatureDoesNotMatch"));
+  get_error<NotAuthorizedError>(403, error_xml("InvalidAccessKeyId"));
+  get_error<NotAuthorizedError>(401);
+}
+
+TEST_F(S3ClientTest, AnAnswerThatDoesNotComeIsUnknownOnlyIfTheRequestWent) {
+  http_->fail(true);
+  http_->fail(false);
+  for (const auto failure : {CloudFailure::kUnknown, CloudFailure::kNotSent}) {
+    try {
+      put("key", "x");
+      ADD_FAILURE();
+    } catch (const CloudStorageError& error) {
+      EXPECT_EQ(error.failure(), failure);
+      EXPECT_EQ(error.http_status(), 0);
+    }
+  }
+  EXPECT_EQ(http_->requests().size(), 2u) << "nobody tries again";
+}
+
+TEST_F(S3ClientTest, TheRightRegionIsNamed) {
+  for (const int status : {301, 400}) {
+    const auto error =
+        get_error(status, error_xml("AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>"));
+    EXPECT_EQ(error.failure(), CloudFailure::kRefused);
+    EXPECT_NE(std::string(error.what()).find("set region"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("eu-west-1"), std::string::npos);
+  }
+  const auto error = get_error(301, "", {{"x-amz-bucket-region", "eu-west-2"}});
+  EXPECT_NE(std::string(error.what()).find("eu-west-2"), std::string::npos) << error.what();
+}
+
+TEST_F(S3ClientTest, WordsOfTheStoreAreCutAndOneLine) {
+  const auto error = get_error(400, "<Error><Code>X</Code><Message>one\ntwo " +
+                                        std::string(10'000, 'w') + "</Message></Error>");
+  const std::string text = error.what();
+  EXPECT_LT(text.size(), 600u);
+  EXPECT_EQ(text.find('\n'), std::string::npos);
+}
+
+TEST_F(S3ClientTest, AWrongClockIsPutRightOnce) {
+  const std::string skewed = error_xml("RequestTimeTooSkewed");
+  clock_->set_unix_us(1369353600'000'000 + 7200'000'000);
+  http_->answer(403, skewed, {{"date", "Fri, 24 May 2013 00:00:00 GMT"}});
+  http_->answer(200, "x", {{"etag", "\"e\""}});
+  EXPECT_EQ(client().get("key").status, CloudGetStatus::kFound);
+  EXPECT_EQ(http_->request(0).header("x-amz-date"), "20130524T020000Z");
+  EXPECT_EQ(http_->request(1).header("x-amz-date"), "20130524T000000Z");
+  EXPECT_NE(logged_.find("clock"), std::string::npos);
+  clock_->advance_us(10'000'000);
+  http_->answer(200, "x", {{"etag", "\"e\""}});
+  client().get("key");
+  EXPECT_EQ(last().header("x-amz-date"), "20130524T000010Z") << "it was learnt";
+  get_error<NotAuthorizedError>(403, skewed, {{"date", "Fri, 24 May 2013 00:00:10 GMT"}});
+  EXPECT_EQ(http_->requests().size(), 4u) << "the clock is right now; something else is wrong";
+}
+
+TEST_F(S3ClientTest, AHeadIsRefusedForTheClockWithoutAWord) {
+  clock_->set_unix_us(1369353600'000'000 + 7200'000'000);
+  http_->answer(403, "", {{"date", "Fri, 24 May 2013 00:00:00 GMT"}});
+  http_->answer(200, "", {{"etag", "\"e\""}, {"content-length", "7"}});
+  EXPECT_EQ(client().head("key")->size, 7u);
+}
+
+TEST_F(S3ClientTest, ExpiredCredentialsAreReadAgainOnce) {
+  options_.access_key.clear();
+  options_.secret_key.clear();
+  environment_->set("AWS_ACCESS_KEY_ID", "OLD");
+  environment_->set("AWS_SECRET_ACCESS_KEY", "S");
+  client();
+  http_->answer([&](const auto&) {
+    environment_->set("AWS_ACCESS_KEY_ID", "NEW");
+    return ScriptedHTTPClient::response(400, error_xml("ExpiredToken"));
+  });
+  http_->answer(200, "x", {{"etag", "\"e\""}});
+  EXPECT_EQ(client().get("key").status, CloudGetStatus::kFound);
+  EXPECT_NE(http_->request(0).header("authorization").find("=OLD/"), std::string::npos);
+  EXPECT_NE(http_->request(1).header("authorization").find("=NEW/"), std::string::npos);
+  get_error<NotAuthorizedError>(400, error_xml("ExpiredToken"));
+  EXPECT_EQ(http_->requests().size(), 3u) << "there are no others";
+}
+
+TEST_F(S3ClientTest, APutSaysWhatMustBeSo) {
+  http_->answer(200, "", {{"etag", "\"e1\""}});
+  EXPECT_EQ(put("key", "text").version, "\"e1\"");
+  EXPECT_EQ(last().body, "text");
+  EXPECT_EQ(last().header("if-none-match") + last().header("if-match"), "");
+  http_->answer(200, "", {{"etag", "\"e2\""}});
+  EXPECT_TRUE(put("key", "text", CloudPutCondition::if_absent()).stored);
+  EXPECT_EQ(last().header("if-none-match"), "*");
+  EXPECT_NE(last().header("authorization").find("if-none-match"), std::string::npos) << "signed";
+  http_->answer(412, error_xml("PreconditionFailed"));
+  EXPECT_FALSE(put("key", "text", CloudPutCondition::if_absent()).stored);
+}
+
+TEST_F(S3ClientTest, AConflictIsNoRefusal) {
+  http_->answer(409, error_xml("ConditionalRequestConflict"));
+  EXPECT_THROW(put("key", "x", CloudPutCondition::if_absent()), CloudStorageError);
+  http_->answer(412, error_xml("PreconditionFailed"));
+  EXPECT_THROW(put("key", "x"), CloudStorageError) << "there was no condition";
+  http_->answer(404, error_xml("NoSuchKey"));
+  http_->answer(404);  // to the question which version is there
+  EXPECT_FALSE(put("key", "x", CloudPutCondition::if_version("\"e\"")).stored);
+  http_->answer(404, error_xml("NoSuchBucket"));
+  EXPECT_THROW(put("key", "x", CloudPutCondition::if_version("\"e\"")), NotFoundError);
+  http_->answer(200);
+  EXPECT_THROW(put("key", "x"), CloudStorageError) << "no ETag";
+}
+
+TEST_F(S3ClientTest, AStoreThatTakesQuotesIsNotAskedTwice) {
+  http_->answer(200, "", {{"etag", "\"e2\""}});
+  EXPECT_TRUE(put("key", "x", CloudPutCondition::if_version("\"e1\"")).stored);
+  EXPECT_EQ(last().header("if-match"), "\"e1\"");
+  http_->answer(412);
+  EXPECT_FALSE(put("key", "x", CloudPutCondition::if_version("\"e1\"")).stored);
+  EXPECT_EQ(http_->requests().size(), 2u);
+}
+
+TEST_F(S3ClientTest, AStoreThatWantsBareETagsIsFoundOutAndRemembered) {
+  http_->answer(412);
+  http_->answer(200, "", {{"etag", "\"e1\""}, {"content-length", "1"}});
+  http_->answer(200, "", {{"etag", "\"e2\""}});
+  EXPECT_TRUE(put("key", "x", CloudPutCondition::if_version("\"e1\"")).stored);
+  EXPECT_EQ(http_->request(1).method, "HEAD");
+  EXPECT_EQ(last().header("if-match"), "e1");
+  http_->answer(412);
+  EXPECT_FALSE(put("key", "x", CloudPutCondition::if_version("\"e1\"")).stored);
+  EXPECT_EQ(last().header("if-match"), "e1");
+  EXPECT_EQ(http_->requests().size(), 4u);
+}
+
+TEST_F(S3ClientTest, AnotherVersionProvesNothingAboutQuotes) {
+  http_->answer(412);
+  http_->answer(200, "", {{"etag", "\"other\""}, {"content-length", "1"}});
+  EXPECT_FALSE(put("key", "x", CloudPutCondition::if_version("\"e1\"")).stored);
+  EXPECT_EQ(http_->requests().size(), 2u);
+}
+
+TEST_F(S3ClientTest, AHeadThatFindsNothingLooksForTheBucketOnce) {
+  http_->answer(404);
+  http_->answer(404, error_xml("NoSuchBucket"));
+  expect_error<NotFoundError>([&] { client().head("key"); }, {"NoSuchBucket"});
+  http_->answer(404);
+  http_->answer(200, "<ListBucketResult/>");
+  EXPECT_EQ(client().head("key"), std::nullopt);
+  http_->answer(404);
+  EXPECT_EQ(client().head("key"), std::nullopt);
+  http_->answer(200, "", {{"etag", "\"e\""}});
+  EXPECT_THROW(client().head("key"), CloudStorageError) << "no Content-Length";
+}
+
+std::string list_xml(const std::vector<std::string>& keys, bool is_truncated = false) {
+  std::string xml = "<ListBucketResult>";
+  for (const auto& key : keys) {
+    xml += "<Contents><Key>" + key +
+           "</Key><Size>1</Size><ETag>e</ETag>"
+           "<LastModified>2013-05-24T00:00:00Z</LastModified></Contents>";
+  }
+  return xml + "<IsTruncated>" + (is_truncated ? "true" : "false") +
+         "</IsTruncated></ListBucketResult>";
+}
+
+TEST_F(S3ClientTest, AListIsAskedForByPrefixAndStart) {
+  options_.prefix = "p";
+  http_->answer(200, list_xml({"p/log/2", "p/log/3"}, true));
+  const auto page = client().list("log/", "log/1", 2);
+  EXPECT_EQ(last().url,
+            "http://store.example:9000/bucket?encoding-type=url&list-type=2&max-keys=2&"
+            "prefix=p%2Flog%2F&start-after=p%2Flog%2F1");
+  ASSERT_EQ(page.objects.size(), 2u);
+  EXPECT_EQ(page.objects[0].key, "log/2");
+  EXPECT_TRUE(page.is_truncated);
+}
+
+TEST_F(S3ClientTest, AListThatWasNotAskedForIsNoAnswer) {
+  const auto expect_unusable = [&](const std::string& xml) {
+    http_->answer(200, xml);
+    try {
+      client().list("a", "a1", 2);
+      ADD_FAILURE() << xml;
+    } catch (const CloudStorageError& error) {
+      EXPECT_EQ(error.failure(), CloudFailure::kUnknown) << error.what();
+    }
+  };
+  expect_unusable(list_xml({"a2", "a3", "a4"}));
+  expect_unusable(list_xml({"a3", "a2"}));
+  expect_unusable(list_xml({"a2", "a2"}));
+  expect_unusable(list_xml({"a1"}));
+  expect_unusable(list_xml({"b"}));
+  expect_unusable(list_xml({}, true));
+  expect_unusable("<html/>");
+  expect_unusable("");
+}
+
+TEST_F(S3ClientTest, KeysAreRemovedAThousandAtATimeWithAChecksum) {
+  http_->set_fallback(
+      [](const auto&) { return ScriptedHTTPClient::response(200, "<DeleteResult/>"); });
+  std::vector<std::string> keys;
+  for (int i = 0; i < 1001; ++i) keys.push_back("k" + std::to_string(i));
+  client().remove(keys);
+  ASSERT_EQ(http_->requests().size(), 2u);
+  EXPECT_EQ(last().url, "http://store.example:9000/bucket?delete=");
+  EXPECT_EQ(last().header("content-md5").size(), 24u);
+  EXPECT_NE(last().body.find("<Key>k1000</Key>"), std::string::npos);
+  EXPECT_EQ(last().body.find("<Key>k999</Key>"), std::string::npos);
+  client().remove({});
+  EXPECT_EQ(client().counts().deletes, 2u);
+}
+
+TEST_F(S3ClientTest, OneKeyThatStaysIsAnError) {
+  const std::vector<std::string> keys = {"a", "b"};
+  const auto answer = [&](const std::string& code) {
+    http_->answer(
+        200, "<DeleteResult><Error><Key>b</Key><Code>" + code + "</Code></Error></DeleteResult>");
+  };
+  answer("AccessDenied");
+  expect_error<NotAuthorizedError>([&] { client().remove(keys); },
+                                   {"1 of 2", "\"b\"", "AccessDenied"});
+  answer("InternalError");
+  expect_error<CloudStorageError>([&] { client().remove(keys); });
+  answer("NoSuchKey");
+  client().remove(keys);
+}
+
+class S3ClientParts : public S3ClientTest {
+ protected:
+  static constexpr std::uint64_t kPart = std::uint64_t{5} << 20;
+
+  S3ClientParts() {
+    options_.part_size = kPart;
+    options_.max_parallel_parts = 3;
+    content_.resize(3 * kPart + 7);
+    for (std::size_t i = 0; i < content_.size(); ++i) content_[i] = static_cast<char>(i * 31 / 7);
+    http_->set_fallback([this](const RecordedHTTPRequest& request) { return serve(request); });
+  }
+
+  static bool has(const RecordedHTTPRequest& request, std::string_view text) {
+    return request.url.find(text) != std::string::npos;
+  }
+
+  os::HTTPResponse serve(const RecordedHTTPRequest& request) {
+    const auto response = ScriptedHTTPClient::response;
+    if (request.method == "DELETE") return response(204, "", {});
+    if (has(request, "?uploads=")) {
+      return response(200,
+                      "<InitiateMultipartUploadResult><UploadId>u+1</UploadId>"
+                      "</InitiateMultipartUploadResult>",
+                      {});
+    }
+    if (request.method == "POST") return complete_;
+    const auto at = request.url.find("partNumber=") + 11;
+    const std::size_t number = std::stoul(request.url.substr(at));
+    if (number == failing_part_) return response(500, error_xml("InternalError"), {});
+    const std::lock_guard lock(mutex_);
+    parts_[number] = request.body;
+    return response(200, "", {{"etag", "\"p" + std::to_string(number) + "\""}});
+  }
+
+  std::size_t aborts() const {
+    std::size_t count = 0;
+    for (const auto& request : http_->requests()) count += request.method == "DELETE" ? 1 : 0;
+    return count;
+  }
+
+  void expect_failure(CloudFailure failure, std::size_t aborts_expected) {
+    try {
+      put("key", content_, CloudPutCondition::if_absent());
+      ADD_FAILURE();
+    } catch (const CloudStorageError& error) {
+      EXPECT_EQ(error.failure(), failure) << error.what();
+    }
+    EXPECT_EQ(aborts(), aborts_expected);
+  }
+
+  static os::HTTPResponse completed() {
+    return ScriptedHTTPClient::response(200,
+                                        "<CompleteMultipartUploadResult><ETag>\"x-4\"</ETag>"
+                                        "</CompleteMultipartUploadResult>");
+  }
+
+  std::string content_;
+  std::mutex mutex_;
+  std::map<std::size_t, std::string> parts_;
+  std::size_t failing_part_ = 0;
+  os::HTTPResponse complete_ = completed();
+};
+
+TEST_F(S3ClientParts, ALargeObjectIsSentInParts) {
+  const auto whole = as_bytes(content_);
+  const std::span<const std::byte> pieces[] = {
+      whole.first(10), {}, whole.subspan(10, kPart), whole.subspan(10 + kPart)};
+  const auto result = client().put("key", pieces, CloudPutCondition::if_absent());
+  EXPECT_TRUE(result.stored);
+  EXPECT_EQ(result.version, "\"x-4\"");
+  std::string sent;
+  for (const auto& [number, part] : parts_) sent += part;
+  EXPECT_TRUE(sent == content_);
+  EXPECT_EQ(parts_.size(), 4u);
+  EXPECT_TRUE(has(last(), "?uploadId=u%2B1"));
+  EXPECT_EQ(last().header("if-none-match"), "*") << "the last request alone is conditional";
+  EXPECT_EQ(http_->request(0).header("if-none-match"), "");
+  EXPECT_NE(last().body.find("<PartNumber>4</PartNumber><ETag>\"p4\"</ETag>"), std::string::npos);
+  EXPECT_EQ(client().counts().puts, 6u);
+  EXPECT_EQ(aborts(), 0u);
+}
+
+TEST_F(S3ClientParts, AFailedPartEndsItAndTheOthersAreRemoved) {
+  failing_part_ = 2;
+  expect_failure(CloudFailure::kUnknown, 1);
+  for (const auto& request : http_->requests()) {
+    EXPECT_FALSE(request.method == "POST" && has(request, "uploadId")) << "never made an object";
+  }
+}
+
+TEST_F(S3ClientParts, ACollisionRemovesTheParts) {
+  complete_ = ScriptedHTTPClient::response(412, error_xml("PreconditionFailed"));
+  EXPECT_FALSE(put("key", content_, CloudPutCondition::if_absent()).stored);
+  EXPECT_EQ(aborts(), 1u);
+}
+
+TEST_F(S3ClientParts, AnEndThatSays200MayStillHaveFailed) {
+  complete_ = ScriptedHTTPClient::response(200, error_xml("InternalError"));
+  expect_failure(CloudFailure::kUnknown, 0);
+  complete_ = ScriptedHTTPClient::response(200, error_xml("SlowDown"));
+  expect_failure(CloudFailure::kNotNow, 1);
+  complete_ = ScriptedHTTPClient::response(200, error_xml("PreconditionFailed"));
+  EXPECT_FALSE(put("key", content_, CloudPutCondition::if_absent()).stored);
+  complete_ = ScriptedHTTPClient::response(200, "  ");
+  expect_failure(CloudFailure::kUnknown, 2);
+}
+
+TEST_F(S3ClientParts, PartsOfAnEndThatMayHaveTakenEffectAreLeftAlone) {
+  complete_ = ScriptedHTTPClient::response(500);
+  expect_failure(CloudFailure::kUnknown, 0);
+  complete_ = ScriptedHTTPClient::response(404, error_xml("NoSuchUpload"));
+  expect_failure(CloudFailure::kUnknown, 0);
+}
+
+TEST_F(S3ClientParts, BareETagsAreFoundOutAtTheEndToo) {
+  int ends = 0;
+  http_->set_fallback([&](const RecordedHTTPRequest& request) {
+    if (request.method == "HEAD") {
+      return ScriptedHTTPClient::response(200, "", {{"etag", "\"e\""}, {"content-length", "1"}});
+    }
+    const bool is_end = request.method == "POST" && has(request, "uploadId");
+    if (is_end && ++ends == 1) return ScriptedHTTPClient::response(412);
+    return serve(request);
+  });
+  EXPECT_TRUE(put("key", content_, CloudPutCondition::if_version("\"e\"")).stored);
+  EXPECT_EQ(ends, 2);
+  EXPECT_EQ(last().header("if-match"), "e");
+  EXPECT_EQ(aborts(), 0u);
+}
+
+}  // namespace
+}  // namespace protobase

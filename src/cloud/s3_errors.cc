@@ -1,0 +1,120 @@
+#include "cloud/s3_errors.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/utf8.h"
+#include "protobase/errors.h"
+
+namespace protobase::cloud {
+namespace {
+
+constexpr std::size_t kMaxWords = 300;
+
+/// The store's own words: one line of valid UTF-8, cut.
+std::string words(std::string_view text) {
+  std::string line(text.substr(0, kMaxWords));
+  if (const auto bad = base::find_invalid_utf8(line)) line.resize(*bad);
+  for (char& c : line) c = static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
+  return line;
+}
+
+template <std::size_t kCount>
+bool is_one_of(std::string_view code, const std::array<std::string_view, kCount>& codes) {
+  return std::find(codes.begin(), codes.end(), code) != codes.end();
+}
+
+bool is_unauthorized(int status, std::string_view code) {
+  constexpr std::array<std::string_view, 9> kCodes = {
+      "AccessDenied", "AllAccessDisabled",     "AccountProblem",
+      "ExpiredToken", "InvalidAccessKeyId",    "InvalidToken",
+      "NotSignedUp",  "SignatureDoesNotMatch", "TokenRefreshRequired"};
+  return status == 401 || status == 403 || is_one_of(code, kCodes);
+}
+
+/// Answered without effect, and the same request may be taken later.
+bool is_not_now(std::string_view code) {
+  constexpr std::array<std::string_view, 14> kCodes = {
+      // throttled, busy
+      "SlowDown", "ServiceUnavailable", "Throttling", "ThrottlingException", "RequestLimitExceeded",
+      "TooManyRequests", "Busy", "ServerBusy",
+      // lost against another request
+      "OperationAborted", "ConditionalRequestConflict", "ConcurrentModification",
+      // the body did not arrive as it was sent
+      "RequestTimeout", "IncompleteBody", "BadDigest"};
+  return is_one_of(code, kCodes) || code == "XAmzContentSHA256Mismatch";
+}
+
+struct Advice {
+  std::string_view code;
+  std::string_view text;
+};
+
+std::string_view advice_for(int status, const S3Error& error) {
+  constexpr std::array<Advice, 9> kAdvice = {{
+      {"AccessDenied", "the policies of user and bucket must allow it"},
+      {"ExpiredToken", "get new credentials"},
+      {"InvalidAccessKeyId", "look at the access key, and whether it is this store's"},
+      {"NoSuchBucket", "make the bucket, or correct its name"},
+      {"RequestTimeTooSkewed", "set the clock of this machine"},
+      {"SignatureDoesNotMatch", "look at the secret key and the region"},
+      {"EntityTooLarge", "choose a smaller part_size"},
+      {"EntityTooSmall", "choose a larger part_size"},
+      {"NotImplemented", "this store cannot do it"},
+  }};
+  const auto found = std::find_if(kAdvice.begin(), kAdvice.end(),
+                                  [&](const Advice& advice) { return advice.code == error.code; });
+  if (found != kAdvice.end()) return found->text;
+  if (error.code.empty() && status == 403) return "credentials, policies or the region are wrong";
+  if (error.code.empty() && status < 500) return "is this the endpoint of an S3 store?";
+  return "";
+}
+
+}  // namespace
+
+CloudFailure s3_failure(int status, std::string_view code) noexcept {
+  if (status == 429 || is_not_now(code)) return CloudFailure::kNotNow;
+  if (status >= 400 && status < 500 && status != 408) return CloudFailure::kRefused;
+  if (status == 501) return CloudFailure::kRefused;
+  if (status >= 300 && status < 400) return CloudFailure::kRefused;  // redirects are not followed
+  return CloudFailure::kUnknown;
+}
+
+std::string s3_where(const S3Asked& asked) {
+  std::string text = asked.operation + " " + asked.place;
+  if (!asked.key.empty()) text += ", key \"" + asked.key + "\"";
+  return text;
+}
+
+void throw_s3_error(const S3Asked& asked, const os::HTTPResponse& response) {
+  const std::string_view body(reinterpret_cast<const char*>(response.body.data()),
+                              response.body.size());
+  S3Error error = parse_s3_error(body).value_or(S3Error{});
+  if (error.region.empty()) error.region = response.header("x-amz-bucket-region");
+  throw_s3_error(asked, response.status, error);
+}
+
+void throw_s3_error(const S3Asked& asked, int status, const S3Error& error) {
+  std::string text = s3_where(asked) + ": status " + std::to_string(status);
+  if (!error.code.empty()) text += ", " + words(error.code);
+  if (!error.message.empty()) text += ": " + words(error.message);
+  // A wrong region shows itself in many ways; the right one stands in the answer.
+  const bool is_elsewhere = !error.region.empty() && error.code != "AccessDenied";
+  const std::string_view advice = advice_for(status, error);
+  if (is_elsewhere) {
+    text += "; the bucket is in region " + words(error.region) + ": set region to that";
+  } else if (!advice.empty()) {
+    text += "; " + std::string(advice);
+  }
+  if (is_unauthorized(status, error.code) && !is_elsewhere) throw NotAuthorizedError(text);
+  if (error.code == "NoSuchBucket") throw NotFoundError(text);
+  throw CloudStorageError(s3_failure(status, error.code), status, text);
+}
+
+void throw_unusable(const S3Asked& asked, int status, const std::string& why) {
+  throw CloudStorageError(CloudFailure::kUnknown, status,
+                          s3_where(asked) + ": status " + std::to_string(status) +
+                              ", but no usable answer: " + words(why));
+}
+
+}  // namespace protobase::cloud

@@ -1,0 +1,190 @@
+#include "cloud/s3_multipart.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "cloud/s3_xml.h"
+#include "protobase/errors.h"
+#include "protobase/shared_bytes.h"
+
+namespace protobase::cloud {
+namespace {
+
+constexpr std::uint64_t kMaxParts = 10'000;
+constexpr int kOK = 200;
+
+std::string_view text_of(const os::HTTPResponse& response) {
+  return {reinterpret_cast<const char*>(response.body.data()), response.body.size()};
+}
+
+}  // namespace
+
+std::vector<std::span<const std::byte>> cut_spans(ByteSpans spans, std::uint64_t offset,
+                                                  std::uint64_t length) {
+  std::vector<std::span<const std::byte>> result;
+  for (const auto span : spans) {
+    if (length == 0) break;
+    if (offset >= span.size()) {
+      offset -= span.size();
+      continue;
+    }
+    const auto rest = span.subspan(offset);
+    result.push_back(rest.first(std::min<std::uint64_t>(rest.size(), length)));
+    length -= result.back().size();
+    offset = 0;
+  }
+  return result;
+}
+
+std::uint64_t s3_part_size(std::uint64_t size, std::uint64_t wanted) {
+  return std::max(wanted, (size + kMaxParts - 1) / kMaxParts);
+}
+
+/// What the threads that send share.
+struct S3MultipartUpload::Sending {
+  ByteSpans bytes;
+  std::uint64_t size = 0;
+  std::uint64_t part_size = 0;
+  std::mutex mutex{};
+  std::size_t next = 0;
+  std::exception_ptr failure{};
+};
+
+S3MultipartUpload::S3MultipartUpload(S3Transport& transport, std::string key)
+    : transport_(transport), key_(std::move(key)) {
+  S3Request begin = request(S3RequestKind::kPut, "begin an upload in parts", "POST");
+  begin.query = {{"uploads", ""}};
+  const auto response = transport_.send(begin);
+  if (response.status != kOK) transport_.fail(begin, response);
+  try {
+    id_ = parse_s3_upload_id(text_of(response));
+  } catch (const ValidationError& error) {
+    throw_unusable(transport_.asked(begin), response.status, error.what());
+  }
+  is_open_ = true;
+}
+
+S3MultipartUpload::~S3MultipartUpload() {
+  if (!is_open_) return;
+  try {
+    remove_parts();
+  } catch (const std::exception& error) {
+    transport_.log(LogLevel::kWarning,
+                   std::string("parts of a failed upload stay in the bucket: ") + error.what());
+  }
+}
+
+S3Request S3MultipartUpload::request(S3RequestKind kind, std::string operation,
+                                     std::string method) const {
+  S3Request request;
+  request.kind = kind;
+  request.operation = std::move(operation);
+  request.method = std::move(method);
+  request.key = key_;
+  if (!id_.empty()) request.query = {{"uploadId", id_}};
+  return request;
+}
+
+void S3MultipartUpload::send(ByteSpans bytes, std::uint64_t size, std::uint64_t part_size,
+                             unsigned parallel) {
+  etags_.resize((size + part_size - 1) / part_size);
+  Sending sending{bytes, size, part_size};
+  {
+    std::vector<std::jthread> helpers;
+    const std::size_t count = std::min<std::size_t>(parallel, etags_.size());
+    try {
+      while (helpers.size() + 1 < count) helpers.emplace_back([&] { send_parts(sending); });
+    } catch (const std::system_error& error) {  // no more threads: those there are have to do
+      transport_.log(LogLevel::kWarning, std::string("fewer parts at a time: ") + error.what());
+    }
+    send_parts(sending);
+  }
+  if (sending.failure) std::rethrow_exception(sending.failure);
+}
+
+void S3MultipartUpload::send_parts(Sending& sending) {
+  for (;;) {
+    std::size_t index = 0;
+    {
+      const std::lock_guard lock(sending.mutex);
+      if (sending.failure || sending.next == etags_.size()) return;
+      index = sending.next++;
+    }
+    try {
+      etags_[index] = send_part(sending, index);
+    } catch (...) {
+      const std::lock_guard lock(sending.mutex);
+      if (!sending.failure) sending.failure = std::current_exception();
+      return;
+    }
+  }
+}
+
+std::string S3MultipartUpload::send_part(const Sending& sending, std::size_t index) {
+  const std::string number = std::to_string(index + 1);
+  S3Request part = request(S3RequestKind::kPut, "put part " + number, "PUT");
+  part.query.emplace_back("partNumber", number);
+  part.body = cut_spans(sending.bytes, index * sending.part_size, sending.part_size);
+  const auto response = transport_.send(part);
+  if (response.status != kOK) transport_.fail(part, response);
+  std::string etag(response.header("etag"));
+  if (etag.empty()) throw_unusable(transport_.asked(part), response.status, "no ETag");
+  return etag;
+}
+
+std::optional<std::string> S3MultipartUpload::complete(const os::HTTPHeaders& condition) {
+  const std::string body = s3_complete_body(etags_);
+  S3Request end = request(S3RequestKind::kPut, "end an upload in parts", "POST");
+  end.headers = condition;
+  end.headers.emplace_back("Content-Type", "application/xml");
+  end.body = {as_bytes(body)};
+  const auto note_unknown = [&](const CloudStorageError& error) {
+    if (error.failure() == CloudFailure::kUnknown) is_open_ = false;
+  };
+  try {
+    return completed(end, transport_.send(end), !condition.empty());
+  } catch (const CloudStorageError& error) {
+    note_unknown(error);
+    throw;
+  }
+}
+
+std::optional<std::string> S3MultipartUpload::completed(const S3Request& request,
+                                                        const os::HTTPResponse& response,
+                                                        bool is_conditional) {
+  const S3Asked asked = transport_.asked(request);
+  const bool is_refused = response.status == 412 || response.status == 404;
+  const auto told = is_refused ? parse_s3_error(text_of(response)) : std::nullopt;
+  if (is_conditional && (response.status == 412 || (told && told->code == "NoSuchKey"))) {
+    return std::nullopt;
+  }
+  if (told && told->code == "NoSuchUpload") {  // ended before: by whom?
+    throw_unusable(asked, response.status, "the upload is gone");
+  }
+  if (response.status != kOK) transport_.fail(request, response);
+  S3CompleteAnswer answer;
+  try {
+    answer = parse_s3_complete(text_of(response));
+  } catch (const ValidationError& error) {
+    throw_unusable(asked, response.status, error.what());
+  }
+  if (!answer.error) {
+    is_open_ = false;
+    return answer.etag;
+  }
+  if (is_conditional && answer.error->code == "PreconditionFailed") return std::nullopt;
+  // The status went out before the work began; what it would have been is not told.
+  const bool is_internal = answer.error->code == "InternalError";
+  throw_s3_error(asked, is_internal ? 500 : 400, *answer.error);
+}
+
+void S3MultipartUpload::remove_parts() {
+  const S3Request abort =
+      request(S3RequestKind::kDelete, "remove the parts of an upload", "DELETE");
+  const auto response = transport_.send(abort);
+  if (response.status != 204 && response.status != kOK && response.status != 404) {
+    transport_.fail(abort, response);
+  }
+}
+
+}  // namespace protobase::cloud

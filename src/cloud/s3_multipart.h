@@ -1,0 +1,60 @@
+// One upload in parts: begun, parts sent side by side, made an object by the last request, which
+// alone carries the precondition. Until then nobody sees anything of it.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cloud/s3_transport.h"
+
+namespace protobase::cloud {
+
+using ByteSpans = std::span<const std::span<const std::byte>>;
+
+/// `length` bytes at `offset` of the spans, taken as one text.
+std::vector<std::span<const std::byte>> cut_spans(ByteSpans spans, std::uint64_t offset,
+                                                  std::uint64_t length);
+
+/// `wanted`, or more where an object of `size` bytes would have more than 10,000 parts.
+std::uint64_t s3_part_size(std::uint64_t size, std::uint64_t wanted);
+
+/// Belongs to one thread. Destruction removes the parts again, unless they became an object or may
+/// have: an end that got no answer is left alone, because removing parts while the store joins them
+/// has lost data on some. What stays is for the bucket's lifecycle rule.
+class S3MultipartUpload final {
+ public:
+  /// Makes the first request.
+  S3MultipartUpload(S3Transport& transport, std::string key);
+  ~S3MultipartUpload();
+  S3MultipartUpload(const S3MultipartUpload&) = delete;
+  S3MultipartUpload& operator=(const S3MultipartUpload&) = delete;
+
+  /// `parallel` at a time; the first error ends it, when those under way have ended.
+  void send(ByteSpans bytes, std::uint64_t size, std::uint64_t part_size, unsigned parallel);
+
+  /// The version of the object; nullopt when the condition did not hold.
+  std::optional<std::string> complete(const os::HTTPHeaders& condition);
+
+ private:
+  struct Sending;
+
+  S3Request request(S3RequestKind kind, std::string operation, std::string method) const;
+  void send_parts(Sending& sending);
+  std::string send_part(const Sending& sending, std::size_t index);
+  std::optional<std::string> completed(const S3Request& request, const os::HTTPResponse& response,
+                                       bool is_conditional);
+  void remove_parts();
+
+  S3Transport& transport_;
+  const std::string key_;
+  std::string id_;
+  std::vector<std::string> etags_;  ///< of the parts
+  bool is_open_ = false;            ///< there are parts that nobody else will remove
+};
+
+}  // namespace protobase::cloud

@@ -1,0 +1,139 @@
+#include "cloud/s3_transport.h"
+
+#include <cstdlib>
+
+#include "cloud/http_date.h"
+#include "cloud/sigv4.h"
+#include "os/net/crypto.h"
+#include "protobase/errors.h"
+
+namespace protobase::cloud {
+namespace {
+
+constexpr std::int64_t kMicrosPerSecond = 1'000'000;
+// The Date header has whole seconds and is as old as the way back took.
+constexpr std::int64_t kClockToleranceUs = 60 * kMicrosPerSecond;
+// Amazon refuses from here; a refusal of a HEAD has no body that says why.
+constexpr std::int64_t kRefusedSkewUs = 15 * 60 * kMicrosPerSecond;
+
+std::string_view text_of(const os::HTTPResponse& response) {
+  return {reinterpret_cast<const char*>(response.body.data()), response.body.size()};
+}
+
+}  // namespace
+
+S3Transport::S3Transport(S3TransportOptions options,
+                         std::unique_ptr<S3CredentialsCache> credentials)
+    : options_(std::move(options)), credentials_(std::move(credentials)) {}
+
+std::string S3Transport::location() const {
+  std::string text = "s3://" + options_.bucket;
+  if (!options_.prefix.empty()) text += "/" + options_.prefix;
+  if (text.ends_with('/')) text.pop_back();
+  return text;
+}
+
+S3Asked S3Transport::asked(const S3Request& request) const {
+  const std::string_view key = request.key;
+  const bool has_prefix = key.starts_with(options_.prefix);
+  return {request.operation, location() + " at " + options_.endpoint.origin(),
+          std::string(has_prefix ? key.substr(options_.prefix.size()) : key)};
+}
+
+void S3Transport::fail(const S3Request& request, const os::HTTPResponse& response) const {
+  throw_s3_error(asked(request), response);
+}
+
+os::HTTPResponse S3Transport::send(const S3Request& request) {
+  const auto credentials = credentials_->get();
+  os::HTTPResponse response = send_once(request, credentials->keys);
+  if (response.status < 400 || !put_right(request, response, credentials)) return response;
+  return send_once(request, credentials_->get()->keys);
+}
+
+os::HTTPRequest S3Transport::signed_request(const S3Request& request, const AWSKeys& keys) const {
+  Endpoint endpoint = options_.endpoint;
+  std::string path = "/" + percent_encode_path(request.key);
+  if (options_.path_style) {
+    path = "/" + options_.bucket + (request.key.empty() ? "" : path);
+  } else {
+    endpoint.host = options_.bucket + "." + endpoint.host;
+  }
+  RequestToSign to_sign{request.method, endpoint.authority(), path,
+                        request.query,  request.headers,      os::to_hex(os::sha256(request.body))};
+  const std::int64_t now_us = options_.clock->unix_us() + store_is_ahead_us_;
+  auto added = sign_v4(to_sign, keys, {options_.region, "s3"}, now_us / kMicrosPerSecond);
+
+  os::HTTPRequest http;
+  http.method = request.method;
+  http.url = endpoint.origin() + path;
+  if (!request.query.empty()) http.url += "?" + query_text(request.query);
+  http.headers = request.headers;
+  http.headers.insert(http.headers.end(), added.begin(), added.end());
+  http.body = request.body;
+  http.max_response_bytes = request.max_response_bytes;
+  http.connect_timeout_ms = options_.connect_timeout_ms;
+  http.timeout_ms = options_.request_timeout_ms;
+  return http;
+}
+
+os::HTTPResponse S3Transport::send_once(const S3Request& request, const AWSKeys& keys) {
+  const os::HTTPRequest http = signed_request(request, keys);
+  count(request);
+  try {
+    os::HTTPResponse response = options_.http->perform(http);
+    counter_.add_received(response.body.size());
+    return response;
+  } catch (const os::HTTPTooLargeError& error) {
+    throw CloudStorageError(CloudFailure::kRefused, 0,
+                            s3_where(asked(request)) + ": " + error.what());
+  } catch (const os::HTTPError& error) {
+    throw CloudStorageError(error.was_sent() ? CloudFailure::kUnknown : CloudFailure::kNotSent, 0,
+                            s3_where(asked(request)) + ": " + error.what());
+  }
+}
+
+void S3Transport::count(const S3Request& request) {
+  std::uint64_t sent = 0;
+  for (const auto part : request.body) sent += part.size();
+  switch (request.kind) {
+    case S3RequestKind::kPut: counter_.add_put(sent); break;
+    case S3RequestKind::kGet: counter_.add_get(); break;
+    case S3RequestKind::kList: counter_.add_list(); break;
+    case S3RequestKind::kDelete: counter_.add_delete(sent); break;
+  }
+}
+
+/// Whether the same request may be signed anew: the answer says that it had no effect, and why.
+bool S3Transport::put_right(const S3Request& request, const os::HTTPResponse& response,
+                            const std::shared_ptr<const S3Credentials>& used) {
+  if (response.status != 400 && response.status != 401 && response.status != 403) return false;
+  const auto error = parse_s3_error(text_of(response));
+  if (request.method == "HEAD") {  // no body, so it may be either
+    return (response.status == 403 && learn_clock(response)) ||
+           (response.status == 400 && credentials_->renew(used));
+  }
+  if (!error) return false;
+  if (error->code == "RequestTimeTooSkewed") return learn_clock(response);
+  const bool has_expired = error->code == "ExpiredToken" || error->code == "TokenRefreshRequired";
+  return has_expired && credentials_->renew(used);
+}
+
+bool S3Transport::learn_clock(const os::HTTPResponse& response) {
+  const auto date = parse_http_date(response.header("date"));
+  if (!date) return false;
+  const std::int64_t ahead_us = *date * kMicrosPerSecond - options_.clock->unix_us();
+  const std::int64_t wrong_us = std::abs(ahead_us - store_is_ahead_us_.exchange(ahead_us));
+  const bool has_body = !response.body.empty();
+  if (wrong_us < (has_body ? kClockToleranceUs : kRefusedSkewUs)) return false;
+  log(LogLevel::kWarning,
+      "the clock of this machine is " + std::to_string(std::abs(ahead_us) / kMicrosPerSecond) +
+          " s " + (ahead_us > 0 ? "behind" : "ahead of") + " that of the store: set it");
+  return true;
+}
+
+void S3Transport::log(LogLevel level, const std::string& message) const {
+  if (options_.logger) options_.logger(level, location() + ": " + message);
+}
+
+}  // namespace protobase::cloud
