@@ -13,9 +13,15 @@ target_include_directories(protobase_fuzz_parts PUBLIC
   "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}")
 target_link_libraries(protobase_fuzz_parts PUBLIC
   protobase_flags protobase_core_internal protobase_third_party)
+if(PROTOBASE_CLOUD)
+  target_link_libraries(protobase_fuzz_parts PUBLIC protobase_cloud_internal)
+endif()
 
 enable_testing()
 file(GLOB fuzz_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/fuzz/fuzz_*.cc")
+if(NOT PROTOBASE_CLOUD)
+  list(FILTER fuzz_sources EXCLUDE REGEX "/fuzz_s3_[^/]*$")
+endif()
 add_custom_target(fuzzers)
 foreach(source IN LISTS fuzz_sources)
   cmake_path(GET source STEM name)
