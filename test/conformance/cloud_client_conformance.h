@@ -34,11 +34,10 @@ struct CloudPlace {
 struct CloudClientCase {
   std::string name;
   std::function<CloudPlace()> new_place;
-  std::uint64_t smallest_part = 0;   ///< that the store takes
-  unsigned requests_to_begin = 1;    ///< an upload in parts ...
-  unsigned requests_to_end = 0;      ///< ... and to make an object of them
-  std::size_t keys_per_delete = 1;   ///< in one request
-  bool parts_honour_absence = true;  ///< if_absent() holds for uploads in parts too
+  std::uint64_t smallest_part = 0;  ///< that the store takes
+  unsigned requests_to_begin = 1;   ///< an upload in parts ...
+  unsigned requests_to_end = 0;     ///< ... and to make an object of them
+  std::size_t keys_per_delete = 1;  ///< in one request
 };
 
 inline std::ostream& operator<<(std::ostream& out, const CloudClientCase& value) {
@@ -474,7 +473,6 @@ TEST_P(CloudClientConformance, ALargeObjectIsSentInParts) {
 }
 
 TEST_P(CloudClientConformance, ALargeObjectIsCreatedOnce) {
-  if (!GetParam().parts_honour_absence) GTEST_SKIP() << "not honoured by this store for parts";
   const std::uint64_t part = GetParam().smallest_part;
   const auto client = open("", part);
   const std::string content(part + 1, 'x');

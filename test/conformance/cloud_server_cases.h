@@ -2,20 +2,12 @@
 // without servers there are no cases. test/system/cloud_*_test.py starts them.
 #pragma once
 
-#include <cstdlib>
 #include <random>
 
-#include "protobase/google_cloud_client.h"
 #include "test/conformance/cloud_client_conformance.h"
+#include "testing/cloud_servers.h"
 
 namespace protobase::conformance {
-
-inline std::string variable(const char* name, const std::string& otherwise = "") {
-  const char* const value = std::getenv(name);
-  return value != nullptr && *value != '\0' ? value : otherwise;
-}
-
-inline bool is_set(const char* name) { return !variable(name).empty(); }
 
 /// Nobody else's, also when the server is not new.
 inline std::string new_prefix() {
@@ -23,29 +15,28 @@ inline std::string new_prefix() {
   return "conformance-" + std::to_string(random()) + "/";
 }
 
-inline constexpr std::uint64_t kLongEnoughMs = 60'000;
-
-inline CloudPlace new_google_place() {
-  const std::string prefix = new_prefix();
-  return {prefix, [prefix](const std::string& inner_prefix, std::uint64_t part_size) {
-            return std::make_shared<GoogleCloudClient>(GoogleCloudClientOptions{
-                .bucket = variable("PROTOBASE_TEST_GCS_BUCKET", "conformance"),
-                .prefix = prefix + inner_prefix,
-                .endpoint_url = variable("PROTOBASE_TEST_GCS_ENDPOINT"),
-                .project_id = "",
-                .credentials_path = variable("PROTOBASE_TEST_GCS_CREDENTIALS", "anonymous"),
-                .part_size = part_size,
-                .request_timeout_ms = kLongEnoughMs,
-                .ca_file = "",
-            });
-          }};
+template <typename MakeClient>
+std::function<CloudPlace()> new_place_of(MakeClient make_client) {
+  return [make_client] {
+    const std::string prefix = new_prefix();
+    return CloudPlace{prefix, [=](const std::string& inner_prefix, std::uint64_t part_size) {
+                        return make_client(prefix + inner_prefix, part_size);
+                      }};
+  };
 }
 
 inline std::vector<CloudClientCase> cases_of_environment() {
   std::vector<CloudClientCase> cases;
-  if (is_set("PROTOBASE_TEST_GCS_ENDPOINT")) {
+  if (testing::has_s3_server()) {
+    cases.push_back({.name = "S3",
+                     .new_place = new_place_of(testing::s3_of_environment),
+                     .smallest_part = std::uint64_t{5} << 20,
+                     .requests_to_end = 1,
+                     .keys_per_delete = 1000});
+  }
+  if (testing::has_google_server()) {
     cases.push_back({.name = "Google",
-                     .new_place = new_google_place,
+                     .new_place = new_place_of(testing::google_of_environment),
                      .smallest_part = std::uint64_t{256} << 10});
   }
   return cases;
