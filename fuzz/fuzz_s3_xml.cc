@@ -66,7 +66,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto complete =
       result_unless<ValidationError>([&] { return protobase::cloud::parse_s3_complete(xml); });
-  if (complete) require(complete->error.has_value() == complete->etag.empty());
+  if (complete && complete->error) check_error(*complete->error);
   const auto id =
       result_unless<ValidationError>([&] { return protobase::cloud::parse_s3_upload_id(xml); });
   if (id) require(!id->empty());

@@ -39,10 +39,13 @@ struct PROTOBASE_EXPORT S3ClientOptions {
   bool path_style = false;
   /// A larger put is sent in parts of this size, max_parallel_parts at a time. 5 MiB - 5 GiB.
   std::uint64_t part_size = std::uint64_t{16} << 20;
+  /// But a conditional put up to this size is one request, because not every store heeds the
+  /// condition of an upload in parts (Ceph 16 does not). 0 - 5 GiB.
+  std::uint64_t max_whole_conditional_put = std::uint64_t{64} << 20;
   unsigned max_parallel_parts = 4;           ///< 1 - 64
   std::uint64_t connect_timeout_ms = 5'000;  ///< 1 - 600,000
-  /// A request that has not ended by then has failed; part_size bytes must get through. 1 -
-  /// 3,600,000.
+  /// A request that has not ended by then has failed; part_size and
+  /// max_whole_conditional_put bytes must get through. 1 - 3,600,000.
   std::uint64_t request_timeout_ms = 60'000;
   std::string ca_file;  ///< of certificates to trust; empty: AWS_CA_BUNDLE, else the system's
   Logger logger{};      ///< silent when empty; never hears a secret

@@ -75,6 +75,7 @@ class S3Client::Impl final {
   explicit Impl(const S3ClientOptions& options)
       : prefix_(cloud::checked_prefix(options.prefix)),
         part_size_(options.part_size),
+        max_whole_conditional_put_(options.max_whole_conditional_put),
         max_parallel_parts_(options.max_parallel_parts),
         transport_(cloud::make_s3_transport(options, prefix_)) {}
 
@@ -110,6 +111,7 @@ class S3Client::Impl final {
 
   const std::string prefix_;
   const std::uint64_t part_size_;
+  const std::uint64_t max_whole_conditional_put_;
   const unsigned max_parallel_parts_;
   const std::unique_ptr<cloud::S3Transport> transport_;
   cloud::S3Preconditions preconditions_;
@@ -234,7 +236,8 @@ CloudPutResult S3Client::Impl::put(const std::string& key, cloud::ByteSpans part
   };
   std::uint64_t size = 0;
   for (const auto part : parts) size += part.size();
-  if (size <= part_size_) {
+  const bool is_conditional = condition.kind != CloudPutCondition::Kind::kNone;
+  if (size <= part_size_ || (is_conditional && size <= max_whole_conditional_put_)) {
     return preconditions_.put(
         condition, [&](const auto& headers) { return put_whole(full, parts, condition, headers); },
         current_version);

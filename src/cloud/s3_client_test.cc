@@ -460,6 +460,7 @@ class S3ClientParts : public S3ClientTest {
 
   S3ClientParts() {
     options_.part_size = kPart;
+    options_.max_whole_conditional_put = 0;
     options_.max_parallel_parts = 3;
     content_.resize(3 * kPart + 7);
     for (std::size_t i = 0; i < content_.size(); ++i) content_[i] = static_cast<char>(i * 31 / 7);
@@ -566,6 +567,29 @@ TEST_F(S3ClientParts, PartsOfAnEndThatMayHaveTakenEffectAreLeftAlone) {
   expect_failure(CloudFailure::kUnknown, 0);
   complete_ = ScriptedHTTPClient::response(404, error_xml("NoSuchUpload"));
   expect_failure(CloudFailure::kUnknown, 0);
+}
+
+TEST_F(S3ClientParts, AConditionalPutIsKeptWholeUpToABound) {
+  options_.max_whole_conditional_put = content_.size();
+  http_->answer(200, "", {{"etag", "\"e\""}});
+  EXPECT_EQ(put("key", content_, CloudPutCondition::if_absent()).version, "\"e\"");
+  EXPECT_EQ(client().counts().puts, 1u);
+  EXPECT_TRUE(put("key", content_).stored);
+  EXPECT_EQ(client().counts().puts, 7u) << "the others in parts";
+}
+
+TEST_F(S3ClientParts, AnETagThatIsNotToldIsThatOfTheParts) {
+  const std::string first = "\"" + std::string(32, 'a') + "\"";
+  const std::string untold =
+      "<CompleteMultipartUploadResult><ETag></ETag></CompleteMultipartUploadResult>";
+  complete_ = ScriptedHTTPClient::response(200, untold);
+  expect_failure(CloudFailure::kUnknown, 0);  // "p1" and so on are no MD5s
+  http_->set_fallback([&](const RecordedHTTPRequest& request) {
+    const bool is_part = request.method == "PUT";
+    return is_part ? ScriptedHTTPClient::response(200, "", {{"etag", first}}) : serve(request);
+  });
+  // md5 of 4 x 16 bytes of 0xaa
+  EXPECT_EQ(put("key", content_).version, "\"18605d3935338c5bcb1b1c6a47ece81a-4\"");
 }
 
 TEST_F(S3ClientParts, BareETagsAreFoundOutAtTheEndToo) {

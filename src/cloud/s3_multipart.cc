@@ -1,9 +1,12 @@
 #include "cloud/s3_multipart.h"
 
 #include <algorithm>
+#include <charconv>
 #include <thread>
 
+#include "cloud/s3_preconditions.h"
 #include "cloud/s3_xml.h"
+#include "os/net/crypto.h"
 #include "protobase/errors.h"
 #include "protobase/shared_bytes.h"
 
@@ -38,6 +41,24 @@ std::vector<std::span<const std::byte>> cut_spans(ByteSpans spans, std::uint64_t
 
 std::uint64_t s3_part_size(std::uint64_t size, std::uint64_t wanted) {
   return std::max(wanted, (size + kMaxParts - 1) / kMaxParts);
+}
+
+std::optional<std::string> s3_etag_of_parts(std::span<const std::string> etags) {
+  constexpr std::size_t kDigits = 32;
+  Bytes digests;
+  for (const std::string& etag : etags) {
+    const std::string digits = bare_etag(etag);
+    if (digits.size() != kDigits) return std::nullopt;
+    for (std::size_t i = 0; i < kDigits; i += 2) {
+      unsigned byte = 0;
+      const char* const end = digits.data() + i + 2;
+      const auto [stop, error] = std::from_chars(digits.data() + i, end, byte, 16);
+      if (error != std::errc() || stop != end) return std::nullopt;
+      digests.push_back(static_cast<std::byte>(byte));
+    }
+  }
+  const std::span<const std::byte> all = digests;
+  return "\"" + os::to_hex(os::md5({&all, 1})) + "-" + std::to_string(etags.size()) + "\"";
 }
 
 /// What the threads that send share.
@@ -170,7 +191,11 @@ std::optional<std::string> S3MultipartUpload::completed(const S3Request& request
   }
   if (!answer.error) {
     is_open_ = false;
-    return answer.etag;
+    if (!answer.etag.empty()) return answer.etag;
+    // Asking for it would give that of whoever wrote last.
+    const auto computed = s3_etag_of_parts(etags_);
+    if (!computed) throw_unusable(asked, response.status, "no ETag");
+    return computed;
   }
   if (is_conditional && answer.error->code == "PreconditionFailed") return std::nullopt;
   // The status went out before the work began; what it would have been is not told.

@@ -23,6 +23,10 @@ std::vector<std::span<const std::byte>> cut_spans(ByteSpans spans, std::uint64_t
 /// `wanted`, or more where an object of `size` bytes would have more than 10,000 parts.
 std::uint64_t s3_part_size(std::uint64_t size, std::uint64_t wanted);
 
+/// The ETag that a store gives an object made of parts with these ETags: the MD5 of their MD5s, and
+/// their number. nullopt when they are no MD5s.
+std::optional<std::string> s3_etag_of_parts(std::span<const std::string> etags);
+
 /// Belongs to one thread. Destruction removes the parts again, unless they became an object or may
 /// have: an end that got no answer is left alone, because removing parts while the store joins them
 /// has lost data on some. What stays is for the bucket's lifecycle rule.

@@ -50,6 +50,8 @@ void S3ClientOptions::validate() const {
           "of access_key and secret_key only one is set: set both or none");
   require(session_token.empty() || !access_key.empty(), "session_token without an access_key");
   require_range<std::uint64_t>("part_size", part_size, kMinPartSize, kMaxPartSize);
+  require_range<std::uint64_t>("max_whole_conditional_put", max_whole_conditional_put, 0,
+                               kMaxPartSize);
   require_range("max_parallel_parts", max_parallel_parts, 1u, 64u);
   require_range<std::uint64_t>("connect_timeout_ms", connect_timeout_ms, 1, 600'000);
   require_range<std::uint64_t>("request_timeout_ms", request_timeout_ms, 1, 3'600'000);

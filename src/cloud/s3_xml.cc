@@ -155,7 +155,7 @@ S3CompleteAnswer parse_s3_complete(std::string_view xml) {
   const pugi::xml_document document = parse(xml);
   const pugi::xml_node root = document.document_element();
   if (std::string_view(root.name()) == "Error") return {"", error_of(root)};
-  return {required_text(root_of(document, "CompleteMultipartUploadResult"), "ETag")};
+  return {find_text(root_of(document, "CompleteMultipartUploadResult"), "ETag").value_or("")};
 }
 
 STSCredentials parse_sts_credentials(std::string_view xml) {

@@ -41,7 +41,7 @@ std::string parse_s3_upload_id(std::string_view xml);
 
 /// Of CompleteMultipartUpload, which may say 200 and then that it failed.
 struct S3CompleteAnswer {
-  std::string etag;
+  std::string etag;  ///< empty: not told (Ceph 16)
   std::optional<S3Error> error{};
 };
 S3CompleteAnswer parse_s3_complete(std::string_view xml);
