@@ -13,14 +13,19 @@ class CloudClientRaces : public CloudClientConformance {
  protected:
   static constexpr int kMaxTries = 1000;
 
-  /// Tries again where the store says so: losing against another request in flight is no answer.
+  /// Tries again where the store does not say yes or no: losing against another request in flight
+  /// is no answer. After an answer that says nothing (Ceph's gateway gives 500 in a race) what lies
+  /// there decides: nobody else puts this text.
   static CloudPutResult put_patiently(CloudStorageClient& client, const std::string& key,
                                       std::string_view text, const CloudPutCondition& condition) {
     for (int tries = 1;; ++tries) {
       try {
         return put(client, key, text, condition);
       } catch (const CloudStorageError& error) {
-        if (error.failure() != CloudFailure::kNotNow || tries == kMaxTries) throw;
+        if (error.failure() == CloudFailure::kRefused || tries == kMaxTries) throw;
+        if (error.failure() == CloudFailure::kUnknown && text_of(client, key) == text) {
+          return {true, client.head(key)->version};
+        }
       }
     }
   }
@@ -69,6 +74,7 @@ TEST_P(CloudClientRaces, OfManyCreatorsExactlyOneWins) {
 TEST_P(CloudClientRaces, NoReplacementOfAVersionIsLost) {
   constexpr int kIncrements = 5;
   put("counter", "0");
+  std::atomic<int> unknown{0};
   run_in_threads([&](int) {
     const auto machine = open();
     for (int done = 0, tries = 0; done < kIncrements; ++tries) {
@@ -78,10 +84,17 @@ TEST_P(CloudClientRaces, NoReplacementOfAVersionIsLost) {
       int value = 0;
       std::from_chars(text.data(), text.data() + text.size(), value);
       const auto condition = CloudPutCondition::if_version(seen.metadata.version);
-      if (put_patiently(*machine, "counter", std::to_string(value + 1), condition).stored) ++done;
+      try {
+        if (put(*machine, "counter", std::to_string(value + 1), condition).stored) ++done;
+      } catch (const CloudStorageError& error) {
+        if (!error.may_retry()) throw;
+        if (error.failure() == CloudFailure::kUnknown) ++unknown;
+      }
     }
   });
-  EXPECT_EQ(text_of("counter"), std::to_string(kThreads * kIncrements));
+  const int counted = std::stoi(text_of("counter"));
+  EXPECT_GE(counted, kThreads * kIncrements);
+  EXPECT_LE(counted, kThreads * kIncrements + unknown) << "that many may have taken effect";
 }
 
 TEST_P(CloudClientRaces, AReaderSeesOneObjectOrTheOther) {
