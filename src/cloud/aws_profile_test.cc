@@ -63,11 +63,11 @@ TEST_F(AWSProfiles, BothFilesMakeAProfileAndTheCredentialsFileCounts) {
 }
 
 TEST_F(AWSProfiles, FilesLieBelowHome) {
-  files_.make_directory("/home");
-  files_.make_directory("/home/.aws");
-  environment_.set("HOME", "/home");
-  write("/home/.aws/credentials", "[default]\naws_access_key_id=A\n");
-  write("/home/other", "[default]\nregion=eu-west-3\n");
+  files_.make_directory("/person");
+  files_.make_directory("/person/.aws");
+  environment_.set("HOME", "/person");
+  write("/person/.aws/credentials", "[default]\naws_access_key_id=A\n");
+  write("/person/other", "[default]\nregion=eu-west-3\n");
   environment_.set("AWS_CONFIG_FILE", "~/other");
   EXPECT_EQ(read().get("aws_access_key_id"), "A");
   EXPECT_EQ(read().get("region"), "eu-west-3");

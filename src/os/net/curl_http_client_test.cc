@@ -1,3 +1,4 @@
+// The client against a server on loopback that answers rightly, wrongly, late and not at all.
 #include <gtest/gtest.h>
 
 #include <atomic>
