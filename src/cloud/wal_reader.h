@@ -24,8 +24,8 @@ class WALReader final {
         retry_parts_(std::move(retry_parts)),
         pool_(pool) {}
 
-  /// Fills at least `at_least` bytes, and what is at hand behind them. Precondition: the index knows
-  /// the WAL that far.
+  /// Fills at least `at_least` bytes, and what is at hand behind them. Precondition: the index
+  /// knows the WAL that far.
   std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
                    std::size_t at_least);
 
