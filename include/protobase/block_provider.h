@@ -38,8 +38,8 @@ struct BlockRead {
 ///    or a write failed half way, the WAL is poisoned: every later write and sync throws.
 ///  - NoSpaceError from write() means nothing was written; the same operation may be tried again.
 ///    So does an error of either that is a NothingTookEffect too.
-///  - LockingError from sync(): another writer took over. Nothing since the last sync() took effect,
-///    and nothing ever will through this provider.
+///  - LockingError from sync(): another writer took over. Nothing since the last sync() took
+///    effect, and nothing ever will through this provider.
 ///  - read() returns the bytes asked for or throws; reads are concurrent with everything.
 class BlockProvider {
  public:

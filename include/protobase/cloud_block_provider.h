@@ -17,8 +17,8 @@ namespace protobase {
 /// that names the field.
 struct PROTOBASE_EXPORT CloudStorageOptions {
   SpaceAccess access = SpaceAccess::kReadWrite;
-  /// Blocks that were read are kept here, made when missing; safe to delete at any time. Empty: they
-  /// are kept in memory. Not to be shared between stores.
+  /// Blocks that were read are kept here, made when missing; safe to delete at any time. Empty:
+  /// they are kept in memory. Not to be shared between stores.
   std::string cache_dir;
   /// Bound of the above in bytes; 0: nothing is kept.
   std::uint64_t cache_size = std::uint64_t{64} << 20;
@@ -55,12 +55,12 @@ struct CloudCacheStats {
 /// Layout and protocol: docs/internals/cloud_format.md.
 ///
 /// Durability: sync() is one PUT (after those of large objects), acknowledged by the bucket. One
-/// writer at a time: the first sync or root lock of a provider takes over from whoever wrote before,
-/// who gets LockingError from then on, for good.
+/// writer at a time: the first sync or root lock of a provider takes over from whoever wrote
+/// before, who gets LockingError from then on, for good.
 class PROTOBASE_EXPORT CloudBlockProvider final : public BlockProvider {
  public:
-  /// Opens the store that the client's bucket and prefix hold; creates it at the first sync. Errors:
-  /// NotFoundError (read-only and not there), ValidationError (other things are there),
+  /// Opens the store that the client's bucket and prefix hold; creates it at the first sync.
+  /// Errors: NotFoundError (read-only and not there), ValidationError (other things are there),
   /// CorruptionError, NotSupportedError (a newer version), and the client's.
   explicit CloudBlockProvider(std::shared_ptr<CloudStorageClient> client,
                               CloudStorageOptions options = {});

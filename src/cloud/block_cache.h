@@ -2,8 +2,8 @@
 // Bounded; the least recently used go first. Never needed: whatever is lost, damaged or removed by
 // somebody else is read from the bucket again.
 //
-// A file is named WAL-BLOCK and holds (little-endian): 8 B magic "PBBLOCK\n", 16 B WAL, u64 offset in
-// the WAL of its first byte, u64 XXH3-64 of the 32 bytes before and the bytes, then the bytes. A
+// A file is named WAL-BLOCK and holds (little-endian): 8 B magic "PBBLOCK\n", 16 B WAL, u64 offset
+// in the WAL of its first byte, u64 XXH3-64 of the 32 bytes before and the bytes, then the bytes. A
 // block holds one run of bytes between two multiples of the block size.
 #pragma once
 

@@ -58,8 +58,8 @@ class CommitLog final {
   /// Looks in both places.
   void refresh();
 
-  /// Takes over the writing; makes the store if there is none. Does nothing when it was done before.
-  /// LockingError: another writer took over since, or too many want to.
+  /// Takes over the writing; makes the store if there is none. Does nothing when it was done
+  /// before. LockingError: another writer took over since, or too many want to.
   void claim();
   bool has_claimed() const noexcept { return claimed_epoch_ != 0; }
 

@@ -1,6 +1,8 @@
-// Which object of the bucket holds which bytes of a WAL. A plain value; its owner's mutex guards it.
+// Which object of the bucket holds which bytes of a WAL. A plain value; its owner's mutex guards
+// it.
 //
-// Invariants: the extents of a WAL follow each other without gaps from the first record's offset on.
+// Invariants: the extents of a WAL follow each other without gaps from the first record's offset
+// on.
 #pragma once
 
 #include <cstdint>
