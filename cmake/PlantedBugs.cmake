@@ -12,6 +12,11 @@ endif()
 set(sources_with_bugs
   base/planted_bug.cc engine/committer.cc engine/log.cc file/file_root_register.cc file/wal_writer.cc
   format/record.cc wal/scanner.cc)
+set(cloud_bugs "")
+if(PROTOBASE_CLOUD)
+  list(APPEND sources_with_bugs cloud/commit_log.cc cloud/merger.cc)
+  set(cloud_bugs fence_dropped foreign_slot_believed boundary_ignored claims_removed)
+endif()
 list(TRANSFORM sources_with_bugs PREPEND "${PROJECT_SOURCE_DIR}/src/")
 add_library(protobase_with_bugs OBJECT ${sources_with_bugs})
 target_compile_definitions(protobase_with_bugs PRIVATE PROTOBASE_PLANTED_BUGS)
@@ -26,7 +31,7 @@ foreach(kind IN ITEMS crash faults file format storage wal)
 endforeach()
 
 foreach(bug IN ITEMS none no_data_sync no_directory_sync checksum_ignored address_not_checksummed
-    retry_after_failed_sync torn_tail_accepted root_before_data lock_outlives_kill)
+    retry_after_failed_sync torn_tail_accepted root_before_data lock_outlives_kill ${cloud_bugs})
   protobase_add_script_test(planted_bug.${bug} 300
     "${PROTOBASE_PYTHON}" "${PROJECT_SOURCE_DIR}/test/planted_bugs/planted_bug_test.py"
     ${bug} "$<TARGET_FILE:protobase_core>")

@@ -33,6 +33,9 @@ struct PROTOBASE_EXPORT CloudStorageOptions {
   /// A reader that is asked for the root asks the bucket at most so often. 0: every time. At most a
   /// day.
   std::uint64_t poll_interval_ms = 1'000;
+  /// A writer merges small objects in the background when so many commits and flushes were not
+  /// merged yet. 0: never. At most 1,000,000.
+  std::uint64_t merge_after_slots = 4096;
   /// How long a request is tried again, and a commit, before its outcome is unknown. 1 - 3,600,000.
   std::uint64_t commit_timeout_ms = 60'000;
   Logger logger{};  ///< silent when empty
@@ -50,6 +53,14 @@ struct CloudCacheStats {
   std::uint64_t misses = 0;
   std::uint64_t damaged = 0;  ///< blocks whose checksum did not hold, read again from the bucket
   std::uint64_t bytes = 0;    ///< now
+};
+
+/// What merging did.
+struct CloudMergeReport {
+  std::uint64_t slots = 0;     ///< whose bytes are in segments now
+  std::uint64_t segments = 0;  ///< that hold them
+  std::uint64_t bytes = 0;     ///< of them
+  std::uint64_t removed = 0;   ///< objects that are gone
 };
 
 /// Layout and protocol: docs/internals/cloud_format.md.
@@ -80,6 +91,10 @@ class PROTOBASE_EXPORT CloudBlockProvider final : public BlockProvider {
   void close() override;
 
   CloudCacheStats cache_stats() const;
+
+  /// Makes large objects of the small ones that commits left, with all addresses as they were;
+  /// reads and commits go on meanwhile. May be broken off or done again at any time.
+  CloudMergeReport merge();
 
  private:
   class Impl;

@@ -16,10 +16,21 @@ namespace protobase {
 /// LockingError from its next commit on, and must be opened again. Any number of readers.
 class PROTOBASE_EXPORT CloudFileStorage final : public EngineStorage {
  public:
-  /// Errors as CloudBlockProvider's.
+  /// Errors as CloudBlockProvider's. max_unflushed_bytes is at least 16 x object_size: a bulk load
+  /// keeps several objects on their way.
   explicit CloudFileStorage(std::shared_ptr<CloudStorageClient> client,
                             const CloudStorageOptions& cloud = {},
                             const StorageOptions& options = {});
+
+  /// As CloudBlockProvider::merge().
+  CloudMergeReport merge();
+  /// What the cache of blocks did.
+  CloudCacheStats cache_stats() const;
+
+ private:
+  CloudFileStorage(std::shared_ptr<CloudBlockProvider> provider, const StorageOptions& options);
+
+  const std::shared_ptr<CloudBlockProvider> provider_;
 };
 
 }  // namespace protobase

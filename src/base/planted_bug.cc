@@ -14,7 +14,7 @@
 namespace protobase::base {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, PlantedBug>, 8> kNames = {{
+constexpr std::array<std::pair<std::string_view, PlantedBug>, 12> kNames = {{
     {"no_data_sync", PlantedBug::kNoDataSync},
     {"no_directory_sync", PlantedBug::kNoDirectorySync},
     {"checksum_ignored", PlantedBug::kChecksumIgnored},
@@ -23,6 +23,10 @@ constexpr std::array<std::pair<std::string_view, PlantedBug>, 8> kNames = {{
     {"torn_tail_accepted", PlantedBug::kTornTailAccepted},
     {"root_before_data", PlantedBug::kRootBeforeData},
     {"lock_outlives_kill", PlantedBug::kLockOutlivesKill},
+    {"fence_dropped", PlantedBug::kFenceDropped},
+    {"foreign_slot_believed", PlantedBug::kForeignSlotBelieved},
+    {"boundary_ignored", PlantedBug::kBoundaryIgnored},
+    {"claims_removed", PlantedBug::kClaimsRemoved},
 }};
 
 std::optional<PlantedBug> read_environment() {

@@ -18,6 +18,10 @@ enum class PlantedBug {
   kTornTailAccepted,       ///< the hole of a torn write is passed over, what is behind it counts
   kRootBeforeData,         ///< the root is published, then its WAL is written and synced
   kLockOutlivesKill,       ///< the root lock is a file that its holder has to remove
+  kFenceDropped,           ///< a slot of the log in a bucket is put without create-if-absent
+  kForeignSlotBelieved,    ///< a slot that exists is taken for our own
+  kBoundaryIgnored,        ///< a claim is not checked against what was merged away
+  kClaimsRemoved,          ///< a merge removes claims too
 };
 
 #ifdef PROTOBASE_PLANTED_BUGS

@@ -2,19 +2,19 @@
 // Bounded; the least recently used go first. Never needed: whatever is lost, damaged or removed by
 // somebody else is read from the bucket again.
 //
-// A file is named WAL-BLOCK and holds (little-endian): 8 B magic "PBBLOCK\n", 16 B WAL, u64 offset
-// in the WAL of its first byte, u64 XXH3-64 of the 32 bytes before and the bytes, then the bytes. A
-// block holds one run of bytes between two multiples of the block size.
+// A file is named WAL-OFFSET and holds (little-endian): 8 B magic "PBBLOCK\n", 16 B WAL, u64 offset
+// in the WAL of its first byte, u64 XXH3-64 of the 32 bytes before and the bytes, then the bytes,
+// which lie between two multiples of the block size.
 #pragma once
 
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
 
 #include "os/file_system.h"
 #include "protobase/options.h"
@@ -59,30 +59,29 @@ class BlockCache final {
  private:
   struct Key {
     UUID wal;
-    std::uint64_t block = 0;
-    friend bool operator==(const Key&, const Key&) = default;
-  };
-  struct KeyHash {
-    std::size_t operator()(const Key& key) const noexcept {
-      return std::hash<UUID>{}(key.wal) ^ (key.block * 0x9E3779B97F4A7C15ull);
-    }
+    std::uint64_t begin = 0;
+    friend auto operator<=>(const Key&, const Key&) = default;
   };
   struct Entry {
     Key key;
-    std::uint64_t size = 0;  ///< that it takes of max_bytes
-    std::uint64_t begin = 0;
+    std::uint64_t size = 0;
     SharedBytes bytes;  ///< in memory only
   };
   using Entries = std::list<Entry>;
+  using Places = std::map<Key, Entries::iterator>;
+
   struct Block {
     std::uint64_t begin = 0;
     SharedBytes bytes;
   };
 
-  std::optional<Block> find(const Key& key);
-  std::optional<Block> load(const Key& key);
-  void store(const Key& key, const Block& block);
+  std::optional<Block> find(const UUID& wal, std::uint64_t offset);
+  Places::iterator place_around(const UUID& wal, std::uint64_t offset);
+  SharedBytes load(const Key& key);
+  void store(const Key& key, std::span<const std::byte> bytes);
+  bool write_file(const Key& key, std::span<const std::byte> bytes);
   void forget(const Key& key);
+  void erase(Places::iterator place);
   void make_room();
   void remove_file(const Key& key);
   void take_up_directory();
@@ -92,7 +91,7 @@ class BlockCache final {
   const BlockCacheOptions options_;
   mutable std::mutex mutex_;
   Entries entries_;  ///< the least recently used first
-  std::unordered_map<Key, Entries::iterator, KeyHash> places_;
+  Places places_;
   BlockCacheCounts counts_;
 };
 

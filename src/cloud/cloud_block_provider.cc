@@ -6,14 +6,17 @@
 #include <atomic>
 #include <bit>
 #include <limits>
+#include <mutex>
 #include <string>
-#include <unordered_map>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "base/check_range.h"
 #include "cloud/block_cache.h"
 #include "cloud/cloud_root_register.h"
 #include "cloud/commit_log.h"
+#include "cloud/merger.h"
 #include "cloud/slot.h"
 #include "cloud/wal_reader.h"
 #include "cloud/wal_uploader.h"
@@ -64,6 +67,7 @@ void CloudStorageOptions::validate() const {
   check_range<std::uint64_t>("object_size", object_size, kMiB, 64 * kMiB);
   check_range<unsigned>("max_parallel_requests", max_parallel_requests, 1, 64);
   check_range<std::uint64_t>("poll_interval_ms", poll_interval_ms, 0, 86'400'000);
+  check_range<std::uint64_t>("merge_after_slots", merge_after_slots, 0, 1'000'000);
   check_range<std::uint64_t>("commit_timeout_ms", commit_timeout_ms, 1, 3'600'000);
 }
 
@@ -73,15 +77,17 @@ class CloudBlockProvider::Impl final {
       : client_(checked(std::move(client), options)),
         is_read_only_(options.access == SpaceAccess::kReadOnly),
         logger_(options.logger),
+        retry_parts_(retry_parts(options)),
         cache_(cache_options(options)),
         pool_(options.max_parallel_requests - 1),  // and the calling thread
-        log_(client_, retry_parts(options), pool_,
+        log_(client_, retry_parts_, pool_,
              [this](const UUID& wal, std::uint64_t begin, std::span<const std::byte> bytes) {
                cache_.put(wal, begin, bytes);
              }),
-        register_(log_, retry_parts(options).clock, options.poll_interval_ms, is_read_only_),
-        uploader_(log_, client_, retry_parts(options), pool_, options.object_size),
-        reader_(log_, cache_, client_, retry_parts(options), pool_) {
+        register_(log_, retry_parts_.clock, options.poll_interval_ms, is_read_only_),
+        uploader_(log_, client_, retry_parts_, pool_, options.object_size),
+        reader_(log_, cache_, client_, retry_parts_, pool_),
+        merge_after_slots_(options.merge_after_slots) {
     if (!log_.open() && is_read_only_) {
       throw NotFoundError(client_->location() + ": there is no store");
     }
@@ -102,6 +108,7 @@ class CloudBlockProvider::Impl final {
     throw_if_closed();
     if (const auto end = uploader_.sync(wal)) {
       checkpoint(kCheckpointSlots);
+      merge_if_due();
       return *end;
     }
     return known_end(wal, 0);
@@ -169,8 +176,21 @@ class CloudBlockProvider::Impl final {
   void close() {
     if (closed_.exchange(true)) return;
     register_.close();
+    {
+      const std::lock_guard lock(background_mutex_);
+      background_.request_stop();
+    }
+    if (background_.joinable()) background_.join();
     checkpoint(kCheckpointSlotsAtClose);
     pool_.stop();
+  }
+
+  CloudMergeReport merge() {
+    throw_if_closed();
+    if (is_read_only_) throw NotSupportedError("the store is open for reading only");
+    const std::lock_guard lock(merge_mutex_);
+    register_.poll();  // so that there is something to merge for who only merges
+    return cloud::Merger(log_, client_, retry_parts_, pool_).run();
   }
 
   CloudCacheStats cache_stats() const {
@@ -204,6 +224,34 @@ class CloudBlockProvider::Impl final {
     return size + read(wal, kWALFirstRecordOffset, out.subspan(size), at_least - size);
   }
 
+  void merge_if_due() {
+    if (merge_after_slots_ == 0 || log_.unmerged() < merge_after_slots_) return;
+    const std::lock_guard lock(background_mutex_);
+    if (closed_ || is_merging_ || log_.unmerged() < next_merge_) return;
+    is_merging_ = true;
+    if (background_.joinable()) background_.join();  // it has ended
+    try {
+      background_ = std::jthread([this](const std::stop_token& stop) { merge_quietly(stop); });
+    } catch (const std::system_error& error) {  // the commit that came here is done all the same
+      is_merging_ = false;
+      if (logger_) logger_(LogLevel::kWarning, std::string("not merged: ") + error.what());
+    }
+  }
+
+  /// What fails here is done by the next merge, when as many slots more have come.
+  void merge_quietly(const std::stop_token& stop) {
+    try {
+      const std::lock_guard lock(merge_mutex_);
+      cloud::Merger(log_, client_, retry_parts_, pool_).run(stop);
+    } catch (const ProtoBaseError& error) {
+      if (logger_) logger_(LogLevel::kWarning, std::string("not merged: ") + error.what());
+    }
+    const std::uint64_t left = log_.unmerged();
+    const std::lock_guard lock(background_mutex_);
+    next_merge_ = left < merge_after_slots_ ? 0 : left + merge_after_slots_;
+    is_merging_ = false;
+  }
+
   /// A hint: what fails here costs later openings some requests.
   void checkpoint(std::uint64_t slots) {
     if (!log_.has_claimed()) return;
@@ -217,13 +265,20 @@ class CloudBlockProvider::Impl final {
   const std::shared_ptr<CloudStorageClient> client_;
   const bool is_read_only_;
   const Logger logger_;
+  const cloud::RetryParts retry_parts_;
   BlockCache cache_;
   engine::WorkerPool pool_;
   CommitLog log_;
   cloud::CloudRootRegister register_;
   cloud::WALUploader uploader_;
   cloud::WALReader reader_;
+  const std::uint64_t merge_after_slots_;
+  std::mutex merge_mutex_;  // held by who merges
+  std::mutex background_mutex_;
+  bool is_merging_ = false;
+  std::uint64_t next_merge_ = 0;  // not before so many slots wait
   std::atomic<bool> closed_{false};
+  std::jthread background_;  // last, because it is joined first
 };
 
 CloudBlockProvider::CloudBlockProvider(std::shared_ptr<CloudStorageClient> client,
@@ -249,6 +304,7 @@ std::vector<BadPlace> CloudBlockProvider::find_damage() { return impl_->find_dam
 std::vector<UUID> CloudBlockProvider::list_wals() { return impl_->list_wals(); }
 RootRegister& CloudBlockProvider::root_register() { return impl_->root_register(); }
 void CloudBlockProvider::close() { impl_->close(); }
+CloudMergeReport CloudBlockProvider::merge() { return impl_->merge(); }
 CloudCacheStats CloudBlockProvider::cache_stats() const { return impl_->cache_stats(); }
 
 }  // namespace protobase

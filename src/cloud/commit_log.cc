@@ -9,6 +9,7 @@
 
 #include "base/endian.h"
 #include "base/hash.h"
+#include "base/planted_bug.h"
 #include "cloud/refusal.h"
 #include "engine/for_all.h"
 #include "protobase/block_provider.h"
@@ -148,16 +149,38 @@ void CommitLog::adopt(LogCheckpoint read, std::string version) {
 }
 
 void CommitLog::read_tail() {
-  for (bool is_more = true; is_more;) {
+  // A listing may miss a slot that was put while it ran, and slots may have been merged away.
+  constexpr int kLooks = 3;
+  for (int looks = 1;;) {
     const std::string behind = slot_key(newest_slot());
     const CloudListPage page =
         retried([&] { return client_->list(kSlotPrefix, behind, kPageSize); });
     std::vector<ListedSlot> slots = unbroken_run(page);
-    is_more = page.is_truncated && slots.size() == page.objects.size();
-    if (slots.empty()) return;
-    read_needed(slots);
-    take_up(slots);
+    if (!slots.empty()) {
+      read_needed(slots);
+      take_up(slots);
+      set_broken({});
+    }
+    if (slots.size() == page.objects.size()) {
+      if (page.is_truncated) continue;
+      return set_broken({});
+    }
+    if (looks++ == kLooks) {
+      return set_broken(fmt::format("{}: object {} is missing though {} is there", location_,
+                                    slot_key(newest_slot() + 1), page.objects.back().key));
+    }
+    read_checkpoint_object(checkpoint_version_);
   }
+}
+
+void CommitLog::set_broken(std::string why) {
+  const std::unique_lock lock(state_mutex_);
+  broken_ = std::move(why);
+}
+
+void CommitLog::throw_if_broken() const {
+  const std::shared_lock lock(state_mutex_);
+  if (!broken_.empty()) throw CorruptionError(broken_);
 }
 
 std::vector<CommitLog::ListedSlot> CommitLog::unbroken_run(const CloudListPage& page) const {
@@ -267,6 +290,7 @@ void CommitLog::claim() {
   if (!is_open() && !read_checkpoint_object({})) throw_no_checkpoint();
   for (unsigned tries = 0; tries < kMaxClaims; ++tries) {
     read_tail();
+    throw_if_broken();
     if (try_claim()) return;
   }
   throw LockingError(
@@ -294,7 +318,7 @@ bool CommitLog::try_claim() {
   header.body_hash = base::xxh3({});
   const auto bytes = write_slot_header(header);
   if (put_slot(header, {std::span<const std::byte>(bytes)})) return false;
-  read_checkpoint_object({});
+  if (!base::is_planted(base::PlantedBug::kBoundaryIgnored)) read_checkpoint_object({});
   const std::unique_lock lock(state_mutex_);
   // Merged away while we slept: this claim counts for nothing.
   if (state_.boundary > header.number || state_.slot >= header.number) return false;
@@ -361,9 +385,12 @@ std::optional<SlotHeader> CommitLog::put_slot(const SlotHeader& header, const Pa
   const std::string key = slot_key(header.number);
   Retry retry(retry_parts_);
   bool may_be_stored = false;
+  const auto condition = base::is_planted(base::PlantedBug::kFenceDropped)
+                             ? CloudPutCondition::overwrite()
+                             : CloudPutCondition::if_absent();
   for (;;) {
     try {
-      if (client_->put(key, parts, CloudPutCondition::if_absent()).stored) return std::nullopt;
+      if (client_->put(key, parts, condition).stored) return std::nullopt;
       // Who is it? Asking may fail as well, and changes nothing.
       if (const auto found = find_slot(header.number)) return other_than(header, *found);
       if (!retry.wait()) {
@@ -382,6 +409,7 @@ std::optional<SlotHeader> CommitLog::put_slot(const SlotHeader& header, const Pa
 }
 
 std::optional<SlotHeader> CommitLog::other_than(const SlotHeader& header, const SlotHeader& found) {
+  if (base::is_planted(base::PlantedBug::kForeignSlotBelieved)) return std::nullopt;
   return found.commit_id == header.commit_id ? std::nullopt : std::optional(found);
 }
 
@@ -432,25 +460,46 @@ void CommitLog::throw_deposed(const SlotHeader& found) {
 
 void CommitLog::checkpoint(std::uint64_t slots) {
   const std::lock_guard io(io_mutex_);
-  if (!is_open() || newest_slot() < checkpoint_slot_ + slots) return;
-  const LogCheckpoint current = state();
-  const Bytes object = write_checkpoint(current);
+  if (is_open() && newest_slot() >= checkpoint_slot_ + slots) put_checkpoint(state());
+}
+
+/// Tried once. False: somebody else put one, or we ourselves and the answer was lost; it has been
+/// read.
+bool CommitLog::put_checkpoint(const LogCheckpoint& checkpoint) {
+  const Bytes object = write_checkpoint(checkpoint);
   const std::span<const std::byte> part(object);
-  const CloudPutResult put = retried([&] {
-    return client_->put(kCheckpointKey, {&part, 1},
-                        CloudPutCondition::if_version(checkpoint_version_));
-  });
-  if (put.stored) {
-    checkpoint_version_ = put.version;
-    checkpoint_slot_ = current.slot;
-  } else {
-    read_checkpoint_object({});  // somebody else's, or ours whose answer was lost
+  const CloudPutResult put =
+      client_->put(kCheckpointKey, {&part, 1}, CloudPutCondition::if_version(checkpoint_version_));
+  if (!put.stored) {
+    read_checkpoint_object({});
+    return false;
+  }
+  checkpoint_version_ = put.version;
+  checkpoint_slot_ = checkpoint.slot;
+  return true;
+}
+
+void CommitLog::publish_segments(std::span<const MergedSegment> segments, std::uint64_t boundary) {
+  constexpr int kTries = 8;
+  const std::lock_guard io(io_mutex_);
+  for (int tries = 0; tries < kTries; ++tries) {
+    LogCheckpoint next = state();
+    if (next.boundary >= boundary) return;
+    for (const MergedSegment& segment : segments) {
+      if (!next.index.replace(segment.wal, segment.begin, {segment.end, 0, {}})) return;
+    }
+    next.boundary = boundary;
+    if (!retried([&] { return put_checkpoint(next); })) continue;
+    const std::unique_lock lock(state_mutex_);
+    state_ = std::move(next);
+    return;
   }
 }
 
 // --- what is known
 
 std::optional<RootVersion> CommitLog::root() const {
+  throw_if_broken();
   const std::shared_lock lock(state_mutex_);
   return state_.root;
 }
@@ -491,6 +540,11 @@ std::vector<BadPlace> CommitLog::find_damage() {
     } while (page.is_truncated);
   }
   std::vector<BadPlace> bad;
+  try {
+    throw_if_broken();
+  } catch (const CorruptionError& error) {
+    bad.push_back({{}, error.what()});
+  }
   const LogCheckpoint known = state();
   for (const IndexedWAL& wal : known.index.wals()) {
     std::uint64_t begin = kWALFirstRecordOffset;
@@ -516,6 +570,16 @@ std::vector<BadPlace> CommitLog::find_damage() {
 std::uint64_t CommitLog::newest_slot() const {
   const std::shared_lock lock(state_mutex_);
   return state_.slot;
+}
+
+std::uint64_t CommitLog::boundary() const {
+  const std::shared_lock lock(state_mutex_);
+  return state_.boundary;
+}
+
+std::uint64_t CommitLog::unmerged() const {
+  const std::shared_lock lock(state_mutex_);
+  return state_.slot + 1 - state_.boundary;
 }
 
 UUID CommitLog::newest_wal() const {

@@ -37,6 +37,13 @@ struct SlotContents {
   std::optional<RootVersion> root;          ///< the newest commit among them, if any
 };
 
+/// A range of a WAL that is in a segment now, and was in slots.
+struct MergedSegment {
+  UUID wal;
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+};
+
 /// Thread-safe.
 class CommitLog final {
  public:
@@ -71,7 +78,16 @@ class CommitLog final {
   /// Puts a checkpoint when the newest one is `slots` behind or more, if nobody else did.
   void checkpoint(std::uint64_t slots);
 
+  /// Puts a checkpoint with `segments`, which are there, in place of the slots below `boundary`.
+  /// Nothing happens when somebody else merged meanwhile.
+  void publish_segments(std::span<const MergedSegment> segments, std::uint64_t boundary);
+
+  /// CorruptionError: slots are missing, and with them the newest root.
   std::optional<RootVersion> root() const;
+  std::uint64_t boundary() const;
+  /// Slots known that are not merged.
+  std::uint64_t unmerged() const;
+  LogCheckpoint state() const;
   /// Of the index.
   std::optional<WALIndex::Place> find_place(const UUID& wal, std::uint64_t offset) const;
   std::optional<std::uint64_t> end_of(const UUID& wal) const;
@@ -94,7 +110,6 @@ class CommitLog final {
   auto retried(const Request& request) const {
     return with_retries(retry_parts_, request);
   }
-  LogCheckpoint state() const;
   std::uint64_t newest_slot() const;
   UUID newest_wal() const;
   // The following are called with io_mutex_ held.
@@ -102,7 +117,10 @@ class CommitLog final {
   bool is_empty();
   [[noreturn]] void throw_no_checkpoint() const;
   void adopt(LogCheckpoint read, std::string version);
+  bool put_checkpoint(const LogCheckpoint& checkpoint);
   void read_tail();
+  void set_broken(std::string why);
+  void throw_if_broken() const;
   std::vector<ListedSlot> unbroken_run(const CloudListPage& page) const;
   void read_needed(std::vector<ListedSlot>& slots);
   void read_slot(ListedSlot& slot);
@@ -135,6 +153,7 @@ class CommitLog final {
 
   mutable std::shared_mutex state_mutex_;
   bool is_open_ = false;
+  std::string broken_;  // the slot that is missing, if one is
   LogCheckpoint state_;
 };
 

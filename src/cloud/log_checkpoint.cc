@@ -145,6 +145,9 @@ LogCheckpoint read_checkpoint(std::span<const std::byte> object, const std::stri
                     "newer one",
                     location, kCheckpointKey, version, kCloudFormatVersion));
   }
+  if (base::load_le<std::uint32_t>(object.data() + 8) != kCloudFormatVersion) {
+    throw_damaged(location, "there is no format version 0");
+  }
   const auto payload = object.subspan(kHeaderSize);
   const auto expected = base::load_le<std::uint64_t>(object.data() + kChecksumPlace);
   if (const std::uint64_t found = base::xxh3(payload); expected != found) {

@@ -85,7 +85,7 @@ std::optional<std::uint64_t> WALUploader::sync(const UUID& wal) {
   contents.inline_parts = pending.parts;
   contents.records = pending.records;
   try {
-    log_.claim();
+    claim_log();
     contents.root = new_root(wal, pending);
     if (pending.end - pending.begin > object_size_) upload_segments(contents);
     log_.append(contents);
@@ -101,6 +101,15 @@ std::optional<std::uint64_t> WALUploader::sync(const UUID& wal) {
   now.begin = pending.end;
   if (now.newest_commit && now.newest_commit->offset < now.begin) now.newest_commit.reset();
   return pending.end;
+}
+
+/// Of what was written nothing has been sent yet, whatever became of the claim.
+void WALUploader::claim_log() {
+  try {
+    log_.claim();
+  } catch (const CloudStorageError&) {
+    throw_refusal(std::current_exception());
+  }
 }
 
 WALUploader::Pending WALUploader::snapshot(const UUID& wal) const {

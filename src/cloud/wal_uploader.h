@@ -49,6 +49,7 @@ class WALUploader final {
     std::optional<CommitMark> newest_commit;
   };
 
+  void claim_log();
   Pending snapshot(const UUID& wal) const;
   void upload_segments(SlotContents& contents);
   std::optional<RootVersion> new_root(const UUID& wal, const Pending& pending) const;

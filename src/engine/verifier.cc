@@ -24,7 +24,11 @@ void scan_version1(BlockProvider& provider, const WALDescription& wal,
     if (offset >= wal.end) return 0;
     const auto count =
         static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), wal.end - offset));
-    return provider.read(wal.transaction_id, offset, out.first(count), 0);
+    try {
+      return provider.read(wal.transaction_id, offset, out.first(count), 0);
+    } catch (const CorruptionError& error) {  // an object of a bucket is missing or cut
+      throw os::ReadError(error.what());
+    }
   };
   wal::WindowReader window(read, wal::OnReadError::kPassOver);
   wal::scan_records({wal.transaction_id, kWALFirstRecordOffset, wal.end, wal.durable}, window,

@@ -3,7 +3,9 @@
 
 #include "memory/memory_block_provider.h"
 #include "protobase/file_block_provider.h"
+#ifdef PROTOBASE_HAVE_CLOUD
 #include "test/conformance/cloud_places.h"
+#endif
 #include "testing/counting_file_system.h"
 #include "testing/slow_block_provider.h"
 #include "testing/temporary_directory.h"
@@ -49,6 +51,7 @@ INSTANTIATE_TEST_SUITE_P(Local, BlockProviderConformance,
                                            kFileWithOneOpenFile,
                                            BlockProviderCase{"Decorated", new_decorated_memory}),
                          [](const auto& test) { return test.param.name; });
+#ifdef PROTOBASE_HAVE_CLOUD
 const BlockProviderCase kS3{"S3", new_bucket<MockS3Client>};
 const BlockProviderCase kGoogle{"Google", new_bucket<MockGoogleCloudClient>};
 
@@ -56,6 +59,8 @@ INSTANTIATE_TEST_SUITE_P(Cloud, BlockProviderConformance, ::testing::Values(kS3,
                          [](const auto& test) { return test.param.name; });
 INSTANTIATE_TEST_SUITE_P(Cloud, DurableBlockProviderConformance, ::testing::Values(kS3, kGoogle),
                          [](const auto& test) { return test.param.name; });
+#endif
+
 INSTANTIATE_TEST_SUITE_P(Local, DurableBlockProviderConformance,
                          ::testing::Values(kFile, kFileWithOneOpenFile),
                          [](const auto& test) { return test.param.name; });

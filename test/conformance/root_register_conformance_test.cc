@@ -3,7 +3,9 @@
 
 #include "memory/memory_block_provider.h"
 #include "protobase/file_block_provider.h"
+#ifdef PROTOBASE_HAVE_CLOUD
 #include "test/conformance/cloud_places.h"
+#endif
 #include "testing/temporary_directory.h"
 
 namespace protobase::conformance {
@@ -26,11 +28,14 @@ const RootRegisterCase kFile{"File", new_directory};
 INSTANTIATE_TEST_SUITE_P(Local, RootRegisterConformance,
                          ::testing::Values(RootRegisterCase{"Memory", new_memory}, kFile),
                          [](const auto& test) { return test.param.name; });
+#ifdef PROTOBASE_HAVE_CLOUD
 INSTANTIATE_TEST_SUITE_P(Cloud, RootRegisterConformance,
                          ::testing::Values(RootRegisterCase{"S3", new_bucket<MockS3Client>},
                                            RootRegisterCase{"Google",
                                                             new_bucket<MockGoogleCloudClient>}),
                          [](const auto& test) { return test.param.name; });
+#endif
+
 INSTANTIATE_TEST_SUITE_P(Local, SharedRootRegisterConformance, ::testing::Values(kFile),
                          [](const auto& test) { return test.param.name; });
 

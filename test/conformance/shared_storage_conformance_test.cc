@@ -4,7 +4,9 @@
 #include "protobase/file_block_provider.h"
 #include "protobase/memory_storage.h"
 #include "protobase/standalone_file_storage.h"
+#ifdef PROTOBASE_HAVE_CLOUD
 #include "test/conformance/cloud_places.h"
+#endif
 #include "test/conformance/shared_storage_root_conformance.h"
 #include "test/conformance/shared_storage_threads_conformance.h"
 #include "testing/temporary_directory.h"
@@ -40,6 +42,7 @@ INSTANTIATE_TEST_SUITE_P(Local, SharedStorageConformance,
                          ::testing::Values(SharedStorageCase{"MemoryStorage", new_memory}, kFile,
                                            kMappedFile),
                          [](const auto& test) { return test.param.name; });
+#ifdef PROTOBASE_HAVE_CLOUD
 const SharedStorageCase kS3{"S3", new_bucket_storage<MockS3Client>};
 const SharedStorageCase kGoogle{"Google", new_bucket_storage<MockGoogleCloudClient>};
 
@@ -47,6 +50,8 @@ INSTANTIATE_TEST_SUITE_P(Cloud, SharedStorageConformance, ::testing::Values(kS3,
                          [](const auto& test) { return test.param.name; });
 INSTANTIATE_TEST_SUITE_P(Cloud, DurableStorageConformance, ::testing::Values(kS3, kGoogle),
                          [](const auto& test) { return test.param.name; });
+#endif
+
 INSTANTIATE_TEST_SUITE_P(Local, DurableStorageConformance, ::testing::Values(kFile, kMappedFile),
                          [](const auto& test) { return test.param.name; });
 

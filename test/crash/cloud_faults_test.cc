@@ -30,6 +30,12 @@ using testing::CloudFaultPlan;
 using testing::CloudFaultRule;
 using testing::ManualClock;
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t kRuns = 200;
+#else
+constexpr std::uint64_t kRuns = 2'000;
+#endif
+
 enum class Outcome { kAcknowledged, kRefused, kUnknown };
 
 struct Attempt {
@@ -41,7 +47,7 @@ struct Attempt {
 
 struct Totals {
   std::uint64_t commits = 0, acknowledged = 0, refused = 0, fenced = 0, unknown = 0;
-  std::uint64_t kills = 0, sleeps = 0, faults = 0, delayed = 0;
+  std::uint64_t merged = 0, kills = 0, sleeps = 0, faults = 0, delayed = 0;
 };
 
 struct Draws {
@@ -193,6 +199,8 @@ class CloudRun {
       kill(machine);
     } else if (draws_.chance(4)) {
       leave(machine);
+    } else if (draws_.chance(6)) {
+      merge(machine);
     } else {
       commit(machine);
     }
@@ -234,6 +242,18 @@ class CloudRun {
   void leave(Machine& machine) {
     machine.is_busy = true;
     machine.storage.reset();
+    machine.is_busy = false;
+  }
+
+  void merge(Machine& machine) {
+    machine.is_busy = true;
+    try {
+      totals_.merged += machine.storage->merge().slots;
+    } catch (const CloudStorageError&) {
+    } catch (const NotAuthorizedError&) {
+    } catch (const CorruptionError&) {  // bodies that were damaged on the way, more than once
+    } catch (const NotSupportedError&) {
+    }
     machine.is_busy = false;
   }
 
@@ -284,7 +304,6 @@ class CloudRun {
 };
 
 TEST(CloudFaults, EveryAcknowledgedCommitIsThereExactlyOnceAndNoRefusedOneIs) {
-  constexpr std::uint64_t kRuns = 2'000;
   const char* const chosen = std::getenv("PROTOBASE_CLOUD_SEED");
   const std::uint64_t first = chosen != nullptr ? std::stoull(chosen) : std::random_device{}();
   const std::uint64_t runs = chosen != nullptr ? 1 : kRuns;
@@ -299,13 +318,15 @@ TEST(CloudFaults, EveryAcknowledgedCommitIsThereExactlyOnceAndNoRefusedOneIs) {
             << totals.acknowledged << " acknowledged, " << totals.fenced << " fenced, "
             << totals.refused << " refused, " << totals.unknown << " unknown; " << totals.faults
             << " faults, " << totals.delayed << " late requests, " << totals.kills << " kills, "
-            << totals.sleeps << " sleeps in the middle of a request\n";
+            << totals.sleeps << " sleeps in the middle of a request, " << totals.merged
+            << " slots merged\n";
   if (chosen != nullptr) return;
   EXPECT_GT(totals.acknowledged, kRuns);
   EXPECT_GT(totals.fenced, kRuns / 10);
   EXPECT_GT(totals.unknown, 0u);
   EXPECT_GT(totals.sleeps, kRuns);
   EXPECT_GT(totals.delayed, kRuns / 10);
+  EXPECT_GT(totals.merged, kRuns);
 }
 
 }  // namespace

@@ -22,6 +22,8 @@ FAILED_SYNC = "faults DisturbedCallsTest.ASyncThatFailsOnceStopsTheLogForGood"
 WORST_POWER_CUT = "faults OldFaults.D03_WhatTheRootFileNamesIsOnStableStorageBeforeIt"
 CUT_RECORD = "faults OldFaults.D04_ARecordCutByAKillIsNotReadShort"
 
+CLOUD_FAULTS = "crash CloudFaults.EveryAcknowledgedCommitIsThereExactlyOnceAndNoRefusedOneIs"
+
 # Bug -> program and test, for each test that must find it. More do; these are quick and sure.
 TESTS_BY_BUG = {
     "no_data_sync": [EXHAUSTIVE, WORST_POWER_CUT, FAILED_SYNC],
@@ -49,10 +51,14 @@ TESTS_BY_BUG = {
         WORST_POWER_CUT, FAILED_SYNC, "faults DisturbedCallsTest.NoCallThatFailsOnceLosesWhatWasAcknowledged",
         "faults OldFaults.D13_AfterAFullDiskTheRetryKeepsEveryRecord"],
     "lock_outlives_kill": [EVERY_CALL_FAILS],
+    "fence_dropped": [CLOUD_FAULTS],
+    "foreign_slot_believed": [CLOUD_FAULTS],
+    "boundary_ignored": [CLOUD_FAULTS],
+    "claims_removed": [CLOUD_FAULTS],
 }
 
 # With a bug it ends early; without one it takes a minute or more, and the suite runs it anyway.
-NOT_AGAIN_WITHOUT_A_BUG = {EXHAUSTIVE}
+NOT_AGAIN_WITHOUT_A_BUG = {EXHAUSTIVE, CLOUD_FAULTS}
 
 
 def by_program(tests):

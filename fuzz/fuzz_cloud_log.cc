@@ -1,0 +1,61 @@
+// Objects of the commit log in a bucket: whatever lies there is read or refused, and what was read
+// keeps what is promised. Checksums are made right first, so that what is behind them is reached.
+#include <vector>
+
+#include "base/endian.h"
+#include "base/hash.h"
+#include "cloud/log_checkpoint.h"
+#include "cloud/slot.h"
+#include "fuzz/fuzzing.h"
+#include "protobase/errors.h"
+
+namespace {
+
+using protobase::CorruptionError;
+using protobase::ProtoBaseError;
+using protobase::fuzz::require;
+using protobase::fuzz::result_unless;
+namespace base = protobase::base;
+namespace cloud = protobase::cloud;
+
+constexpr const char* kLocation = "s3://bucket";
+
+void check_slot(std::span<const std::byte> object) {
+  constexpr std::uint64_t kAnyNumber = 1;
+  const auto header = result_unless<ProtoBaseError>(
+      [&] { return cloud::read_slot_header(object, kAnyNumber, kLocation); });
+  if (!header) return;
+  require(header->inline_bytes <= header->length && header->begin <= header->end());
+  require(header->body_size() <= cloud::kMaxSlotBody + cloud::kMaxSegmentsOfSlot * 8);
+  const auto body = object.subspan(cloud::kSlotHeaderSize);
+  if (body.size() < header->segments * 8) return;
+  const auto ends = result_unless<CorruptionError>(
+      [&] { return cloud::read_segment_ends(*header, body, kLocation); });
+  if (ends && !ends->empty()) require(ends->back() == header->end() - header->inline_bytes);
+}
+
+void check_checkpoint(std::span<const std::byte> object) {
+  const auto read =
+      result_unless<ProtoBaseError>([&] { return cloud::read_checkpoint(object, kLocation); });
+  if (!read) return;
+  require(read->boundary >= 1 && read->boundary <= read->slot + 1);
+  require(cloud::read_checkpoint(cloud::write_checkpoint(*read), kLocation) == *read);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  std::vector<std::byte> bytes(size);
+  if (size > 0) std::memcpy(bytes.data(), data, size);
+  check_slot(bytes);
+  check_checkpoint(bytes);
+  if (size >= cloud::kSlotHeaderSize) {
+    base::store_le<std::uint64_t>(bytes.data() + 248, base::xxh3({bytes.data(), 248}));
+    check_slot(bytes);
+  }
+  if (size >= 24) {
+    base::store_le<std::uint64_t>(bytes.data() + 16, base::xxh3(std::span(bytes).subspan(24)));
+    check_checkpoint(bytes);
+  }
+  return 0;
+}

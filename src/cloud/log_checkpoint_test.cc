@@ -1,0 +1,80 @@
+#include "cloud/log_checkpoint.h"
+
+#include <gtest/gtest.h>
+
+#include "protobase/errors.h"
+
+namespace protobase::cloud {
+namespace {
+
+const UUID kFirst = *UUID::parse("11111111-0000-4000-8000-000000000000");
+const UUID kSecond = *UUID::parse("22222222-0000-4000-8000-000000000000");
+const std::string kLocation = "s3://bucket/prefix";
+
+LogCheckpoint example() {
+  LogCheckpoint checkpoint;
+  checkpoint.store = kSecond;
+  checkpoint.slot = 12;
+  checkpoint.boundary = 9;
+  checkpoint.epoch = 2;
+  checkpoint.root = RootVersion{{kFirst, 4096}, 5, 4, 1'700'000'000'000'000, {kFirst, 4200}, {}};
+  checkpoint.index.add(kFirst, {5000, 0, {}});
+  checkpoint.index.add(kFirst, {6000, 0, kSecond});
+  checkpoint.index.add(kFirst, {6500, 11, {}});
+  checkpoint.index.set_records(kFirst, 17);
+  checkpoint.index.add(kSecond, {4200, 12, {}});
+  return checkpoint;
+}
+
+TEST(LogCheckpoint, ComesBackAsItWas) {
+  LogCheckpoint checkpoint = example();
+  EXPECT_EQ(read_checkpoint(write_checkpoint(checkpoint), kLocation), checkpoint);
+  checkpoint.root.reset();
+  EXPECT_EQ(read_checkpoint(write_checkpoint(checkpoint), kLocation), checkpoint);
+  EXPECT_EQ(read_checkpoint(write_checkpoint({}), kLocation), LogCheckpoint{});
+}
+
+TEST(LogCheckpoint, EveryFlippedBitAndEveryTruncationIsFound) {
+  const Bytes whole = write_checkpoint(example());
+  for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
+    if (bit / 8 >= 12 && bit / 8 < 16) continue;  // zeros that mean nothing
+    Bytes bytes = whole;
+    bytes[bit / 8] ^= std::byte{1} << (bit % 8);
+    EXPECT_THROW(read_checkpoint(bytes, kLocation), ProtoBaseError) << "bit " << bit;
+  }
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_THROW(read_checkpoint(std::span(whole).first(size), kLocation), CorruptionError);
+  }
+}
+
+TEST(LogCheckpoint, ContentThatCannotBeIsRefused) {
+  LogCheckpoint late = example();
+  late.boundary = 14;
+  EXPECT_THROW(read_checkpoint(write_checkpoint(late), kLocation), CorruptionError);
+  LogCheckpoint backward = example();
+  backward.index.add(kFirst, {6400, 12, {}});
+  EXPECT_THROW(read_checkpoint(write_checkpoint(backward), kLocation), CorruptionError);
+}
+
+TEST(WALIndex, FindsTheExtentAroundAByte) {
+  const WALIndex index = example().index;
+  EXPECT_EQ(index.find_place(kFirst, 4096)->begin, kWALFirstRecordOffset);
+  EXPECT_EQ(index.find_place(kFirst, 4999)->extent.end, 5000u);
+  EXPECT_EQ(index.find_place(kFirst, 5000)->begin, 5000u);
+  EXPECT_EQ(index.find_place(kFirst, 6499)->extent.slot, 11u);
+  EXPECT_FALSE(index.find_place(kFirst, 6500));
+  EXPECT_FALSE(index.find_place(kFirst, 4095));
+  EXPECT_FALSE(index.find_place({}, 4096));
+}
+
+TEST(WALIndex, ReplacesWhatASegmentCoversExactly) {
+  WALIndex index = example().index;
+  EXPECT_FALSE(index.replace(kFirst, 4100, {6000, 0, {}}));
+  EXPECT_FALSE(index.replace(kFirst, 5000, {6400, 0, {}}));
+  EXPECT_FALSE(index.replace(kFirst, 5000, {7000, 0, {}}));
+  EXPECT_TRUE(index.replace(kFirst, 5000, {6500, 0, {}}));
+  EXPECT_EQ(index.find(kFirst)->extents, (std::vector<Extent>{{5000, 0, {}}, {6500, 0, {}}}));
+}
+
+}  // namespace
+}  // namespace protobase::cloud

@@ -1,0 +1,123 @@
+#include "cloud/merger.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/hash.h"
+#include "base/planted_bug.h"
+#include "cloud/slot.h"
+#include "engine/for_all.h"
+#include "protobase/errors.h"
+
+namespace protobase::cloud {
+namespace {
+
+constexpr std::uint64_t kSegmentSize = std::uint64_t{32} << 20;
+constexpr unsigned kPageSize = 1000;
+
+}  // namespace
+
+CloudMergeReport Merger::run(const std::stop_token& stop) {
+  CloudMergeReport report;
+  const LogCheckpoint state = log_.state();
+  std::vector<Group> groups = plan(state);
+  std::vector<MergedSegment> segments;
+  for (Group& group : groups) {
+    if (stop.stop_requested()) return report;
+    merge(group);
+    segments.push_back({group.wal, group.begin(), group.end()});
+    report.slots += group.sources.size();
+    report.bytes += group.end() - group.begin();
+  }
+  report.segments = segments.size();
+  if (state.slot + 1 > state.boundary) log_.publish_segments(segments, state.slot + 1);
+  report.removed = remove_slots(stop);
+  return report;
+}
+
+std::vector<Merger::Group> Merger::plan(const LogCheckpoint& state) {
+  std::vector<Group> groups;
+  for (const IndexedWAL& wal : state.index.wals()) {
+    std::uint64_t begin = kWALFirstRecordOffset;
+    bool goes_on = false;
+    for (const Extent& extent : wal.extents) {
+      if (extent.slot != 0) {
+        goes_on = goes_on && groups.back().end() - groups.back().begin() < kSegmentSize;
+        if (!goes_on) groups.push_back({wal.id, {}});
+        groups.back().sources.push_back({extent.slot, begin, extent.end});
+      }
+      goes_on = extent.slot != 0;
+      begin = extent.end;
+    }
+  }
+  return groups;
+}
+
+void Merger::merge(Group& group) {
+  engine::for_all(pool_, std::span(group.sources),
+                  [&](Source& source) { source.bytes = read_source(group.wal, source); });
+  std::vector<std::span<const std::byte>> parts;
+  for (const Source& source : group.sources) parts.push_back(source.bytes.span());
+  const std::string key = segment_key(group.wal, group.begin(), group.end(), {});
+  with_retries(retry_parts_,
+               [&] { return client_->put(key, parts, CloudPutCondition::overwrite()); });
+  for (Source& source : group.sources) source.bytes = {};
+}
+
+/// The slot's bytes, as its checksum says they were put.
+SharedBytes Merger::read_source(const UUID& wal, const Source& source) {
+  const std::string key = slot_key(source.slot);
+  CloudGetOptions options;
+  options.max_bytes = kSlotHeaderSize + kMaxSlotBody + kMaxSegmentsOfSlot * 8 + 1;
+  constexpr int kTries = 2;  // what is damaged on the way is whole the next time
+  for (int tries = 1;; ++tries) {
+    const CloudGetResult got =
+        with_retries(retry_parts_, [&] { return client_->get(key, options); });
+    const auto object = got.object.bytes.span();
+    if (got.status == CloudGetStatus::kFound && object.size() >= kSlotHeaderSize) {
+      const SlotHeader header = read_slot_header(object, source.slot, client_->location());
+      const auto body = object.subspan(kSlotHeaderSize);
+      if (header.wal == wal && header.end() == source.end &&
+          header.inline_bytes == source.end - source.begin && body.size() >= header.body_size() &&
+          base::xxh3(body.first(header.body_size())) == header.body_hash) {
+        return {std::make_shared<const SharedBytes>(got.object.bytes),
+                body.first(header.inline_bytes)};
+      }
+    }
+    if (tries == kTries) {
+      throw CorruptionError({wal, source.begin},
+                            fmt::format("{}, object {}: it is not what was put there; nothing was "
+                                        "merged",
+                                        client_->location(), key));
+    }
+  }
+}
+
+std::uint64_t Merger::remove_slots(const std::stop_token& stop) {
+  const std::uint64_t boundary = log_.boundary();
+  std::uint64_t removed = 0;
+  std::string behind;
+  for (bool is_more = true; is_more && !stop.stop_requested();) {
+    const CloudListPage page =
+        with_retries(retry_parts_, [&] { return client_->list(kSlotPrefix, behind, kPageSize); });
+    std::vector<std::string> keys;
+    for (const CloudObjectMetadata& object : page.objects) {
+      const auto number = parse_slot_key(object.key);
+      is_more = page.is_truncated && number.value_or(0) < boundary;
+      // A claim stays: it stops whoever wrote before it.
+      const bool is_claim = slot_kind_of_size(object.size) == SlotKind::kClaim &&
+                            !base::is_planted(base::PlantedBug::kClaimsRemoved);
+      if (number && *number < boundary && !is_claim) keys.push_back(object.key);
+      behind = object.key;
+    }
+    if (!keys.empty()) with_retries(retry_parts_, [&] { return client_->remove(keys), 0; });
+    removed += keys.size();
+    is_more = is_more && !page.objects.empty();
+  }
+  return removed;
+}
+
+}  // namespace protobase::cloud

@@ -1,0 +1,55 @@
+// Makes segments of small slots: fewer objects, fewer requests, the same addresses
+// (docs/internals/cloud_format.md, Merging).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <vector>
+
+#include "cloud/commit_log.h"
+#include "cloud/retry.h"
+#include "protobase/cloud_block_provider.h"
+#include "protobase/cloud_storage_client.h"
+
+namespace protobase::cloud {
+
+/// Not thread-safe; several mergers on one bucket disturb each other, no more.
+class Merger final {
+ public:
+  Merger(CommitLog& log, std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
+         engine::WorkerPool& pool)
+      : log_(log), client_(std::move(client)), retry_parts_(std::move(retry_parts)), pool_(pool) {}
+
+  /// Merges what the log knows now. Stops early, with what is done so far undone or harmless, when
+  /// `stop` is requested. CorruptionError: a slot is damaged; nothing is removed then.
+  CloudMergeReport run(const std::stop_token& stop = {});
+
+ private:
+  struct Source {
+    std::uint64_t slot = 0;
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    SharedBytes bytes{};
+  };
+  /// Slots whose bytes follow each other in one WAL, to become one segment.
+  struct Group {
+    UUID wal;
+    std::vector<Source> sources;
+
+    std::uint64_t begin() const noexcept { return sources.front().begin; }
+    std::uint64_t end() const noexcept { return sources.back().end; }
+  };
+
+  static std::vector<Group> plan(const LogCheckpoint& state);
+  void merge(Group& group);
+  SharedBytes read_source(const UUID& wal, const Source& source);
+  std::uint64_t remove_slots(const std::stop_token& stop);
+
+  CommitLog& log_;
+  const std::shared_ptr<CloudStorageClient> client_;
+  const RetryParts retry_parts_;
+  engine::WorkerPool& pool_;
+};
+
+}  // namespace protobase::cloud

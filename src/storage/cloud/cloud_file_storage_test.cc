@@ -1,0 +1,452 @@
+// A store in a bucket as its users see it: what a commit, an opening, a read and an idle minute
+// cost; what happens to whom when two write; merging; what is refused.
+#include "protobase/cloud_file_storage.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cloud/memory_bucket.h"
+#include "protobase/errors.h"
+#include "protobase/mock_s3_client.h"
+#include "testing/cloud_fault_client.h"
+#include "testing/expect_error.h"
+#include "testing/manual_clock.h"
+#include "testing/temporary_directory.h"
+
+namespace protobase {
+namespace {
+
+using testing::CloudCall;
+using testing::CloudFault;
+using testing::CloudFaultClient;
+using testing::CloudFaultPlan;
+
+class CloudFileStorageTest : public ::testing::Test {
+ protected:
+  struct Machine {
+    std::shared_ptr<CloudFaultClient> client;
+    std::unique_ptr<CloudFileStorage> storage;
+    CloudFileStorage* operator->() const { return storage.get(); }
+  };
+
+  CloudStorageOptions cloud() const {
+    CloudStorageOptions options;
+    options.clock = clock_;
+    return options;
+  }
+  static StorageOptions without_caches() {
+    StorageOptions options;
+    options.enable_atom_object_cache = options.enable_atom_bytes_cache = false;
+    return options;
+  }
+  std::shared_ptr<CloudFaultClient> new_client() const {
+    return std::make_shared<CloudFaultClient>(std::make_shared<MockS3Client>(bucket_), plan_);
+  }
+  Machine open(const CloudStorageOptions& options) {
+    Machine machine{new_client(), nullptr};
+    machine.storage = std::make_unique<CloudFileStorage>(machine.client, options, without_caches());
+    return machine;
+  }
+  Machine open() { return open(cloud()); }
+
+  static AtomPointer commit(const Machine& machine, const std::string& text) {
+    const AtomPointer root = machine->push_bytes(as_bytes(text));
+    machine->set_current_root(root);
+    return root;
+  }
+  static void kill(Machine& machine) {
+    machine.client->cut_off(true);
+    machine.storage.reset();
+  }
+  static std::string get(const Machine& machine, const AtomPointer& pointer) {
+    return std::string(machine->get_bytes(pointer).as_text());
+  }
+  /// Requests of `machine` while `work` ran.
+  template <typename Work>
+  static CloudRequestCounts requests(const Machine& machine, const Work& work) {
+    const CloudRequestCounts before = machine.client->counts();
+    work();
+    CloudRequestCounts now = machine.client->counts();
+    now.puts -= before.puts;
+    now.gets -= before.gets;
+    now.lists -= before.lists;
+    now.deletes -= before.deletes;
+    now.bytes_sent -= before.bytes_sent;
+    now.bytes_received -= before.bytes_received;
+    return now;
+  }
+
+  const std::shared_ptr<testing::ManualClock> clock_ = std::make_shared<testing::ManualClock>();
+  const std::shared_ptr<cloud::MemoryBucket> bucket_ =
+      std::make_shared<cloud::MemoryBucket>("mock", clock_);
+  const std::shared_ptr<CloudFaultPlan> plan_ = std::make_shared<CloudFaultPlan>(1);
+};
+
+TEST_F(CloudFileStorageTest, ACommitOfOneToAThousandAtomsIsOnePut) {
+  const Machine writer = open();
+  commit(writer, "the first one takes over");
+  for (const int atoms : {1, 10, 100, 1000}) {
+    const CloudRequestCounts made = requests(writer, [&] {
+      for (int i = 1; i < atoms; ++i) writer->push_bytes(as_bytes(std::string(200, 'a')));
+      commit(writer, std::string(200, 'r'));
+    });
+    EXPECT_EQ(made.puts, 1u);
+    EXPECT_EQ(made.gets + made.lists + made.deletes, 0u);
+    const std::uint64_t framed = static_cast<std::uint64_t>(atoms) * 216;
+    EXPECT_LE(made.bytes_sent, framed + 96 + 256) << "records, the commit record, a slot's header";
+  }
+}
+
+TEST_F(CloudFileStorageTest, FromTheBucketAloneTheFirstAtomIsThreeRequestsAway) {
+  for (const int commits : {1, 10, 1000, 2500}) {
+    Machine writer = open();
+    AtomPointer root;
+    for (int i = 0; i < commits; ++i) root = commit(writer, "commit " + std::to_string(i));
+    kill(writer);
+    const Machine reader = open();
+    EXPECT_EQ(reader->read_current_root(), root);
+    EXPECT_EQ(get(reader, root), "commit " + std::to_string(commits - 1));
+    const CloudRequestCounts made = reader.client->counts();
+    // One of them is the root's own look for news: the reader was asked for the root.
+    EXPECT_LE(made.gets + made.lists, 6u) << commits << " commits";
+    EXPECT_EQ(made.puts, 0u);
+  }
+}
+
+TEST_F(CloudFileStorageTest, AColdGetOfASmallAtomIsOneRangeOfABlock) {
+  Machine writer = open();
+  std::vector<AtomPointer> pointers;
+  for (int i = 0; i < 10'000; ++i) {
+    pointers.push_back(writer->push_bytes(as_bytes(std::string(200, 'c'))));
+  }
+  commit(writer, "root");
+  CloudStorageOptions options = cloud();
+  options.access = SpaceAccess::kReadOnly;
+  const Machine reader = open(options);
+  const CloudRequestCounts made =
+      requests(reader, [&] { EXPECT_EQ(get(reader, pointers[3000]).size(), 200u); });
+  EXPECT_EQ(made.gets, 1u);
+  EXPECT_EQ(made.lists, 0u);
+  EXPECT_LE(made.bytes_received, 64u * 1024);
+  const CloudRequestCounts again =
+      requests(reader, [&] { EXPECT_EQ(get(reader, pointers[3001]).size(), 200u); });
+  EXPECT_EQ(again.gets, 0u) << "the block is in the cache";
+}
+
+TEST_F(CloudFileStorageTest, IdlingCostsNothingAndWatchingOneRequestAnInterval) {
+  const Machine writer = open();
+  commit(writer, "root");
+  const Machine reader = open();
+  reader->read_current_root();
+  constexpr int kSeconds = 60;
+  const auto watch = [&](const Machine& machine) {
+    return requests(machine, [&] {
+      for (int i = 0; i < 10 * kSeconds; ++i) {
+        clock_->advance_us(100'000);
+        machine->read_current_root();
+      }
+    });
+  };
+  const CloudRequestCounts watching = watch(reader);
+  EXPECT_LE(watching.gets, static_cast<std::uint64_t>(kSeconds));
+  EXPECT_EQ(watching.lists + watching.puts, 0u);
+  const CloudRequestCounts writing = watch(writer);
+  EXPECT_EQ(writing.gets + writing.lists + writing.puts, 0u);
+}
+
+TEST_F(CloudFileStorageTest, AReaderSeesARootWithinTwoIntervals) {
+  const Machine writer = open();
+  commit(writer, "first");
+  const Machine reader = open();
+  const AtomPointer next = commit(writer, "second");
+  clock_->advance_us(1'000'000);
+  reader->read_current_root();
+  clock_->advance_us(1'000'000);
+  EXPECT_EQ(reader->read_current_root(), next);
+  EXPECT_EQ(get(reader, next), "second");
+  const AtomPointer told = commit(writer, "third");
+  EXPECT_EQ(get(reader, told), "third") << "a pointer from elsewhere is looked for at once";
+}
+
+TEST_F(CloudFileStorageTest, WhoeverCommitsTakesOverAndTheOtherIsToldForGood) {
+  const Machine first = open();
+  const Machine second = open();
+  const AtomPointer one = commit(first, "one");
+  const AtomPointer two = commit(second, "two");
+  for (int i = 0; i < 2; ++i) EXPECT_THROW(commit(first, "too late"), LockingError);
+  EXPECT_THROW(first->push_bytes(as_bytes("more")), LockingError);
+  EXPECT_EQ(get(first, one), "one") << "reading goes on";
+  const AtomPointer three = commit(second, "three");
+  const Machine again = open();
+  EXPECT_EQ(again->read_current_root(), three);
+  const AtomPointer four = commit(again, "four");
+  EXPECT_EQ(again->read_current_root(), four);
+  EXPECT_THROW(commit(second, "too late"), LockingError);
+  const auto history = again->root_history(10);
+  ASSERT_EQ(history.size(), 4u);
+  EXPECT_EQ(history[2].root, two);
+}
+
+TEST_F(CloudFileStorageTest, AWriterThatSleptThroughAMergeIsStillFenced) {
+  const Machine sleeper = open();
+  commit(sleeper, "awake");
+  const Machine other = open();
+  for (int i = 0; i < 5; ++i) commit(other, "meanwhile " + std::to_string(i));
+  EXPECT_GT(other->merge().removed, 0u);
+  EXPECT_THROW(commit(sleeper, "its slot is free again, but for the claim"), LockingError);
+  EXPECT_EQ(open()->root_history(100).size(), 6u);
+}
+
+TEST_F(CloudFileStorageTest, AClaimThatLandsInAMergedPlaceCountsForNothing) {
+  const Machine writer = open();
+  for (int i = 0; i < 5; ++i) commit(writer, "before " + std::to_string(i));
+  const Machine late = open();
+  for (int i = 0; i < 5; ++i) commit(writer, "meanwhile " + std::to_string(i));
+  writer->merge();
+  const AtomPointer root = commit(late, "late");
+  const Machine reader = open();
+  EXPECT_EQ(reader->read_current_root(), root);
+  EXPECT_EQ(reader->root_history(100).size(), 11u);
+  EXPECT_THROW(commit(writer, "deposed"), LockingError);
+}
+
+TEST_F(CloudFileStorageTest, ManyBytesGoOutAsSegmentsAndComeBack) {
+  CloudStorageOptions options = cloud();
+  options.object_size = 1 << 20;
+  Machine writer = open(options);
+  std::map<AtomPointer, char> pushed;
+  for (int i = 0; i < 60; ++i) {
+    const char letter = static_cast<char>('a' + i % 26);
+    pushed[writer->push_bytes(as_bytes(std::string(100'000, letter)))] = letter;
+  }
+  const AtomPointer huge = writer->push_bytes(as_bytes(std::string(20'000'000, 'H')));
+  const AtomPointer root = commit(writer, "root");
+  kill(writer);
+  const Machine reader = open(options);
+  EXPECT_EQ(reader->read_current_root(), root);
+  for (const auto& [pointer, letter] : pushed) {
+    EXPECT_EQ(get(reader, pointer), std::string(100'000, letter));
+  }
+  EXPECT_EQ(get(reader, huge), std::string(20'000'000, 'H'));
+  EXPECT_GE(bucket_->list("segments/", {}, 100).size(), 6u);
+  EXPECT_EQ(reader->verify({}).bad_places, 0u);
+}
+
+TEST_F(CloudFileStorageTest, MergingKeepsEveryAddressAlsoForWhoReadMeanwhile) {
+  Machine writer = open();
+  const Machine old_reader = open();
+  std::map<AtomPointer, std::string> pushed;
+  for (int i = 0; i < 300; ++i) {
+    const std::string text = "atom " + std::to_string(i);
+    pushed[commit(writer, text)] = text;
+  }
+  old_reader->read_current_root();
+  const CloudMergeReport report = writer->merge();
+  EXPECT_EQ(report.slots, 300u);
+  EXPECT_EQ(report.segments, 1u);
+  EXPECT_EQ(report.removed, 300u);
+  EXPECT_EQ(bucket_->object_count(), 3u) << "checkpoint, segment, the claim";
+  const AtomPointer root = commit(writer, "behind the merge");
+  const Machine reader = open();
+  EXPECT_EQ(reader->read_current_root(), root);
+  for (const auto& [pointer, text] : pushed) {
+    EXPECT_EQ(get(reader, pointer), text);
+    EXPECT_EQ(get(old_reader, pointer), text);
+  }
+  EXPECT_EQ(reader->root_history(1000).size(), 301u);
+  EXPECT_EQ(reader->verify({}).bad_places, 0u);
+  EXPECT_EQ(writer->merge().slots, 1u);
+  EXPECT_EQ(writer->merge().slots, 0u) << "nothing is left to merge";
+}
+
+TEST_F(CloudFileStorageTest, TheWriterMergesByItselfWhenManySlotsWait) {
+  CloudStorageOptions options = cloud();
+  options.merge_after_slots = 50;
+  std::vector<AtomPointer> roots;
+  {
+    const Machine writer = open(options);
+    while (bucket_->list("segments/", {}, 1).empty()) {
+      ASSERT_LT(roots.size(), 1'000'000u);
+      roots.push_back(commit(writer, "commit"));
+    }
+  }
+  EXPECT_GE(roots.size(), 49u);
+  const Machine reader = open();
+  for (const AtomPointer& root : roots) EXPECT_EQ(get(reader, root), "commit");
+  EXPECT_EQ(reader->root_history(10'000'000).size(), roots.size());
+}
+
+TEST_F(CloudFileStorageTest, AMergeBrokenOffAnywhereCanBeDoneAgain) {
+  for (std::uint64_t step = 1; step < 60; ++step) {
+    const auto bucket = std::make_shared<cloud::MemoryBucket>("mock", clock_);
+    const auto plan = std::make_shared<CloudFaultPlan>(step);
+    const auto client =
+        std::make_shared<CloudFaultClient>(std::make_shared<MockS3Client>(bucket), plan);
+    std::vector<AtomPointer> roots;
+    {
+      CloudFileStorage writer(client, cloud(), without_caches());
+      for (int i = 0; i < 20; ++i) {
+        roots.push_back(writer.push_bytes(as_bytes("atom")));
+        writer.set_current_root(roots.back());
+      }
+      std::uint64_t calls = 0;
+      client->set_before([&](CloudCall, const std::string&) {
+        if (++calls == step) client->cut_off(true);
+      });
+      try {
+        writer.merge();
+      } catch (const CloudStorageError&) {
+      }
+    }
+    CloudFileStorage again(std::make_shared<MockS3Client>(bucket), cloud(), without_caches());
+    for (const AtomPointer& root : roots) EXPECT_EQ(again.get_bytes(root).as_text(), "atom");
+    again.merge();
+    for (const AtomPointer& root : roots) EXPECT_EQ(again.get_bytes(root).as_text(), "atom");
+    EXPECT_EQ(again.root_history(100).size(), 20u);
+    EXPECT_EQ(again.verify({}).bad_places, 0u);
+  }
+}
+
+TEST_F(CloudFileStorageTest, ACommitThatWasRefusedMayBeTriedAgainAndIsThereOnce) {
+  const Machine writer = open();
+  commit(writer, "before");
+  testing::CloudFaultRule rule;
+  rule.fault = CloudFault::kExpiredCredentials;
+  rule.at_call = 1;
+  rule.only = CloudCall::kPut;
+  plan_->add(rule);
+  const AtomPointer root = writer->push_bytes(as_bytes("root"));
+  EXPECT_THROW(writer->set_current_root(root), NotAuthorizedError);
+  EXPECT_EQ(get(writer, root), "root");
+  writer->set_current_root(root);
+  const Machine reader = open();
+  EXPECT_EQ(reader->read_current_root(), root);
+  EXPECT_EQ(reader->root_history(10).size(), 2u);
+  EXPECT_EQ(reader->verify({}).bad_places, 0u);
+}
+
+TEST_F(CloudFileStorageTest, WithoutAnyAnswerTheOutcomeIsUnknownAndNothingMoreIsWritten) {
+  const Machine writer = open();
+  commit(writer, "before");
+  testing::CloudFaultRule rule;
+  rule.fault = CloudFault::kLostAnswer;
+  rule.probability = 1;
+  plan_->add(rule);
+  EXPECT_THROW(commit(writer, "lost"), OutcomeUnknownError);
+  plan_->clear();
+  EXPECT_THROW(commit(writer, "no more"), UnexpectedError);
+  EXPECT_EQ(open()->root_history(10).size(), 2u) << "this one had arrived";
+}
+
+TEST_F(CloudFileStorageTest, ABlockThatWasDamagedOnTheWayIsReadOnceMore) {
+  Machine writer = open();
+  commit(writer, "begins the WAL, and is read at opening");
+  const AtomPointer root = commit(writer, std::string(5000, 'x'));
+  for (int i = 0; i < 3; ++i) commit(writer, "later");
+  const Machine reader = open();
+  testing::CloudFaultRule rule;
+  rule.fault = CloudFault::kCorruptBody;
+  rule.at_call = 1;
+  rule.only = CloudCall::kGet;
+  plan_->add(rule);
+  EXPECT_EQ(get(reader, root), std::string(5000, 'x'));
+  EXPECT_EQ(plan_->hits(CloudFault::kCorruptBody), 1u);
+}
+
+TEST_F(CloudFileStorageTest, WhatIsDamagedInTheBucketIsNamedAndTheRestIsReadable) {
+  Machine writer = open();
+  const AtomPointer bad = commit(writer, "bad");
+  const AtomPointer good = commit(writer, "good");
+  writer.storage.reset();
+  const std::string key = "log/00000000000000000002";
+  Bytes bytes = *bucket_->find(key)->bytes;
+  bytes[256 + 17] ^= std::byte{1};
+  bucket_->put(key, bytes);
+  const Machine reader = open();
+  EXPECT_THROW(get(reader, bad), CorruptionError);
+  EXPECT_EQ(get(reader, good), "good");
+  EXPECT_EQ(reader->verify({}).bad_places, 1u);
+  EXPECT_THROW(open()->merge(), CorruptionError) << "it is not copied as if it were whole";
+}
+
+TEST_F(CloudFileStorageTest, AMissingSlotIsALossAndNeverAShorterLog) {
+  Machine writer = open();
+  std::vector<AtomPointer> roots;
+  for (int i = 0; i < 5; ++i) roots.push_back(commit(writer, "commit"));
+  kill(writer);
+  const std::string key = "log/00000000000000000004";
+  bucket_->remove(key);
+  const Machine reader = open();
+  testing::expect_error<CorruptionError>([&] { reader->read_current_root(); }, {key, "missing"});
+  testing::expect_error<CorruptionError>([&] { commit(reader, "behind a hole"); }, {key});
+  EXPECT_EQ(get(reader, roots[1]), "commit") << "what lies before is readable";
+  EXPECT_THROW(get(reader, roots[4]), ProtoBaseError);
+  const auto report = reader->verify({});
+  ASSERT_GE(report.bad_places, 1u);
+  EXPECT_NE(report.bad.front().reason.find(key), std::string::npos);
+}
+
+TEST_F(CloudFileStorageTest, AMissingSegmentIsNamedByVerify) {
+  Machine writer = open();
+  const AtomPointer root = commit(writer, "merged");
+  writer->merge();
+  commit(writer, "behind it");
+  writer.storage.reset();
+  const std::string key = bucket_->list("segments/", {}, 1).front().first;
+  bucket_->remove(key);
+  const Machine reader = open();
+  EXPECT_THROW(get(reader, root), CorruptionError);
+  const auto report = reader->verify({});
+  ASSERT_GE(report.bad_places, 1u);
+  EXPECT_NE(report.bad.front().reason.find(key), std::string::npos);
+}
+
+TEST_F(CloudFileStorageTest, TheCacheInADirectorySurvivesAndIsNeverNeeded) {
+  const testing::TemporaryDirectory place;
+  CloudStorageOptions options = cloud();
+  options.cache_dir = place.at("cache");
+  Machine writer = open();
+  const AtomPointer early = commit(writer, "early");
+  for (int i = 0; i < 10; ++i) commit(writer, "later");
+  kill(writer);
+  { EXPECT_EQ(get(open(options), early), "early"); }
+  const Machine again = open(options);
+  EXPECT_EQ(requests(again, [&] { EXPECT_EQ(get(again, early), "early"); }).gets, 0u);
+}
+
+TEST_F(CloudFileStorageTest, OtherThingsAndNewerVersionsAreRefusedInWords) {
+  bucket_->put("holiday.jpg", Bytes(10));
+  testing::expect_error<ValidationError>([&] { open(); }, {"holds other things"});
+  bucket_->remove("holiday.jpg");
+  CloudStorageOptions reading = cloud();
+  reading.access = SpaceAccess::kReadOnly;
+  testing::expect_error<NotFoundError>([&] { open(reading); }, {"there is no store"});
+  EXPECT_EQ(bucket_->object_count(), 0u) << "looking creates nothing";
+  { commit(open(), "root"); }
+  Bytes bytes = *bucket_->find("checkpoint")->bytes;
+  bytes[8] = std::byte{2};
+  bucket_->put("checkpoint", bytes);
+  testing::expect_error<NotSupportedError>([&] { open(); }, {"use a newer one"});
+  bucket_->remove("checkpoint");
+  testing::expect_error<CorruptionError>([&] { open(); }, {"checkpoint"});
+}
+
+TEST_F(CloudFileStorageTest, OptionsOutOfRangeAreNamed) {
+  const auto refused = [&](const char* field, auto change) {
+    CloudStorageOptions options = cloud();
+    change(options);
+    testing::expect_error<ValidationError>([&] { open(options); }, {field});
+  };
+  refused("cache_block_size", [](auto& options) { options.cache_block_size = 5000; });
+  refused("cache_block_size", [](auto& options) { options.cache_block_size = 2048; });
+  refused("object_size", [](auto& options) { options.object_size = 1000; });
+  refused("max_parallel_requests", [](auto& options) { options.max_parallel_requests = 0; });
+  refused("commit_timeout_ms", [](auto& options) { options.commit_timeout_ms = 0; });
+  refused("poll_interval_ms", [](auto& options) { options.poll_interval_ms = 1ull << 40; });
+}
+
+}  // namespace
+}  // namespace protobase
