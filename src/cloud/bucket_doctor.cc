@@ -1,0 +1,252 @@
+#include "protobase/bucket_doctor.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <optional>
+#include <utility>
+
+#include "base/check_range.h"
+#include "cloud/bucket_doctor.h"
+#include "cloud/bucket_race.h"
+#include "protobase/errors.h"
+#include "protobase/uuid.h"
+
+namespace protobase {
+
+void BucketDoctorOptions::validate() const {
+  base::check_range<unsigned>("threads", threads, 2, 64);
+  base::check_range<unsigned>("rounds", rounds, 1, 1000);
+}
+
+std::vector<DoctorFinding> examine_bucket(CloudStorageClient& client,
+                                          const BucketDoctorOptions& options) {
+  options.validate();
+  return cloud::BucketDoctor(client, options).examine();
+}
+
+namespace cloud {
+namespace {
+
+constexpr std::uint64_t kRetryTimeoutMs = 10'000;
+constexpr std::int64_t kMicrosPerSecond = 1'000'000;
+// Stores tell whole seconds.
+constexpr std::int64_t kClockGrainUs = 1 * kMicrosPerSecond;
+// Amazon refuses requests at 15 minutes, Google's tokens live for an hour.
+constexpr std::int64_t kClockToleranceUs = 60 * kMicrosPerSecond;
+
+constexpr auto kNoStoreHere =
+    "a store is not safe here: two writers would lose each other's commits. Use another endpoint, "
+    "or a version of this one that honours If-None-Match and If-Match";
+
+std::string text_of(const CloudGetResult& got) { return std::string(got.object.bytes.as_text()); }
+
+}  // namespace
+
+BucketDoctor::BucketDoctor(CloudStorageClient& client, const BucketDoctorOptions& options)
+    : client_(client),
+      threads_(options.threads),
+      rounds_(options.rounds),
+      retry_parts_{options.clock ? options.clock : os::system_clock(),
+                   options.random ? options.random : os::system_random(), kRetryTimeoutMs},
+      directory_("doctor/" + UUID::from_random(retry_parts_.random->bytes16()).to_string() + "/") {}
+
+std::vector<DoctorFinding> BucketDoctor::examine() {
+  if (!answers()) return std::move(findings_);
+  const std::string probe = key("probe");
+  bool goes_on = check("put", [&] { return put_probe(probe); });
+  if (goes_on) {
+    goes_on = check("get", [&] { return get_probe(probe); });
+    goes_on = check("list", [&] { return list_probe(probe); }) && goes_on;
+    check("clock", [&] { return compare_clocks(probe); });
+  }
+  if (goes_on) {
+    check("create if absent", [&] { return race_to_create(); });
+    check("replace if unchanged", [&] { return race_to_replace(); });
+  }
+  check("remove", [&] { return remove_all(); });
+  return std::move(findings_);
+}
+
+/// Whether there is any use in going on.
+bool BucketDoctor::answers() {
+  try {
+    retried([&] { return client_.list({}, {}, 1); });
+  } catch (const NotAuthorizedError& error) {
+    findings_.push_back({"credentials", false, error.what()});
+    return false;
+  } catch (const CloudStorageError& error) {
+    const bool is_silent = error.failure() == CloudFailure::kNotSent;
+    findings_.push_back(
+        {"answer", false,
+         std::string(error.what()) +
+             (is_silent ? "; look at the endpoint, the network, the name server" : "")});
+    return false;
+  } catch (const ProtoBaseError& error) {
+    findings_.push_back({"answer", false, error.what()});
+    return false;
+  }
+  findings_.push_back({"answer", true, client_.location() + " answers"});
+  findings_.push_back({"credentials", true, "they are taken, and may list"});
+  return true;
+}
+
+bool BucketDoctor::check(const char* name, const std::function<Result()>& run) {
+  DoctorFinding finding{name, false, {}};
+  try {
+    Result result = run();
+    finding.is_ok = result.is_ok;
+    finding.detail = std::move(result.detail);
+  } catch (const ProtoBaseError& error) {
+    finding.detail = error.what();
+  }
+  findings_.push_back(std::move(finding));
+  return findings_.back().is_ok;
+}
+
+std::string BucketDoctor::key(const std::string& name) {
+  keys_.push_back(directory_ + name);
+  return keys_.back();
+}
+
+BucketDoctor::Result BucketDoctor::put_probe(const std::string& probe) {
+  put_from_us_ = retry_parts_.clock->unix_us();
+  retried([&] { return put_text(client_, probe, probe, CloudPutCondition::overwrite()); });
+  put_to_us_ = retry_parts_.clock->unix_us();
+  return {true, "an object can be put"};
+}
+
+BucketDoctor::Result BucketDoctor::get_probe(const std::string& probe) {
+  const CloudGetResult whole = retried([&] { return client_.get(probe); });
+  if (whole.status != CloudGetStatus::kFound || text_of(whole) != probe) {
+    return {false,
+            "an object that was just put is not there as it was put: this store is not "
+            "strongly consistent; use another one"};
+  }
+  CloudGetOptions part;
+  part.range = CloudRange{2, 3};
+  const CloudGetResult got = retried([&] { return client_.get(probe, part); });
+  if (text_of(got) != probe.substr(2, 3)) {
+    return {false, "a range of an object is not what was put there: use another store"};
+  }
+  return {true, "and read at once, whole and in part"};
+}
+
+BucketDoctor::Result BucketDoctor::list_probe(const std::string& probe) {
+  const CloudListPage page = retried([&] { return client_.list(directory_, {}, 2); });
+  if (page.objects.size() != 1 || page.objects.front().key != probe ||
+      page.objects.front().size != probe.size()) {
+    return {false,
+            "a listing does not show what was just put: this store is not strongly "
+            "consistent; use another one"};
+  }
+  return {true, "and listed at once"};
+}
+
+BucketDoctor::Result BucketDoctor::compare_clocks(const std::string& probe) {
+  const auto head = retried([&] { return client_.head(probe); });
+  if (!head || head->last_modified_us == 0) return {true, "the store does not tell its time"};
+  std::int64_t ahead_us = 0;  // the store's clock, of ours, by the least it can be
+  if (head->last_modified_us > put_to_us_) ahead_us = head->last_modified_us - put_to_us_;
+  if (head->last_modified_us + kClockGrainUs < put_from_us_) {
+    ahead_us = head->last_modified_us + kClockGrainUs - put_from_us_;
+  }
+  const std::int64_t seconds = std::abs(ahead_us) / kMicrosPerSecond;
+  if (std::abs(ahead_us) > kClockToleranceUs) {
+    return {false, fmt::format("the clock of this machine is {} s {} the store's: set it", seconds,
+                               ahead_us > 0 ? "behind" : "ahead of")};
+  }
+  return {true, fmt::format("not more than {} s from the store's", seconds + 1)};
+}
+
+/// What is wrong with it; nullopt: nothing.
+std::optional<std::string> BucketDoctor::judge(const RaceOutcome& outcome, const std::string& key) {
+  if (outcome.winners > 1) {
+    return fmt::format("{} of {} at once were told that they won; {}", outcome.winners, threads_,
+                       kNoStoreHere);
+  }
+  if (outcome.winners == 0 && outcome.losers == threads_) {
+    return fmt::format("all {} at once were refused, though one should win; {}", threads_,
+                       kNoStoreHere);
+  }
+  if (outcome.winners == 0) {
+    last_error_ = outcome.error;  // says nothing about the store
+    return std::nullopt;
+  }
+  ++decided_;
+  if (text_of(retried([&] { return client_.get(key); })) != outcome.winner) {
+    return fmt::format("what is there is not what the winner put; {}", kNoStoreHere);
+  }
+  return std::nullopt;
+}
+
+BucketDoctor::Result BucketDoctor::race_to_create() {
+  decided_ = 0;
+  for (unsigned round = 0; round < rounds_; ++round) {
+    const std::string fresh = key(fmt::format("create-{}", round));
+    const RaceOutcome outcome = run_race(client_, fresh, CloudPutCondition::if_absent(), threads_);
+    if (auto wrong = judge(outcome, fresh)) return {false, *std::move(wrong)};
+    if (outcome.winners == 1 &&
+        put_text(client_, fresh, "late", CloudPutCondition::if_absent()).stored) {
+      return {false, fmt::format("an object that is there was created again; {}", kNoStoreHere)};
+    }
+  }
+  return conclusion("creations");
+}
+
+BucketDoctor::Result BucketDoctor::race_to_replace() {
+  decided_ = 0;
+  std::string old_version;
+  for (unsigned round = 0; round < rounds_; ++round) {
+    const std::string fresh = key(fmt::format("replace-{}", round));
+    old_version = retried([&] {
+                    return put_text(client_, fresh, "old", CloudPutCondition::overwrite());
+                  }).version;
+    const auto unchanged = CloudPutCondition::if_version(old_version);
+    const RaceOutcome outcome = run_race(client_, fresh, unchanged, threads_);
+    if (auto wrong = judge(outcome, fresh)) return {false, *std::move(wrong)};
+    if (outcome.winners == 0) continue;
+    if (put_text(client_, fresh, "late", unchanged).stored) {
+      return {false, fmt::format("a version that is gone was replaced; {}", kNoStoreHere)};
+    }
+    const auto current = CloudPutCondition::if_version(outcome.version);
+    if (!put_text(client_, fresh, "new", current).stored) {
+      return {false, fmt::format("the version that is there cannot be replaced; {}", kNoStoreHere)};
+    }
+  }
+  if (put_text(client_, key("absent"), "late", CloudPutCondition::if_version(old_version)).stored) {
+    return {false, fmt::format("an object that is not there was replaced; {}", kNoStoreHere)};
+  }
+  return conclusion("replacements");
+}
+
+BucketDoctor::Result BucketDoctor::conclusion(const char* what) const {
+  if (decided_ == 0) {
+    return {false, fmt::format("none of {} races had a winner: {}; try again later", rounds_,
+                               last_error_)};
+  }
+  return {true,
+          fmt::format("of {} {} at once exactly one wins, in {} races", threads_, what, decided_)};
+}
+
+BucketDoctor::Result BucketDoctor::remove_all() {
+  const std::string left =
+      fmt::format("remove what is below {}/{} by hand", client_.location(), directory_);
+  const auto is_gone = [&] {
+    return retried([&] { return client_.list(directory_, {}, 1); }).objects.empty();
+  };
+  try {
+    if (is_gone()) return {true, "nothing was put"};  // and what may not put, may not remove
+    retried([&] {
+      client_.remove(keys_);
+      return true;
+    });
+    if (is_gone()) return {true, "what this check put is removed again"};
+  } catch (const ProtoBaseError& error) {
+    return {false, fmt::format("{}; {}", error.what(), left)};
+  }
+  return {false, "objects that were removed are still listed; " + left};
+}
+
+}  // namespace cloud
+}  // namespace protobase
