@@ -18,5 +18,6 @@ void add_dump_command(CommandLine& line);
 void add_copy_command(CommandLine& line);
 void add_salvage_command(CommandLine& line);
 void add_bench_command(CommandLine& line);
+void add_doctor_command(CommandLine& line);
 
 }  // namespace protobase::cli

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <random>
@@ -13,9 +12,8 @@
 
 #include "cli/command.h"
 #include "cli/human_text.h"
-#include "cli/location.h"
+#include "cli/open_space.h"
 #include "protobase/errors.h"
-#include "protobase/standalone_file_storage.h"
 
 namespace protobase::cli {
 namespace {
@@ -117,14 +115,7 @@ Measurement measure_gets(std::string name, SharedStorage& storage,
   return measure(std::move(name), count, [&](std::size_t i) { storage.get_atom(pointers[i]); });
 }
 
-StorageOptions without_caches() {
-  StorageOptions options;
-  options.enable_atom_object_cache = false;
-  options.enable_atom_bytes_cache = false;
-  return options;
-}
-
-/// A phase that waits for the disk, with how often it did.
+/// A phase that waits for the medium, with how often it did.
 Measurement with_syncs(SharedStorage& storage, const std::function<Measurement()>& phase) {
   const std::uint64_t before = storage.stats().syncs;
   Measurement result = phase();
@@ -152,16 +143,16 @@ std::vector<Measurement> run_writing_phases(SharedStorage& storage,
   return results;
 }
 
-std::vector<Measurement> run_phases(const std::string& directory) {
+std::vector<Measurement> run_phases(const Location& location) {
   std::vector<AtomPointer> pointers;
-  StandaloneFileStorage storage(directory);
-  std::vector<Measurement> results = run_writing_phases(storage, pointers);
+  const OpenSpace storage = open_for_writing(location);
+  std::vector<Measurement> results = run_writing_phases(*storage, pointers);
   pointers = shuffled(std::move(pointers));
-  results.push_back(measure_hot_gets(storage, pointers));
-  storage.close();
-  StandaloneFileStorage reopened(directory, without_caches(), SpaceAccess::kReadOnly);
-  results.push_back(measure_gets("get, cold", reopened, pointers));
-  reopened.close();
+  results.push_back(measure_hot_gets(*storage, pointers));
+  storage->close();
+  const OpenSpace reopened = open_for_reading(location, Caches::kOff);
+  results.push_back(measure_gets("get, cold", *reopened, pointers));
+  reopened->close();
   return results;
 }
 
@@ -192,17 +183,13 @@ void print_table(const std::vector<Measurement>& results, Output& out) {
   }
 }
 
-void require_empty(const std::string& directory) {
-  namespace fs = std::filesystem;
-  if (!fs::exists(directory) || (fs::is_directory(directory) && fs::is_empty(directory))) return;
-  throw ValidationError(directory +
-                        ": is not empty; bench fills a space of its own, name a new directory");
-}
-
 void bench(const BenchOptions& options, Output& out) {
   const Location location = parse_location(options.space);
-  require_empty(location.directory);
-  const std::vector<Measurement> results = run_phases(location.directory);
+  if (!is_free(location)) {
+    throw ValidationError(options.space +
+                          ": is not empty; bench fills a space of its own, name a new one");
+  }
+  const std::vector<Measurement> results = run_phases(location);
   if (options.json) {
     out.write_line(to_atom(results).to_json());
   } else {
@@ -213,11 +200,12 @@ void bench(const BenchOptions& options, Output& out) {
 constexpr auto kFooter =
     R"text(Takes about five seconds. SPACE must be absent or empty; the measured space is left there
 and may be deleted. Atoms of about 200 bytes. A commit is one atom pushed and made the
-root, durable; syncs are the waits for the disk, which commits of several threads share.
+root, durable; syncs are the waits for the disk (in a bucket: requests that put a commit),
+which commits of several threads share.
 On many virtual machines one sync takes far longer while the processors are idle than
 while they are busy: compare the two rows of commits by their syncs, not by their times.
 Hot gets find the atom decoded in the cache; cold ones have the caches off and read from
-the system's page cache.
+the system's page cache, or by one request each from the bucket.
 
 Example:
   protobase bench /var/tmp/bench-space)text";
@@ -228,7 +216,7 @@ void add_bench_command(CommandLine& line) {
   auto options = std::make_shared<BenchOptions>();
   line.add_command("bench", "Measure this machine for a few seconds",
                    [options](Output& out) { bench(*options, out); })
-      .positional("SPACE", options->space, "A new directory to measure in")
+      .positional("SPACE", options->space, "A new directory or prefix to measure in")
       .flag("--json", options->json, "Print one JSON object")
       .footer(kFooter);
 }

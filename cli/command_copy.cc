@@ -20,7 +20,7 @@ struct CopyOptions {
 
 CopyReport copy_with_progress(const Location& from, const Location& to) {
   ProgressBar bar("copy");
-  return copy_space(from.directory, to.directory,
+  return copy_space(directory_of(from, "copy"), directory_of(to, "copy"),
                     [&](std::uint64_t done, std::uint64_t total) { bar.report(done, total); });
 }
 

@@ -102,7 +102,7 @@ Examples:
 void add_dump_command(CommandLine& line) {
   auto options = std::make_shared<DumpOptions>();
   line.add_command("dump", "List all records", [options](Output& out) { dump(*options, out); })
-      .positional("SPACE", options->space, "The directory to read")
+      .positional("SPACE", options->space, "The directory or bucket to read")
       .option("--wal", "UUID", options->wal, "Only the records of this WAL")
       .flag("--json", options->json, "Print one JSON object per line")
       .footer(kFooter);

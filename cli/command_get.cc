@@ -58,7 +58,7 @@ void add_get_command(CommandLine& line) {
   auto options = std::make_shared<GetOptions>();
   line.add_command("get", "Print what pointers point at",
                    [options](Output& out) { get(*options, out); })
-      .positional("SPACE", options->space, "The directory to read")
+      .positional("SPACE", options->space, "The directory or bucket to read")
       .positionals("POINTER", options->pointers, "UUID:OFFSET, as push prints them")
       .flag("--raw", options->raw, "The stored payload exactly, without a newline")
       .footer(kFooter);

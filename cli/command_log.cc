@@ -40,7 +40,7 @@ void add_log_command(CommandLine& line) {
   auto options = std::make_shared<LogOptions>();
   line.add_command("log", "Print the history of the root, newest first",
                    [options](Output& out) { print_log(*options, out); })
-      .positional("SPACE", options->space, "The directory to read")
+      .positional("SPACE", options->space, "The directory or bucket to read")
       .option("--limit", "N", options->limit, "At most so many lines; all by default")
       .footer(kFooter);
 }

@@ -115,7 +115,7 @@ void add_push_command(CommandLine& line) {
   options->files = {"-"};
   line.add_command("push", "Store files or standard input; print pointers",
                    [options](Output& out) { push(*options, out); })
-      .positional("SPACE", options->space, "The directory to store into")
+      .positional("SPACE", options->space, "The directory or bucket to store into")
       .optional_positionals("FILE", options->files,
                             "Files to push; - (the default) is standard input")
       .option("--format", "FORMAT", options->format,

@@ -30,7 +30,7 @@ void add_root_command(CommandLine& line) {
   auto space = std::make_shared<std::string>();
   line.add_command("root", "Print the pointer of the root",
                    [space](Output& out) { print_root(*space, out); })
-      .positional("SPACE", *space, "The directory to read")
+      .positional("SPACE", *space, "The directory or bucket to read")
       .footer(kFooter);
 }
 

@@ -22,7 +22,7 @@ struct SalvageOptions {
 
 SalvageReport salvage_with_progress(const Location& from, const Location& to) {
   ProgressBar bar("salvage");
-  return salvage_space(from.directory, to.directory,
+  return salvage_space(directory_of(from, "salvage"), directory_of(to, "salvage"),
                        [&](std::uint64_t done, std::uint64_t total) { bar.report(done, total); });
 }
 

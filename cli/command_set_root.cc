@@ -1,7 +1,6 @@
 // `protobase set-root`: publishes a pointer as the root.
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,10 +44,7 @@ void set_root(const SetRootOptions& options, Output& out) {
   std::optional<AtomPointer> expected;
   if (options.expect) expected = parse_expected(*options.expect);
 
-  if (!std::filesystem::exists(location.directory)) {
-    throw NotFoundError(location.directory + ": no such space; `protobase push` makes one");
-  }
-  const auto storage = open_for_writing(location);
+  const auto storage = open_existing_for_writing(location);
   // A root that points nowhere is "not there" on the command line, a ValidationError in the
   // library.
   storage->get_bytes(root);
@@ -77,7 +73,7 @@ void add_set_root_command(CommandLine& line) {
   auto options = std::make_shared<SetRootOptions>();
   line.add_command("set-root", "Make a pointer the root (a commit)",
                    [options](Output& out) { set_root(*options, out); })
-      .positional("SPACE", options->space, "The directory to write")
+      .positional("SPACE", options->space, "The directory or bucket to write")
       .positional("POINTER", options->pointer, "The new root")
       .option("--expect", "POINTER|none", options->expect, "Only if this is the root now")
       .footer(kFooter);

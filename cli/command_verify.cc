@@ -81,7 +81,7 @@ void add_verify_command(CommandLine& line) {
   auto options = std::make_shared<VerifyOptions>();
   line.add_command("verify", "Read and check every record",
                    [options](Output& out) { verify(*options, out); })
-      .positional("SPACE", options->space, "The directory to read")
+      .positional("SPACE", options->space, "The directory or bucket to read")
       .flag("--json", options->json, "Print one JSON object")
       .footer(kFooter);
 }

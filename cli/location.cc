@@ -4,12 +4,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
+#include "base/percent_decode.h"
 #include "cli/exit_status.h"
 #include "protobase/errors.h"
 
 namespace protobase::cli {
 namespace {
+
+constexpr auto kS3Form = "s3://BUCKET/PREFIX?endpoint=URL&region=REGION&path_style=true";
+constexpr auto kGoogleForm = "gs://BUCKET/PREFIX?endpoint=URL";
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
@@ -25,9 +31,88 @@ std::string_view scheme_of(std::string_view text) {
   return std::ranges::all_of(scheme, is_scheme_character) ? scheme : std::string_view{};
 }
 
-Location directory_at(std::string_view path) {
+DirectoryLocation directory_at(std::string_view path) {
   if (path.empty()) throw UsageError("SPACE is empty: name a directory");
-  return Location{std::string(path)};
+  return {std::string(path)};
+}
+
+/// Up to the first `separator`, and what stands behind it.
+std::pair<std::string_view, std::string_view> split(std::string_view text, char separator) {
+  const std::size_t at = text.find(separator);
+  if (at == std::string_view::npos) return {text, {}};
+  return {text.substr(0, at), text.substr(at + 1)};
+}
+
+const char* form_of(BucketKind kind) { return kind == BucketKind::kS3 ? kS3Form : kGoogleForm; }
+
+[[noreturn]] void throw_wrong(BucketKind kind, const std::string& what) {
+  throw UsageError(fmt::format("{}; a bucket is written {}", what, form_of(kind)));
+}
+
+/// `place`: of a URL where people put `user:password@`, up to the first slash.
+void refuse_credentials(BucketKind kind, std::string_view place, const char* characters) {
+  if (place.find_first_of(characters) == std::string_view::npos) return;
+  throw_wrong(kind,
+              "SPACE holds a user or a password: credentials come from the environment or the "
+              "vendor's files, never from the command line");
+}
+
+std::string_view authority_of(std::string_view url) {
+  const std::size_t begin = url.find("://");
+  if (begin != std::string_view::npos) url.remove_prefix(begin + 3);
+  return url.substr(0, url.find_first_of("/?#"));
+}
+
+bool parse_bool(BucketKind kind, const std::string& value) {
+  if (value == "true") return true;
+  if (value != "false") throw_wrong(kind, "SPACE: path_style is true or false");
+  return false;
+}
+
+void set_parameter(BucketLocation& location, const std::string& name, std::string value) {
+  const bool is_s3 = location.kind == BucketKind::kS3;
+  if (name == "endpoint") {
+    refuse_credentials(location.kind, authority_of(value), "@");
+    location.endpoint_url = std::move(value);
+  } else if (is_s3 && name == "region") {
+    location.region = std::move(value);
+  } else if (is_s3 && name == "path_style") {
+    location.path_style = parse_bool(location.kind, value);
+  } else {
+    // Its value is not repeated: somebody may have taken this for the place of a key.
+    throw_wrong(location.kind, fmt::format("SPACE: \"{}\" is no parameter of a location", name));
+  }
+}
+
+void parse_query(std::string_view query, BucketLocation& location) {
+  std::set<std::string> seen;
+  while (!query.empty()) {
+    const auto [parameter, rest] = split(query, '&');
+    query = rest;
+    const auto [raw_name, raw_value] = split(parameter, '=');
+    const std::string name(raw_name);
+    auto value = base::percent_decode(raw_value, false);
+    if (!value) {
+      throw_wrong(location.kind, fmt::format("SPACE: {}: a % has no two digits behind it", name));
+    }
+    if (!seen.insert(name).second) {
+      throw_wrong(location.kind, fmt::format("SPACE: \"{}\" is given twice", name));
+    }
+    if (value->empty()) throw_wrong(location.kind, fmt::format("SPACE: \"{}\" is empty", name));
+    set_parameter(location, name, *std::move(value));
+  }
+}
+
+/// `rest`: what stands behind "s3:" or "gs:".
+BucketLocation bucket_at(BucketKind kind, std::string_view rest) {
+  if (!rest.starts_with("//")) throw_wrong(kind, "SPACE lacks the two slashes");
+  const auto [path, query] = split(rest.substr(2), '?');
+  const auto [bucket, prefix] = split(path, '/');
+  refuse_credentials(kind, bucket, "@:");
+  if (bucket.empty()) throw_wrong(kind, "SPACE names no bucket");
+  BucketLocation location{kind, std::string(bucket), std::string(prefix), {}, {}, false};
+  parse_query(query, location);
+  return location;
 }
 
 }  // namespace
@@ -35,13 +120,22 @@ Location directory_at(std::string_view path) {
 Location parse_location(std::string_view text) {
   const std::string_view scheme = scheme_of(text);
   if (scheme.empty()) return directory_at(text);
-  if (scheme == "file") return directory_at(text.substr(scheme.size() + 1));
-  if (scheme == "s3" || scheme == "gs") {
-    throw NotSupportedError(
-        fmt::format("{}: buckets are not supported in this build; use a directory", text));
-  }
+  const std::string_view rest = text.substr(scheme.size() + 1);
+  if (scheme == "file") return directory_at(rest);
+  if (scheme == "s3") return bucket_at(BucketKind::kS3, rest);
+  if (scheme == "gs") return bucket_at(BucketKind::kGoogle, rest);
   throw UsageError(fmt::format(
       "{0}: unknown scheme \"{1}:\"; for a directory of that name write file:{0}", text, scheme));
+}
+
+const std::string& directory_of(const Location& location, std::string_view command) {
+  if (const auto* const directory = std::get_if<DirectoryLocation>(&location)) {
+    return directory->path;
+  }
+  const auto& bucket = std::get<BucketLocation>(location);
+  throw NotSupportedError(fmt::format("{}://{}/{}: {} works on directories only so far",
+                                      bucket.kind == BucketKind::kS3 ? "s3" : "gs", bucket.bucket,
+                                      bucket.prefix, command));
 }
 
 AtomPointer parse_pointer(const std::string& text) {

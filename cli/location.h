@@ -3,20 +3,42 @@
 
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "protobase/atom_pointer.h"
 #include "protobase/uuid.h"
 
 namespace protobase::cli {
 
-/// Where a space lies.
-struct Location {
-  std::string directory;
+struct DirectoryLocation {
+  std::string path;
 };
 
-/// A path, or `file:PATH` for a path that looks like something else. Throws UsageError for an empty
-/// path or an unknown scheme, NotSupportedError for the schemes this build has no client for.
+enum class BucketKind { kS3, kGoogle };
+
+/// As typed: whether bucket, prefix and endpoint can be such is for the client to say.
+struct BucketLocation {
+  BucketKind kind = BucketKind::kS3;
+  std::string bucket;
+  std::string prefix;        ///< "": the whole bucket
+  std::string endpoint_url;  ///< "": not given
+  std::string region;        ///< "": not given; of S3 only
+  bool path_style = false;   ///< of S3 only
+};
+
+/// Where a space lies.
+using Location = std::variant<DirectoryLocation, BucketLocation>;
+
+/// - A path, or `file:PATH` for a path that looks like something else.
+/// - `s3://BUCKET[/PREFIX][?endpoint=URL][&region=R][&path_style=true|false]`
+/// - `gs://BUCKET[/PREFIX][?endpoint=URL]`
+///
+/// What stands behind the first `?` is percent-decoded, a prefix is not. Throws UsageError, which
+/// does not repeat what may be a secret.
 Location parse_location(std::string_view text);
+
+/// The path, for a command that cannot do buckets: NotSupportedError that names it.
+const std::string& directory_of(const Location& location, std::string_view command);
 
 /// `UUID:OFFSET`. Throws UsageError.
 AtomPointer parse_pointer(const std::string& text);

@@ -17,7 +17,12 @@
 namespace protobase::cli {
 namespace {
 
-constexpr auto kFooter = R"text(SPACE is a directory: a path, or file:PATH. POINTER is UUID:OFFSET.
+constexpr auto kFooter = R"text(SPACE is a directory: a path, or file:PATH; or a bucket:
+  s3://BUCKET/PREFIX?endpoint=URL&region=REGION&path_style=true
+  gs://BUCKET/PREFIX?endpoint=URL
+What stands behind ? may be left out. Credentials come from the environment and the vendors'
+files. PROTOBASE_CACHE_DIR names a directory for blocks read from a bucket; without it they
+are kept in memory. POINTER is UUID:OFFSET.
 
 Examples:
   echo '{"name": "Ada"}' | protobase push people --root
@@ -58,6 +63,7 @@ void add_commands(CommandLine& line) {
   add_copy_command(line);
   add_salvage_command(line);
   add_bench_command(line);
+  add_doctor_command(line);
 }
 
 /// What was printed before the failure is complete and stays valid, so it goes out first.

@@ -32,14 +32,6 @@ std::string encode(std::string_view text, bool keeps_slash) {
   return result;
 }
 
-std::optional<unsigned> hex_byte(std::string_view digits) {
-  unsigned value = 0;
-  const char* const end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, value, 16);
-  if (digits.size() != 2 || error != std::errc() || stop != end) return std::nullopt;
-  return value;
-}
-
 bool is_host(std::string_view host) {
   const bool is_bracketed = host.starts_with('[') && host.ends_with(']') && host.size() > 2;
   if (is_bracketed) host = host.substr(1, host.size() - 2);
@@ -62,22 +54,6 @@ bool is_host(std::string_view host) {
 
 std::string percent_encode(std::string_view text) { return encode(text, false); }
 std::string percent_encode_path(std::string_view text) { return encode(text, true); }
-
-std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {
-  std::string result;
-  result.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%') {
-      const auto byte = hex_byte(text.substr(i + 1, 2));
-      if (!byte) return std::nullopt;
-      result += static_cast<char>(*byte);
-      i += 2;
-    } else {
-      result += plus_is_space && text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return result;
-}
 
 std::string query_text(const QueryParameters& parameters) {
   QueryParameters encoded;

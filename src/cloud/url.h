@@ -3,11 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/percent_decode.h"
 
 namespace protobase::cloud {
 
@@ -18,8 +19,7 @@ std::string percent_encode(std::string_view text);
 /// The same, but '/' stays. Nothing else is touched: `//`, `.` and `..` are part of a key.
 std::string percent_encode_path(std::string_view text);
 
-/// nullopt when a '%' has no two digits behind it. `plus_is_space`: as in forms.
-std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
+using base::percent_decode;
 
 /// Names and values, not encoded; a name may come twice, a value may be empty.
 using QueryParameters = std::vector<std::pair<std::string, std::string>>;

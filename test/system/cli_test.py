@@ -13,7 +13,7 @@ from _space import (CLI, CORRUPT, DONE, FAILED, LOST_RACE, NOT_THERE, NOWHERE, O
 
 POINTER = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[1-9][0-9]*$")
 READING = ("get", "root", "log", "stat", "verify", "dump")
-COMMANDS = READING + ("push", "set-root", "copy", "bench")
+COMMANDS = READING + ("push", "set-root", "copy", "bench", "doctor")
 
 
 def arguments_of(command, space, pointer=NOWHERE):
@@ -183,12 +183,33 @@ class WrongUsage(SpaceTest):
             with self.subTest(text):
                 self.fails(USAGE, "get", self.space, text)
 
-    def test_buckets_are_not_in_this_build(self):
-        for space in ("s3://bucket/prefix", "gs://bucket/prefix"):
+    def test_locations_of_buckets_are_read_strictly(self):
+        for space in ("s3:bucket", "s3:///prefix", "gs://", "s3://bucket/p?frob=1", "s3://bucket/p?region=a&region=b",
+                      "s3://bucket/p?path_style=1", "gs://bucket/p?region=a", "s3://bucket/p?region=%1"):
             for command in READING + ("push", "set-root"):
                 with self.subTest((command, space)):
-                    self.fails(FAILED, *arguments_of(command, space), mentions=["not supported", space])
-        self.fails(FAILED, "copy", self.space, "s3://bucket/x", mentions=["not supported"])
+                    self.fails(USAGE, *arguments_of(command, space), mentions=["BUCKET/PREFIX?endpoint=URL"])
+
+    def test_credentials_in_a_location_are_refused_and_not_repeated(self):
+        for space in ("s3://key:hidden@bucket/p", "s3://bucket/p?endpoint=https://key:hidden@host",
+                      "s3://bucket/p?secret_key=hidden"):
+            with self.subTest(space):
+                result = self.fails(USAGE, "root", space)
+                self.assertNotIn(b"hidden", result.stderr)
+
+    def test_what_buckets_cannot_do_so_far(self):
+        for command in ("copy", "salvage"):
+            self.fails(FAILED, command, self.space, "s3://bucket/x", mentions=["s3://bucket/x", "directories only"])
+            self.fails(FAILED, command, "gs://bucket/x", self.space, mentions=["gs://bucket/x", "directories only"])
+
+    def test_doctor_of_a_directory(self):
+        self.push("1")
+        before = snapshot(self.space)
+        lines = self.lines("doctor", self.space)
+        self.assertTrue(all(line.startswith("ok ") for line in lines), lines)
+        self.assertEqual(before.keys(), snapshot(self.space).keys())
+        result = self.fails(FAILED, "doctor", self.space + "/absent", stdout=None)
+        self.assertRegex(result.stdout.decode(), r"^FAILED +directory +\S")
 
     def test_help_and_version(self):
         self.assertRegex(self.ok("--version").decode(), r"^protobase \d+\.\d+\.\d+\n$")

@@ -1,0 +1,29 @@
+// What commands do with buckets. cli/cloud.cc does it; in a build without PROTOBASE_CLOUD
+// cli/without_cloud.cc stands in its place and throws NotSupportedError.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cli/location.h"
+#include "protobase/bucket_doctor.h"
+#include "protobase/cloud_storage_client.h"
+#include "protobase/file_block_provider.h"
+#include "protobase/options.h"
+#include "protobase/storage.h"
+
+namespace protobase::cli {
+
+/// Makes no request. UsageError: bucket, prefix, endpoint or region cannot be such.
+std::shared_ptr<CloudStorageClient> client_of(const BucketLocation& location);
+
+/// Blocks that were read are kept in memory, or in the directory that PROTOBASE_CACHE_DIR names.
+/// `has_block_cache` false: they are not kept. NotFoundError: read-only, and no store is there.
+std::unique_ptr<SharedStorage> open_bucket(std::shared_ptr<CloudStorageClient> client,
+                                           SpaceAccess access, const StorageOptions& options,
+                                           bool has_block_cache);
+
+/// examine_bucket() of protobase/bucket_doctor.h.
+std::vector<DoctorFinding> examine(CloudStorageClient& client);
+
+}  // namespace protobase::cli
