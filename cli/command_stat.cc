@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/cloud_cost.h"
 #include "cli/command.h"
 #include "cli/human_text.h"
 #include "cli/open_space.h"
@@ -35,11 +36,18 @@ struct WALFigures {
   RecordCounts counts;
 };
 
+/// Of a space in a bucket.
+struct CloudFigures {
+  BucketKind kind = BucketKind::kS3;
+  CloudRequestCounts requests;  ///< of this command
+};
+
 struct SpaceFigures {
   std::vector<WALFigures> wals;
   bool counted = false;  ///< whether the records were looked at
   std::optional<RootVersion> root;
   StorageStats stats;
+  std::optional<CloudFigures> cloud;
 };
 
 std::string_view layout_text(WALLayout layout) {
@@ -137,6 +145,10 @@ Atom to_atom(const std::string& space, const SpaceFigures& figures) {
   atom.set("wals", Atom::array(std::move(wals)));
   atom.set("caches", Atom::object({{"object", cache_atom(figures.stats.object_cache)},
                                    {"bytes", cache_atom(figures.stats.bytes_cache)}}));
+  if (figures.cloud) {
+    atom.set("cloud",
+             cloud_atom(figures.cloud->requests, totals.stored_bytes, figures.cloud->kind));
+  }
   return atom;
 }
 
@@ -160,6 +172,24 @@ void print_wal(Output& out, const WALFigures& wal, bool counted) {
                              human_bytes(wal.description.stored_bytes), records));
 }
 
+void print_cloud(Output& out, const CloudFigures& cloud, std::uint64_t stored_bytes) {
+  const CloudRequestCounts& made = cloud.requests;
+  const CloudPrices& prices = prices_of(cloud.kind);
+  const CloudCost cost = cost_of(stored_bytes, prices);
+  print_row(
+      out, "requests",
+      fmt::format("{} puts, {} gets, {} lists, {} deletes by this command", human_count(made.puts),
+                  human_count(made.gets), human_count(made.lists), human_count(made.deletes)));
+  print_row(out, "transferred",
+            fmt::format("{} sent, {} received", human_bytes(made.bytes_sent),
+                        human_bytes(made.bytes_received)));
+  print_row(out, "prices", fmt::format("{} (docs/guide/cloud.md)", prices.name));
+  print_row(out, "cost, stored", dollars(cost.storage_month) + " a month");
+  print_row(out, "cost, commits", dollars(cost.thousand_commits) + " per 1,000, a request each");
+  print_row(out, "cost, gets", dollars(cost.thousand_cold_gets) + " per 1,000 that no cache has");
+  print_row(out, "cost, a day", dollars(cost.day) + " with a commit every second");
+}
+
 void print_table(const std::string& space, const SpaceFigures& figures, Output& out) {
   const Totals totals = totals_of(figures);
   print_row(out, "space", one_line(space));
@@ -179,14 +209,19 @@ void print_table(const std::string& space, const SpaceFigures& figures, Output& 
   }
   print_cache(out, "object cache", figures.stats.object_cache);
   print_cache(out, "bytes cache", figures.stats.bytes_cache);
+  if (figures.cloud) print_cloud(out, *figures.cloud, totals.stored_bytes);
   print_row(out, "WALs", human_count(figures.wals.size()));
   for (const WALFigures& wal : figures.wals) print_wal(out, wal, figures.counted);
 }
 
 void stat(const StatOptions& options, Output& out) {
-  const auto storage = open_for_reading(parse_location(options.space));
-  const SpaceFigures figures = collect(*storage, !options.fast);
-  storage->close();
+  const Location location = parse_location(options.space);
+  const OpenSpace space = open_for_reading(location);
+  SpaceFigures figures = collect(*space, !options.fast);
+  space->close();
+  if (const auto* const bucket = std::get_if<BucketLocation>(&location)) {
+    figures.cloud = CloudFigures{bucket->kind, space.client->counts()};
+  }
   if (options.json) {
     out.write_line(to_atom(options.space, figures).to_json());
   } else {
@@ -196,7 +231,9 @@ void stat(const StatOptions& options, Output& out) {
 
 constexpr auto kFooter =
     R"text(Counting the records reads every WAL; --fast leaves that out. Stored bytes are what the
-WALs take on the disk, preallocated space included. The caches are those of this process.
+WALs take on the disk, preallocated space included; in a bucket, the bytes of the WALs, without
+the few of framing around them. The caches are those of this process. Of a bucket it tells
+the requests it made and what the store costs at a list price.
 Damage is counted; verify names it.
 
 Example:
@@ -208,7 +245,7 @@ void add_stat_command(CommandLine& line) {
   auto options = std::make_shared<StatOptions>();
   line.add_command("stat", "Print what a space holds and takes",
                    [options](Output& out) { stat(*options, out); })
-      .positional("SPACE", options->space, "The directory to read")
+      .positional("SPACE", options->space, "The directory or bucket to read")
       .flag("--json", options->json, "Print one JSON object")
       .flag("--fast", options->fast, "Do not count records")
       .footer(kFooter);
