@@ -1,0 +1,182 @@
+"""The command line at moto, and at servers that answer as Amazon does to who asks the wrong way."""
+
+import http.server
+import json
+import sys
+import threading
+import unittest
+import urllib.request
+
+import _cloud_servers
+import _python_packages
+
+_python_packages.use(_cloud_servers.MOTO)
+
+import _cloud_cli
+from _space import CORRUPT, FAILED, NOT_THERE, USAGE
+
+
+class Moto(_cloud_cli.Essentials):
+
+    @classmethod
+    def setUpClass(cls):
+        server = cls.enterClassContext(_cloud_servers.moto())
+        print(f"{server.name} {server.version}", flush=True)
+        cls.endpoint = server.endpoint
+        cls.parameters = f"endpoint={server.endpoint}&region=us-east-1&path_style=true"
+        cls.environment = {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key}
+        cls.send("PUT", _cloud_cli.BUCKET)
+
+    @classmethod
+    def send(cls, method, path, body=None):
+        headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/s3/aws4_request",
+                   "Content-Type": "application/octet-stream"}
+        request = urllib.request.Request(f"{cls.endpoint}/{path}", data=body, method=method, headers=headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.read()
+
+    def path(self, key):
+        return f"{_cloud_cli.BUCKET}/{self.prefix}/{key}"
+
+    def replace(self, key, change):
+        content = bytearray(self.send("GET", self.path(key)))
+        change(content)
+        self.send("PUT", self.path(key), bytes(content))
+
+    def test_a_prefix_that_holds_other_things(self):
+        self.send("PUT", self.path("photo.jpg"), b"not a store")
+        for command in _cloud_cli.READING + (["push"],):
+            with self.subTest(command):
+                self.fails(FAILED, *self.on_space(command), stdin=b"1", mentions=["photo.jpg", "empty prefix"])
+        self.fails(FAILED, "bench", self.space, mentions=["not empty"])
+        self.assertEqual(b"not a store", self.send("GET", self.path("photo.jpg")))
+
+    def test_a_newer_format(self):
+        self.push("1", "--root")
+
+        def make_newer(checkpoint):
+            checkpoint[8:12] = (99).to_bytes(4, "little")
+
+        self.replace("checkpoint", make_newer)
+        for command in _cloud_cli.READING + (["push"],):
+            with self.subTest(command):
+                self.fails(FAILED, *self.on_space(command), stdin=b"1", mentions=["version 99", "newer"])
+
+    def test_damage_is_corruption(self):
+        pointer = self.push('{"text":"NEEDLE"}', "--root")
+
+        def damage(slot):
+            at = slot.index(b"NEEDLE")
+            slot[at] ^= 1
+
+        self.replace("log/" + "2".zfill(20), damage)
+        result = self.fails(CORRUPT, "verify", self.space, stdout=None)
+        wal, offset = pointer.split(":")
+        self.assertRegex(result.stdout.decode(), rf"(?m)^bad {wal} {offset}: \S")
+        self.fails(CORRUPT, "get", self.space, pointer, mentions=[wal, offset])
+
+    def test_a_checkpoint_that_was_removed_is_corruption(self):
+        for number in range(3):
+            self.push(str(number), "--root")
+        self.send("DELETE", self.path("checkpoint"))
+        self.fails(CORRUPT, "root", self.space, mentions=["checkpoint", "missing"])
+
+    def test_bench(self):
+        result = json.loads(self.ok("bench", self.space, "--json"))
+        names = [row["name"] for row in result["results"]]
+        self.assertEqual(["push", "commit, 1 thread", "commit, 16 threads", "get, hot", "get, cold"], names)
+        self.assertTrue(all(row["operations"] > 0 for row in result["results"]), result)
+        self.assert_verifies()
+
+    def test_the_block_cache_in_a_directory(self):
+        pointer = self.push('{"text":"%s"}' % ("x" * 3000), "--root")
+        cache = self.directory / "cache"
+        self.environment = {**self.environment, "PROTOBASE_CACHE_DIR": str(cache)}
+        first = self.get(pointer)
+        self.assertTrue(any(cache.iterdir()), "nothing was kept")
+        self.assertEqual(first, self.get(pointer))
+        for file in cache.iterdir():
+            file.write_bytes(b"damaged" * 100)
+        self.assertEqual(first, self.get(pointer))
+
+    def test_copy_and_salvage_are_for_directories(self):
+        self.push("1", "--root")
+        for command in ("copy", "salvage"):
+            self.fails(FAILED, command, self.space, self.directory / "to", mentions=["directories only"])
+
+    def test_locations_that_no_client_can_have(self):
+        for location, why in (("s3://a/p", "bucket"), ("s3://B_ck%t/p", "bucket"), ("s3://bucket//p", "slash"),
+                              ("s3://bucket/p?endpoint=ftp://host", "endpoint"),
+                              ("s3://bucket/p?endpoint=http://host/path", "endpoint"),
+                              ("s3://bucket/p?region=a/b", "region"), ("gs://bucket/p?endpoint=host", "endpoint")):
+            with self.subTest(location):
+                self.fails(USAGE, "root", location, mentions=[why])
+
+    def test_an_endpoint_where_nobody_listens(self):
+        self.parameters = f"endpoint=http://127.0.0.1:{_cloud_servers.free_port()}"
+        self.space = self.location("bucket", "p")
+        self.fails(FAILED, "root", self.space, mentions=["127.0.0.1", "bucket"])
+        result = self.fails(FAILED, "doctor", self.space, stdout=None)
+        self.assertRegex(result.stdout.decode(), r"^FAILED +answer .*look at the endpoint")
+
+    def test_an_endpoint_that_is_no_object_store(self):
+        with answering(404, {}, b"<html>Not here</html>") as endpoint:
+            self.fails(FAILED, "root", f"s3://bucket/p?endpoint={endpoint}", mentions=["endpoint"])
+
+    def test_the_wrong_region(self):
+        body = (b"<Error><Code>AuthorizationHeaderMalformed</Code><Message>the region 'us-east-1' is wrong; expecting "
+                b"'eu-west-1'</Message><Region>eu-west-1</Region></Error>")
+        with answering(400, {}, body) as endpoint:
+            self.fails(FAILED, "root", f"s3://bucket/p?endpoint={endpoint}&region=us-east-1",
+                       mentions=["eu-west-1", "set region"])
+
+    def test_no_permission(self):
+        body = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+        with answering(403, {}, body) as endpoint:
+            for command in (["root"], ["push"]):
+                self.fails(FAILED, command[0], f"s3://bucket/p?endpoint={endpoint}", stdin=b"1",
+                           mentions=["AccessDenied", "policies"])
+            result = self.fails(FAILED, "doctor", f"s3://bucket/p?endpoint={endpoint}", stdout=None)
+            self.assertRegex(result.stdout.decode(), r"^FAILED +credentials .*AccessDenied")
+
+    def test_no_credentials(self):
+        nowhere = str(self.directory / "absent")
+        self.environment = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": nowhere,
+                            "AWS_SHARED_CREDENTIALS_FILE": nowhere, "AWS_EC2_METADATA_DISABLED": "true"}
+        self.fails(FAILED, "root", self.space, mentions=["credentials"])
+
+
+class answering:
+    """A server that gives every request one answer."""
+
+    def __init__(self, status, headers, body):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self):
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self.send_response(status)
+                for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+
+            do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = answer
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+if __name__ == "__main__":
+    sys.exit(not unittest.main(verbosity=2, exit=False).result.wasSuccessful())
