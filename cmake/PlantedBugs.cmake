@@ -14,7 +14,7 @@ set(sources_with_bugs
   format/record.cc wal/scanner.cc)
 set(cloud_bugs "")
 if(PROTOBASE_CLOUD)
-  list(APPEND sources_with_bugs cloud/commit_log.cc cloud/merger.cc)
+  list(APPEND sources_with_bugs cloud/commit_log.cc cloud/merger.cc cloud/slot_writer.cc)
   set(cloud_bugs fence_dropped foreign_slot_believed boundary_ignored claims_removed)
 endif()
 list(TRANSFORM sources_with_bugs PREPEND "${PROJECT_SOURCE_DIR}/src/")

@@ -26,8 +26,10 @@ struct CloudObjectMetadata {
   bool is_cached = false;             ///< a copy lies in a local cache ...
   std::string cache_path;             ///< ... in this file
 };
+/// The name that S3 users know.
 using S3ObjectMetadata = CloudObjectMetadata;
 
+/// An object, or the range of it that was asked for.
 struct CloudObject {
   CloudObjectMetadata metadata;
   SharedBytes bytes;  ///< of the range asked for, cut where the object ends
@@ -39,6 +41,7 @@ struct CloudRange {
   std::uint64_t length = 0;
 };
 
+/// How much to get.
 struct CloudGetOptions {
   std::optional<CloudRange> range{};  ///< of at least one byte; none: the whole object
   /// A longer answer is an error and is not read to its end.
@@ -51,6 +54,7 @@ enum class CloudGetStatus {
   kUnchanged,  ///< the object still has the version the caller knows
 };
 
+/// What a get found.
 struct CloudGetResult {
   CloudGetStatus status = CloudGetStatus::kAbsent;
   CloudObject object{};  ///< for kFound
@@ -58,6 +62,7 @@ struct CloudGetResult {
 
 /// What must be so for a put to take effect.
 struct CloudPutCondition {
+  /// Which condition.
   enum class Kind {
     kNone,    ///< creates or overwrites
     kAbsent,  ///< no object of this key is there
@@ -73,11 +78,13 @@ struct CloudPutCondition {
   }
 };
 
+/// What a put did.
 struct CloudPutResult {
   bool stored = false;    ///< false: the condition did not hold, nothing was changed
   std::string version{};  ///< of what was stored
 };
 
+/// A part of a listing.
 struct CloudListPage {
   std::vector<CloudObjectMetadata> objects;  ///< by key, in byte order
   bool is_truncated = false;                 ///< there are more behind the last one

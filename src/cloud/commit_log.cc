@@ -3,15 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <exception>
 #include <unordered_map>
 #include <utility>
 
 #include "base/endian.h"
 #include "base/hash.h"
 #include "base/planted_bug.h"
-#include "cloud/refusal.h"
-#include "engine/for_all.h"
 #include "protobase/block_provider.h"
 #include "protobase/errors.h"
 
@@ -20,26 +17,11 @@ namespace {
 
 constexpr unsigned kPageSize = 1000;
 constexpr unsigned kMaxClaims = 64;
-// Small slots are read whole: the first atom asked for is usually in the newest one.
-constexpr std::uint64_t kReadWhole = 1024 * 1024;
-constexpr std::uint64_t kReadAtFirst = 64 * 1024;
 
 std::uint64_t total_size(const std::vector<SharedBytes>& parts) {
   std::uint64_t size = 0;
   for (const SharedBytes& part : parts) size += part.size();
   return size;
-}
-
-/// What was damaged on the way is whole the next time; what is damaged in the bucket is not.
-template <typename Read>
-auto read_twice(const Read& read) {
-  try {
-    return read();
-  } catch (const CorruptionError&) {
-    return read();
-  } catch (const NotSupportedError&) {
-    return read();
-  }
 }
 
 Bytes write_segment_ends(const std::vector<std::uint64_t>& ends) {
@@ -53,12 +35,12 @@ Bytes write_segment_ends(const std::vector<std::uint64_t>& ends) {
 }  // namespace
 
 CommitLog::CommitLog(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
-                     engine::WorkerPool& pool, Found found)
+                     engine::WorkerPool& pool, SlotReader::Found found)
     : client_(std::move(client)),
       retry_parts_(std::move(retry_parts)),
-      pool_(pool),
-      found_(std::move(found)),
-      location_(client_->location()) {}
+      location_(client_->location()),
+      reader_(client_, retry_parts_, pool, std::move(found)),
+      writer_(client_, retry_parts_, reader_) {}
 
 // --- reading
 
@@ -155,9 +137,9 @@ void CommitLog::read_tail() {
     const std::string behind = slot_key(newest_slot());
     const CloudListPage page =
         retried([&] { return client_->list(kSlotPrefix, behind, kPageSize); });
-    std::vector<ListedSlot> slots = unbroken_run(page);
+    std::vector<ListedSlot> slots = reader_.unbroken_run(page, newest_slot() + 1);
     if (!slots.empty()) {
-      read_needed(slots);
+      reader_.read_needed(slots);
       take_up(slots);
       set_broken({});
     }
@@ -181,63 +163,6 @@ void CommitLog::set_broken(std::string why) {
 void CommitLog::throw_if_broken() const {
   const std::shared_lock lock(state_mutex_);
   if (!broken_.empty()) throw CorruptionError(broken_);
-}
-
-std::vector<CommitLog::ListedSlot> CommitLog::unbroken_run(const CloudListPage& page) const {
-  std::vector<ListedSlot> slots;
-  std::uint64_t next = newest_slot() + 1;
-  for (const CloudObjectMetadata& object : page.objects) {
-    if (parse_slot_key(object.key) != next) break;
-    const auto kind = slot_kind_of_size(object.size);
-    if (!kind) {
-      throw CorruptionError(fmt::format("{}, object {}: {} bytes are too short for a slot",
-                                        location_, object.key, object.size));
-    }
-    slots.push_back({next++, object.size, *kind});
-  }
-  return slots;
-}
-
-void CommitLog::read_needed(std::vector<ListedSlot>& slots) {
-  std::vector<ListedSlot*> needed;
-  for (std::size_t i = 0; i < slots.size(); ++i) {
-    const bool is_last_of_writer = i + 1 == slots.size() || slots[i + 1].kind == SlotKind::kClaim;
-    if (slots[i].kind == SlotKind::kOther || is_last_of_writer) needed.push_back(&slots[i]);
-  }
-  engine::for_all(pool_, std::span(needed),
-                  [&](ListedSlot* slot) { read_twice([&] { read_slot(*slot); }); });
-}
-
-void CommitLog::read_slot(ListedSlot& slot) {
-  const std::string key = slot_key(slot.number);
-  const auto get = [&](std::uint64_t offset, std::uint64_t length) {
-    CloudGetOptions options;
-    options.range = CloudRange{offset, length};
-    const CloudGetResult got = retried([&] { return client_->get(key, options); });
-    if (got.status == CloudGetStatus::kFound && got.object.bytes.size() == length) {
-      return got.object.bytes;
-    }
-    throw CorruptionError(
-        fmt::format("{}, object {}: it was listed with {} bytes, and bytes {} to {} are not there",
-                    location_, key, slot.size, offset, offset + length));
-  };
-  const SharedBytes object =
-      get(0, slot.size <= kReadWhole ? slot.size : std::min(slot.size, kReadAtFirst));
-  slot.header = read_slot_header(object.span(), slot.number, location_);
-  const SlotHeader& header = *slot.header;
-  if (slot_object_size(header, slot.kind) != slot.size ||
-      header.is_claim() != (slot.kind == SlotKind::kClaim)) {
-    throw CorruptionError(fmt::format("{}, object {}: {} bytes, its header says {}", location_, key,
-                                      slot.size, slot_object_size(header, slot.kind)));
-  }
-  if (header.is_claim()) return;
-  if (header.segments > 0) {
-    const auto ends = get(kSlotHeaderSize + header.inline_bytes, header.segments * 8);
-    slot.segment_ends = read_segment_ends(header, ends.span(), location_);
-  }
-  const auto body = object.span().subspan(kSlotHeaderSize);
-  found_(header.wal, header.end() - header.inline_bytes,
-         body.first(std::min<std::uint64_t>(body.size(), header.inline_bytes)));
 }
 
 void CommitLog::take_up(const std::vector<ListedSlot>& slots) {
@@ -317,7 +242,7 @@ bool CommitLog::try_claim() {
   header.commit_id = UUID::from_random(retry_parts_.random->bytes16());
   header.body_hash = base::xxh3({});
   const auto bytes = write_slot_header(header);
-  if (put_slot(header, {std::span<const std::byte>(bytes)})) return false;
+  if (writer_.put(header, {std::span<const std::byte>(bytes)})) return false;
   if (!base::is_planted(base::PlantedBug::kBoundaryIgnored)) read_checkpoint_object({});
   const std::unique_lock lock(state_mutex_);
   // Merged away while we slept: this claim counts for nothing.
@@ -364,7 +289,7 @@ void CommitLog::append(const SlotContents& contents) {
   const SlotKind kind = is_plain ? SlotKind::kPlain : SlotKind::kOther;
 
   base::HashStream hash;
-  Parts parts(1);
+  SlotWriter::Parts parts(1);
   for (const SharedBytes& part : contents.inline_parts) parts.push_back(part.span());
   const Bytes ends = write_segment_ends(contents.segment_ends);
   parts.push_back(ends);
@@ -376,68 +301,19 @@ void CommitLog::append(const SlotContents& contents) {
   if (slot_object_size(header, kind) > kSlotHeaderSize + header.body_size()) {
     parts.push_back({&kPadding, 1});
   }
-  if (const auto other = put_slot(header, parts)) throw_deposed(*other);
+  if (const auto other = put(header, parts)) throw_deposed(*other);
   take_up({{header.number, slot_object_size(header, kind), kind, header, contents.segment_ends}});
 }
 
-/// nullopt: it is stored; else who stands there instead.
-std::optional<SlotHeader> CommitLog::put_slot(const SlotHeader& header, const Parts& parts) {
-  const std::string key = slot_key(header.number);
-  Retry retry(retry_parts_);
-  bool may_be_stored = false;
-  const auto condition = base::is_planted(base::PlantedBug::kFenceDropped)
-                             ? CloudPutCondition::overwrite()
-                             : CloudPutCondition::if_absent();
-  for (;;) {
-    try {
-      if (client_->put(key, parts, condition).stored) return std::nullopt;
-      // Who is it? Asking may fail as well, and changes nothing.
-      if (const auto found = find_slot(header.number)) return other_than(header, *found);
-      if (!retry.wait()) {
-        throw CloudStorageError(
-            CloudFailure::kUnknown, 0,
-            fmt::format("{}, object {}: said to exist, and not there", location_, key));
-      }
-    } catch (const CloudStorageError& error) {
-      may_be_stored |= error.failure() == CloudFailure::kUnknown;
-      if (error.may_retry() && retry.wait()) continue;
-      return give_up(header, may_be_stored, std::current_exception());
-    } catch (const ProtoBaseError&) {  // not authorised, no such bucket, a slot that is damaged
-      return give_up(header, may_be_stored, std::current_exception());
-    }
+std::optional<SlotHeader> CommitLog::put(const SlotHeader& header, const SlotWriter::Parts& parts) {
+  try {
+    return writer_.put(header, parts);
+  } catch (const NothingTookEffect&) {
+    throw;
+  } catch (const ProtoBaseError&) {
+    outcome_unknown_ = true;
+    throw;
   }
-}
-
-std::optional<SlotHeader> CommitLog::other_than(const SlotHeader& header, const SlotHeader& found) {
-  if (base::is_planted(base::PlantedBug::kForeignSlotBelieved)) return std::nullopt;
-  return found.commit_id == header.commit_id ? std::nullopt : std::optional(found);
-}
-
-std::optional<SlotHeader> CommitLog::find_slot(std::uint64_t number) {
-  CloudGetOptions options;
-  options.range = CloudRange{0, kSlotHeaderSize};
-  return read_twice([&]() -> std::optional<SlotHeader> {
-    const CloudGetResult got = client_->get(slot_key(number), options);
-    if (got.status != CloudGetStatus::kFound) return std::nullopt;
-    return read_slot_header(got.object.bytes.span(), number, location_);
-  });
-}
-
-/// No further try. Some gateway may have answered 503 for a request that took effect: what was
-/// refused is looked for once before it is said not to be there.
-std::optional<SlotHeader> CommitLog::give_up(const SlotHeader& header, bool may_be_stored,
-                                             const std::exception_ptr& why) {
-  if (!may_be_stored) {
-    try {
-      if (const auto found = find_slot(header.number)) return other_than(header, *found);
-    } catch (const ProtoBaseError&) {
-      may_be_stored = true;
-    }
-  }
-  if (!may_be_stored) throw_refusal(why);
-  // A claim acknowledges nothing: the next try finds it, whoever's it is.
-  outcome_unknown_ = !header.is_claim();
-  std::rethrow_exception(why);
 }
 
 void CommitLog::note_deposed(std::uint64_t epoch, std::uint64_t slot) {

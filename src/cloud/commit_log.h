@@ -21,6 +21,8 @@
 #include "cloud/log_checkpoint.h"
 #include "cloud/retry.h"
 #include "cloud/slot.h"
+#include "cloud/slot_reader.h"
+#include "cloud/slot_writer.h"
 #include "engine/worker_pool.h"
 #include "protobase/cloud_storage_client.h"
 
@@ -47,12 +49,8 @@ struct MergedSegment {
 /// Thread-safe.
 class CommitLog final {
  public:
-  /// Hears of bytes of WALs that were read on the way.
-  using Found =
-      std::function<void(const UUID& wal, std::uint64_t begin, std::span<const std::byte> bytes)>;
-
   CommitLog(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
-            engine::WorkerPool& pool, Found found);
+            engine::WorkerPool& pool, SlotReader::Found found);
 
   /// Reads what is there; false: no store. ValidationError: the prefix holds other things.
   /// CorruptionError, NotSupportedError: a store that cannot be read.
@@ -97,15 +95,6 @@ class CommitLog final {
   std::vector<BadPlace> find_damage();
 
  private:
-  struct ListedSlot {
-    std::uint64_t number = 0;
-    std::uint64_t size = 0;
-    SlotKind kind = SlotKind::kPlain;
-    std::optional<SlotHeader> header{};
-    std::vector<std::uint64_t> segment_ends{};
-  };
-  using Parts = std::vector<std::span<const std::byte>>;
-
   template <typename Request>
   auto retried(const Request& request) const {
     return with_retries(retry_parts_, request);
@@ -121,27 +110,20 @@ class CommitLog final {
   void read_tail();
   void set_broken(std::string why);
   void throw_if_broken() const;
-  std::vector<ListedSlot> unbroken_run(const CloudListPage& page) const;
-  void read_needed(std::vector<ListedSlot>& slots);
-  void read_slot(ListedSlot& slot);
   void take_up(const std::vector<ListedSlot>& slots);
   void take_up_bytes(const ListedSlot& slot);
   void create();
   bool try_claim();
   void throw_if_unusable() const;
-  std::optional<SlotHeader> put_slot(const SlotHeader& header, const Parts& parts);
-  std::optional<SlotHeader> find_slot(std::uint64_t number);
-  std::optional<SlotHeader> give_up(const SlotHeader& header, bool may_be_stored,
-                                    const std::exception_ptr& why);
-  static std::optional<SlotHeader> other_than(const SlotHeader& header, const SlotHeader& found);
+  std::optional<SlotHeader> put(const SlotHeader& header, const SlotWriter::Parts& parts);
   void note_deposed(std::uint64_t epoch, std::uint64_t slot);
   [[noreturn]] void throw_deposed(const SlotHeader& found);
 
   const std::shared_ptr<CloudStorageClient> client_;
   const RetryParts retry_parts_;
-  engine::WorkerPool& pool_;
-  const Found found_;
   const std::string location_;
+  const SlotReader reader_;
+  const SlotWriter writer_;
 
   std::mutex io_mutex_;  // one conversation about slots at a time; taken before the other
   std::uint64_t polls_ = 0;

@@ -47,4 +47,17 @@ auto with_retries(const RetryParts& parts, const Request& request) {
   }
 }
 
+/// `read()`, once more when it finds damage: what was damaged on the way is whole the next time,
+/// what is damaged in the bucket is not.
+template <typename Read>
+auto read_twice(const Read& read) {
+  try {
+    return read();
+  } catch (const CorruptionError&) {
+    return read();
+  } catch (const NotSupportedError&) {
+    return read();
+  }
+}
+
 }  // namespace protobase::cloud

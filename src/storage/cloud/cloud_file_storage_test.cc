@@ -315,12 +315,15 @@ TEST_F(CloudFileStorageTest, ACommitThatWasRefusedMayBeTriedAgainAndIsThereOnce)
   commit(writer, "before");
   testing::CloudFaultRule rule;
   rule.fault = CloudFault::kExpiredCredentials;
-  rule.at_call = 1;
-  rule.only = CloudCall::kPut;
+  rule.probability = 1;
   plan_->add(rule);
   const AtomPointer root = writer->push_bytes(as_bytes("root"));
-  EXPECT_THROW(writer->set_current_root(root), NotAuthorizedError);
+  for (int tries = 0; tries < 3; ++tries) {
+    EXPECT_THROW(writer->set_current_root(root), NotAuthorizedError);
+    EXPECT_THROW(writer->flush_wal(), NotAuthorizedError);
+  }
   EXPECT_EQ(get(writer, root), "root");
+  plan_->clear();
   writer->set_current_root(root);
   const Machine reader = open();
   EXPECT_EQ(reader->read_current_root(), root);

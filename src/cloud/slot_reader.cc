@@ -1,0 +1,87 @@
+#include "cloud/slot_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/for_all.h"
+#include "protobase/errors.h"
+
+namespace protobase::cloud {
+namespace {
+
+// Small slots are read whole: the first atom asked for is usually in the newest one.
+constexpr std::uint64_t kReadWhole = 1024 * 1024;
+constexpr std::uint64_t kReadAtFirst = 64 * 1024;
+
+}  // namespace
+
+std::vector<ListedSlot> SlotReader::unbroken_run(const CloudListPage& page,
+                                                 std::uint64_t next) const {
+  std::vector<ListedSlot> slots;
+  for (const CloudObjectMetadata& object : page.objects) {
+    if (parse_slot_key(object.key) != next) break;
+    const auto kind = slot_kind_of_size(object.size);
+    if (!kind) {
+      throw CorruptionError(fmt::format("{}, object {}: {} bytes are too short for a slot",
+                                        location_, object.key, object.size));
+    }
+    slots.push_back({next++, object.size, *kind});
+  }
+  return slots;
+}
+
+void SlotReader::read_needed(std::vector<ListedSlot>& slots) const {
+  std::vector<ListedSlot*> needed;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const bool is_last_of_writer = i + 1 == slots.size() || slots[i + 1].kind == SlotKind::kClaim;
+    if (slots[i].kind == SlotKind::kOther || is_last_of_writer) needed.push_back(&slots[i]);
+  }
+  engine::for_all(pool_, std::span(needed),
+                  [&](ListedSlot* slot) { read_twice([&] { read(*slot); }); });
+}
+
+void SlotReader::read(ListedSlot& slot) const {
+  const std::string key = slot_key(slot.number);
+  const auto get = [&](std::uint64_t offset, std::uint64_t length) {
+    CloudGetOptions options;
+    options.range = CloudRange{offset, length};
+    const CloudGetResult got =
+        with_retries(retry_parts_, [&] { return client_->get(key, options); });
+    if (got.status == CloudGetStatus::kFound && got.object.bytes.size() == length) {
+      return got.object.bytes;
+    }
+    throw CorruptionError(
+        fmt::format("{}, object {}: it was listed with {} bytes, and bytes {} to {} are not there",
+                    location_, key, slot.size, offset, offset + length));
+  };
+  const SharedBytes object =
+      get(0, slot.size <= kReadWhole ? slot.size : std::min(slot.size, kReadAtFirst));
+  slot.header = read_slot_header(object.span(), slot.number, location_);
+  const SlotHeader& header = *slot.header;
+  if (slot_object_size(header, slot.kind) != slot.size ||
+      header.is_claim() != (slot.kind == SlotKind::kClaim)) {
+    throw CorruptionError(fmt::format("{}, object {}: {} bytes, its header says {}", location_, key,
+                                      slot.size, slot_object_size(header, slot.kind)));
+  }
+  if (header.is_claim()) return;
+  if (header.segments > 0) {
+    const auto ends = get(kSlotHeaderSize + header.inline_bytes, header.segments * 8);
+    slot.segment_ends = read_segment_ends(header, ends.span(), location_);
+  }
+  const auto body = object.span().subspan(kSlotHeaderSize);
+  found_(header.wal, header.end() - header.inline_bytes,
+         body.first(std::min<std::uint64_t>(body.size(), header.inline_bytes)));
+}
+
+std::optional<SlotHeader> SlotReader::find(std::uint64_t number) const {
+  CloudGetOptions options;
+  options.range = CloudRange{0, kSlotHeaderSize};
+  return read_twice([&]() -> std::optional<SlotHeader> {
+    const CloudGetResult got = client_->get(slot_key(number), options);
+    if (got.status != CloudGetStatus::kFound) return std::nullopt;
+    return read_slot_header(got.object.bytes.span(), number, location_);
+  });
+}
+
+}  // namespace protobase::cloud

@@ -1,0 +1,63 @@
+// Reads slots of the commit log: which of those listed follow each other, and the headers of those
+// whose sizes do not say enough.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cloud/retry.h"
+#include "cloud/slot.h"
+#include "engine/worker_pool.h"
+#include "protobase/cloud_storage_client.h"
+
+namespace protobase::cloud {
+
+struct ListedSlot {
+  std::uint64_t number = 0;
+  std::uint64_t size = 0;
+  SlotKind kind = SlotKind::kPlain;
+  std::optional<SlotHeader> header{};  ///< if it was needed
+  std::vector<std::uint64_t> segment_ends{};
+};
+
+/// Thread-safe.
+class SlotReader final {
+ public:
+  /// Hears of bytes of WALs that were read on the way.
+  using Found =
+      std::function<void(const UUID& wal, std::uint64_t begin, std::span<const std::byte> bytes)>;
+
+  SlotReader(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
+             engine::WorkerPool& pool, Found found)
+      : client_(std::move(client)),
+        retry_parts_(std::move(retry_parts)),
+        pool_(pool),
+        found_(std::move(found)),
+        location_(client_->location()) {}
+
+  /// Slots of the page from number `next` on, up to the first that is not there.
+  std::vector<ListedSlot> unbroken_run(const CloudListPage& page, std::uint64_t next) const;
+
+  /// Reads the headers of slots that begin a WAL or have segments, of the last one, and of the last
+  /// before each claim. Throws CorruptionError, NotSupportedError.
+  void read_needed(std::vector<ListedSlot>& slots) const;
+
+  /// The header of the slot, asked for once; nullopt: there is none.
+  std::optional<SlotHeader> find(std::uint64_t number) const;
+
+ private:
+  void read(ListedSlot& slot) const;
+
+  const std::shared_ptr<CloudStorageClient> client_;
+  const RetryParts retry_parts_;
+  engine::WorkerPool& pool_;
+  const Found found_;
+  const std::string location_;
+};
+
+}  // namespace protobase::cloud

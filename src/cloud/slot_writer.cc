@@ -1,0 +1,63 @@
+#include "cloud/slot_writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/planted_bug.h"
+#include "cloud/refusal.h"
+#include "protobase/errors.h"
+
+namespace protobase::cloud {
+
+/// nullopt: it is stored; else who stands there instead.
+std::optional<SlotHeader> SlotWriter::put(const SlotHeader& header, const Parts& parts) const {
+  const std::string key = slot_key(header.number);
+  Retry retry(retry_parts_);
+  Doubt doubt = Doubt::kNone;
+  const auto condition = base::is_planted(base::PlantedBug::kFenceDropped)
+                             ? CloudPutCondition::overwrite()
+                             : CloudPutCondition::if_absent();
+  for (;;) {
+    try {
+      if (client_->put(key, parts, condition).stored) return std::nullopt;
+      // Who is it? Asking may fail as well, and changes nothing.
+      if (const auto found = reader_.find(header.number)) return other_than(header, *found);
+      if (!retry.wait()) {
+        throw CloudStorageError(
+            CloudFailure::kUnknown, 0,
+            fmt::format("{}, object {}: said to exist, and not there", client_->location(), key));
+      }
+    } catch (const CloudStorageError& error) {
+      if (error.failure() == CloudFailure::kUnknown) doubt = Doubt::kMayArrive;
+      if (error.failure() == CloudFailure::kNotNow) doubt = std::max(doubt, Doubt::kMayBeThere);
+      if (error.may_retry() && retry.wait()) continue;
+      return give_up(header, doubt, std::current_exception());
+    } catch (const ProtoBaseError&) {  // not authorised, no such bucket, a slot that is damaged
+      return give_up(header, doubt, std::current_exception());
+    }
+  }
+}
+
+std::optional<SlotHeader> SlotWriter::other_than(const SlotHeader& header,
+                                                 const SlotHeader& found) {
+  if (base::is_planted(base::PlantedBug::kForeignSlotBelieved)) return std::nullopt;
+  return found.commit_id == header.commit_id ? std::nullopt : std::optional(found);
+}
+
+/// No further try.
+std::optional<SlotHeader> SlotWriter::give_up(const SlotHeader& header, Doubt doubt,
+                                              const std::exception_ptr& why) const {
+  if (doubt == Doubt::kMayBeThere) {
+    try {
+      if (const auto found = reader_.find(header.number)) return other_than(header, *found);
+      doubt = Doubt::kNone;
+    } catch (const ProtoBaseError&) {
+      std::rethrow_exception(why);
+    }
+  }
+  if (doubt == Doubt::kNone) throw_refusal(why);
+  std::rethrow_exception(why);
+}
+
+}  // namespace protobase::cloud

@@ -1,0 +1,47 @@
+// Puts one slot of the commit log, once, whatever becomes of the requests.
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "cloud/retry.h"
+#include "cloud/slot.h"
+#include "cloud/slot_reader.h"
+#include "protobase/cloud_storage_client.h"
+
+namespace protobase::cloud {
+
+/// Thread-safe.
+class SlotWriter final {
+ public:
+  using Parts = std::vector<std::span<const std::byte>>;
+
+  SlotWriter(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
+             const SlotReader& reader)
+      : client_(std::move(client)), retry_parts_(std::move(retry_parts)), reader_(reader) {}
+
+  /// Puts header and body, if nobody put this slot before, until it is known what became of it.
+  /// nullopt: it is stored, now or by an earlier try of the same commit id; else who stands there
+  /// instead. A NothingTookEffect: it is not stored and never will be. Any other error: it may be.
+  std::optional<SlotHeader> put(const SlotHeader& header, const Parts& parts) const;
+
+ private:
+  enum class Doubt {
+    kNone,        ///< every try was refused in words, or not sent
+    kMayBeThere,  ///< "not now", which some gateway may have said of a request that took effect
+    kMayArrive,   ///< no usable answer: it may be there, or come later
+  };
+
+  std::optional<SlotHeader> give_up(const SlotHeader& header, Doubt doubt,
+                                    const std::exception_ptr& why) const;
+  static std::optional<SlotHeader> other_than(const SlotHeader& header, const SlotHeader& found);
+
+  const std::shared_ptr<CloudStorageClient> client_;
+  const RetryParts retry_parts_;
+  const SlotReader& reader_;
+};
+
+}  // namespace protobase::cloud
