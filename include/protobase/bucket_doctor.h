@@ -23,6 +23,7 @@ struct DoctorFinding {
   std::string detail;  ///< what was seen; when not ok, what is wrong and what to do
 };
 
+/// How thoroughly a bucket is examined.
 struct BucketDoctorOptions {
   unsigned threads = 8;                  ///< that race; 2 - 64
   unsigned rounds = 8;                   ///< races of each kind, on fresh keys; 1 - 1,000
