@@ -1,10 +1,15 @@
 // See cloud.h.
 #include "cli/cloud.h"
 
+#include <fmt/format.h>
+
+#include <span>
 #include <utility>
 
+#include "base/hash.h"
 #include "cli/exit_status.h"
 #include "os/environment.h"
+#include "os/file_system.h"
 #include "protobase/cloud_file_storage.h"
 #include "protobase/errors.h"
 #include "protobase/google_cloud_client.h"
@@ -48,6 +53,14 @@ std::shared_ptr<CloudStorageClient> google_client(const BucketLocation& location
   return std::make_shared<GoogleCloudClient>(std::move(options));
 }
 
+/// Of this space, below PROTOBASE_CACHE_DIR; "" when that is not set.
+std::string cache_directory(const std::string& location) {
+  const std::string all = os::process_environment()->get("PROTOBASE_CACHE_DIR").value_or("");
+  if (all.empty()) return {};
+  os::posix_file_system()->make_directory(all);
+  return fmt::format("{}/{:016x}", all, base::xxh3(std::as_bytes(std::span(location))));
+}
+
 }  // namespace
 
 std::shared_ptr<CloudStorageClient> client_of(const BucketLocation& location) {
@@ -60,9 +73,9 @@ std::unique_ptr<SharedStorage> open_bucket(std::shared_ptr<CloudStorageClient> c
   CloudStorageOptions cloud;
   cloud.access = access;
   cloud.commit_timeout_ms = access == SpaceAccess::kReadOnly ? kReadTimeoutMs : kCommitTimeoutMs;
-  cloud.cache_dir = os::process_environment()->get("PROTOBASE_CACHE_DIR").value_or("");
-  if (!has_block_cache) {
-    cloud.cache_dir.clear();
+  if (has_block_cache) {
+    cloud.cache_dir = cache_directory(client->location());
+  } else {
     cloud.cache_size = 0;
   }
   return std::make_unique<CloudFileStorage>(std::move(client), cloud, options);

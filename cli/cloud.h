@@ -17,8 +17,9 @@ namespace protobase::cli {
 /// Makes no request. UsageError: bucket, prefix, endpoint or region cannot be such.
 std::shared_ptr<CloudStorageClient> client_of(const BucketLocation& location);
 
-/// Blocks that were read are kept in memory, or in the directory that PROTOBASE_CACHE_DIR names.
-/// `has_block_cache` false: they are not kept. NotFoundError: read-only, and no store is there.
+/// Blocks that were read are kept in memory, or in a directory of this space below the one that
+/// PROTOBASE_CACHE_DIR names. `has_block_cache` false: they are not kept. NotFoundError: read-only,
+/// and no store is there.
 std::unique_ptr<SharedStorage> open_bucket(std::shared_ptr<CloudStorageClient> client,
                                            SpaceAccess access, const StorageOptions& options,
                                            bool has_block_cache);

@@ -93,11 +93,16 @@ class Moto(_cloud_cli.Essentials):
         cache = self.directory / "cache"
         self.environment = {**self.environment, "PROTOBASE_CACHE_DIR": str(cache)}
         first = self.get(pointer)
-        self.assertTrue(any(cache.iterdir()), "nothing was kept")
+        kept = [file for file in cache.rglob("*") if file.is_file()]
+        self.assertTrue(kept, "nothing was kept")
         self.assertEqual(first, self.get(pointer))
-        for file in cache.iterdir():
+        for file in kept:
             file.write_bytes(b"damaged" * 100)
         self.assertEqual(first, self.get(pointer))
+        other = self.location(_cloud_cli.BUCKET, self.prefix + "-other")
+        self.lines("push", other, "--root", stdin=b"1")
+        self.lines("root", other)
+        self.assertEqual(2, len(list(cache.iterdir())), "spaces share a directory")
 
     def test_copy_and_salvage_are_for_directories(self):
         self.push("1", "--root")
