@@ -9,6 +9,7 @@
 #include "base/endian.h"
 #include "base/hash.h"
 #include "base/planted_bug.h"
+#include "cloud/refusal.h"
 #include "protobase/block_provider.h"
 #include "protobase/errors.h"
 
@@ -227,7 +228,19 @@ void CommitLog::create() {
   empty.store = UUID::from_random(retry_parts_.random->bytes16());
   const Bytes object = write_checkpoint(empty);
   const std::span<const std::byte> part(object);
-  retried([&] { return client_->put(kCheckpointKey, {&part, 1}, CloudPutCondition::if_absent()); });
+  const auto put = [&] {
+    return retried([&] {
+      return client_->put(kCheckpointKey, {&part, 1}, CloudPutCondition::if_absent());
+    });
+  };
+  put();
+  // It is there now, whoever put it.
+  if (put().stored) {
+    throw NotSupportedError(fmt::format(
+        "{}: this store does not honour create-if-absent (If-None-Match: *), on which every commit "
+        "rests: nothing may be kept there; `protobase doctor` tells more",
+        location_));
+  }
 }
 
 bool CommitLog::try_claim() {
@@ -242,7 +255,9 @@ bool CommitLog::try_claim() {
   header.commit_id = UUID::from_random(retry_parts_.random->bytes16());
   header.body_hash = base::xxh3({});
   const auto bytes = write_slot_header(header);
-  if (writer_.put(header, {std::span<const std::byte>(bytes)})) return false;
+  const SlotWriter::Result result = writer_.put(header, {std::span<const std::byte>(bytes)});
+  if (result.refusal) throw_refusal(result.refusal);
+  if (result.other) return false;
   if (!base::is_planted(base::PlantedBug::kBoundaryIgnored)) read_checkpoint_object({});
   const std::unique_lock lock(state_mutex_);
   // Merged away while we slept: this claim counts for nothing.
@@ -301,15 +316,19 @@ void CommitLog::append(const SlotContents& contents) {
   if (slot_object_size(header, kind) > kSlotHeaderSize + header.body_size()) {
     parts.push_back({&kPadding, 1});
   }
-  if (const auto other = put(header, parts)) throw_deposed(*other);
+  const SlotWriter::Result result = put(header, parts);
+  if (result.other) note_deposed(result.other->epoch, result.other->number);
+  if (!result.is_stored()) {
+    if (result.is_in_doubt && was_stored_before(header)) return;
+    if (result.refusal) throw_refusal(result.refusal);
+    throw LockingError(deposed_);
+  }
   take_up({{header.number, slot_object_size(header, kind), kind, header, contents.segment_ends}});
 }
 
-std::optional<SlotHeader> CommitLog::put(const SlotHeader& header, const SlotWriter::Parts& parts) {
+SlotWriter::Result CommitLog::put(const SlotHeader& header, const SlotWriter::Parts& parts) {
   try {
     return writer_.put(header, parts);
-  } catch (const NothingTookEffect&) {
-    throw;
   } catch (const ProtoBaseError&) {
     outcome_unknown_ = true;
     throw;
@@ -324,14 +343,18 @@ void CommitLog::note_deposed(std::uint64_t epoch, std::uint64_t slot) {
   claimed_epoch_ = 0;  // from here on this is a reader like any other
 }
 
-void CommitLog::throw_deposed(const SlotHeader& found) {
-  if (found.epoch <= claimed_epoch_) {
-    throw CorruptionError(fmt::format("{}, object {}: written by epoch {}, behind a claim of {}",
-                                      location_, slot_key(found.number), found.epoch,
-                                      claimed_epoch_.load()));
+/// Nothing of ours stands where our slot was to be. It may have been there: stored by a try whose
+/// answer said otherwise, merged away, its place empty or taken by a claim that came too late. The
+/// log as it is now tells, because nobody else writes this WAL.
+bool CommitLog::was_stored_before(const SlotHeader& ours) {
+  try {
+    read_checkpoint_object(checkpoint_version_);
+    if (!has_claimed()) read_tail();
+  } catch (const ProtoBaseError&) {
+    outcome_unknown_ = true;
+    throw;
   }
-  note_deposed(found.epoch, found.number);
-  throw LockingError(deposed_);
+  return end_of(ours.wal).value_or(0) >= ours.end();
 }
 
 void CommitLog::checkpoint(std::uint64_t slots) {

@@ -115,9 +115,9 @@ class CommitLog final {
   void create();
   bool try_claim();
   void throw_if_unusable() const;
-  std::optional<SlotHeader> put(const SlotHeader& header, const SlotWriter::Parts& parts);
+  SlotWriter::Result put(const SlotHeader& header, const SlotWriter::Parts& parts);
   void note_deposed(std::uint64_t epoch, std::uint64_t slot);
-  [[noreturn]] void throw_deposed(const SlotHeader& found);
+  bool was_stored_before(const SlotHeader& ours);
 
   const std::shared_ptr<CloudStorageClient> client_;
   const RetryParts retry_parts_;

@@ -5,13 +5,11 @@
 #include <algorithm>
 
 #include "base/planted_bug.h"
-#include "cloud/refusal.h"
 #include "protobase/errors.h"
 
 namespace protobase::cloud {
 
-/// nullopt: it is stored; else who stands there instead.
-std::optional<SlotHeader> SlotWriter::put(const SlotHeader& header, const Parts& parts) const {
+SlotWriter::Result SlotWriter::put(const SlotHeader& header, const Parts& parts) const {
   const std::string key = slot_key(header.number);
   Retry retry(retry_parts_);
   Doubt doubt = Doubt::kNone;
@@ -20,9 +18,9 @@ std::optional<SlotHeader> SlotWriter::put(const SlotHeader& header, const Parts&
                              : CloudPutCondition::if_absent();
   for (;;) {
     try {
-      if (client_->put(key, parts, condition).stored) return std::nullopt;
+      if (client_->put(key, parts, condition).stored) return {};
       // Who is it? Asking may fail as well, and changes nothing.
-      if (const auto found = reader_.find(header.number)) return other_than(header, *found);
+      if (const auto found = reader_.find(header.number)) return other_than(header, *found, doubt);
       if (!retry.wait()) {
         throw CloudStorageError(
             CloudFailure::kUnknown, 0,
@@ -39,25 +37,25 @@ std::optional<SlotHeader> SlotWriter::put(const SlotHeader& header, const Parts&
   }
 }
 
-std::optional<SlotHeader> SlotWriter::other_than(const SlotHeader& header,
-                                                 const SlotHeader& found) {
-  if (base::is_planted(base::PlantedBug::kForeignSlotBelieved)) return std::nullopt;
-  return found.commit_id == header.commit_id ? std::nullopt : std::optional(found);
+SlotWriter::Result SlotWriter::other_than(const SlotHeader& header, const SlotHeader& found,
+                                          Doubt doubt) {
+  if (base::is_planted(base::PlantedBug::kForeignSlotBelieved)) return {};
+  if (found.commit_id == header.commit_id) return {};
+  return {found, nullptr, doubt != Doubt::kNone};
 }
 
 /// No further try.
-std::optional<SlotHeader> SlotWriter::give_up(const SlotHeader& header, Doubt doubt,
-                                              const std::exception_ptr& why) const {
+SlotWriter::Result SlotWriter::give_up(const SlotHeader& header, Doubt doubt,
+                                       const std::exception_ptr& why) const {
+  if (doubt == Doubt::kMayArrive) std::rethrow_exception(why);
   if (doubt == Doubt::kMayBeThere) {
     try {
-      if (const auto found = reader_.find(header.number)) return other_than(header, *found);
-      doubt = Doubt::kNone;
+      if (const auto found = reader_.find(header.number)) return other_than(header, *found, doubt);
     } catch (const ProtoBaseError&) {
       std::rethrow_exception(why);
     }
   }
-  if (doubt == Doubt::kNone) throw_refusal(why);
-  std::rethrow_exception(why);
+  return {std::nullopt, why, doubt != Doubt::kNone};
 }
 
 }  // namespace protobase::cloud

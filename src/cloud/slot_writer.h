@@ -23,10 +23,20 @@ class SlotWriter final {
              const SlotReader& reader)
       : client_(std::move(client)), retry_parts_(std::move(retry_parts)), reader_(reader) {}
 
+  struct Result {
+    /// Who stands there instead; nullopt: ours is stored, now or by an earlier try.
+    std::optional<SlotHeader> other;
+    /// Nothing stands there, and this is why no further try is made.
+    std::exception_ptr refusal;
+    /// Some try may have been stored all the same, and merged away since.
+    bool is_in_doubt = false;
+
+    bool is_stored() const noexcept { return !other && !refusal; }
+  };
+
   /// Puts header and body, if nobody put this slot before, until it is known what became of it.
-  /// nullopt: it is stored, now or by an earlier try of the same commit id; else who stands there
-  /// instead. A NothingTookEffect: it is not stored and never will be. Any other error: it may be.
-  std::optional<SlotHeader> put(const SlotHeader& header, const Parts& parts) const;
+  /// Throws when it may be stored, now or later.
+  Result put(const SlotHeader& header, const Parts& parts) const;
 
  private:
   enum class Doubt {
@@ -35,9 +45,8 @@ class SlotWriter final {
     kMayArrive,   ///< no usable answer: it may be there, or come later
   };
 
-  std::optional<SlotHeader> give_up(const SlotHeader& header, Doubt doubt,
-                                    const std::exception_ptr& why) const;
-  static std::optional<SlotHeader> other_than(const SlotHeader& header, const SlotHeader& found);
+  Result give_up(const SlotHeader& header, Doubt doubt, const std::exception_ptr& why) const;
+  static Result other_than(const SlotHeader& header, const SlotHeader& found, Doubt doubt);
 
   const std::shared_ptr<CloudStorageClient> client_;
   const RetryParts retry_parts_;

@@ -17,6 +17,7 @@
 #include "protobase/errors.h"
 #include "protobase/mock_google_cloud_client.h"
 #include "protobase/mock_s3_client.h"
+#include "test/crash/workload.h"
 #include "testing/cloud_fault_client.h"
 #include "testing/manual_clock.h"
 
@@ -41,6 +42,7 @@ enum class Outcome { kAcknowledged, kRefused, kUnknown };
 struct Attempt {
   AtomPointer root;
   std::string payload;
+  std::string error;  ///< what its machine was told
   Outcome outcome = Outcome::kUnknown;
   std::uint64_t begun = 0, ended = 0;  ///< in the order of all beginnings and ends
 };
@@ -60,7 +62,8 @@ struct Draws {
 class CloudRun {
  public:
   CloudRun(std::uint64_t seed, bool is_google, Totals& totals)
-      : draws_{std::mt19937_64(seed)},
+      : random_(std::make_shared<crash::SeededRandom>(seed)),
+        draws_{std::mt19937_64(seed)},
         is_google_(is_google),
         totals_(totals),
         bucket_(std::make_shared<cloud::MemoryBucket>("mock", clock_)),
@@ -118,7 +121,7 @@ class CloudRun {
       const int most = attempt.outcome == Outcome::kRefused ? 0 : 1;
       if (found < least || found > most) {
         return "the commit of " + attempt.payload + " is there " + std::to_string(found) +
-               " times, " + name(attempt.outcome);
+               " times, " + name(attempt.outcome) + ": " + attempt.error;
       }
       if (found == 1 && reader->get_bytes(attempt.root).as_text() != attempt.payload) {
         return "wrong bytes for " + attempt.payload;
@@ -174,6 +177,7 @@ class CloudRun {
   CloudStorageOptions options() const {
     CloudStorageOptions cloud;
     cloud.clock = clock_;
+    cloud.random = random_;
     cloud.poll_interval_ms = 0;
     cloud.commit_timeout_ms = 2'000;
     cloud.max_parallel_requests = 1;
@@ -272,14 +276,16 @@ class CloudRun {
       machine.storage->set_current_root(attempt.root);
       attempt.outcome = Outcome::kAcknowledged;
       ++totals_.acknowledged;
-    } catch (const LockingError&) {
+    } catch (const LockingError& error) {
+      attempt.error = error.what();
       attempt.outcome = Outcome::kRefused;
       ++totals_.fenced;
       is_over = true;
     } catch (const OutcomeUnknownError&) {
       ++totals_.unknown;
       is_over = true;
-    } catch (const ProtoBaseError&) {  // refused: not begun, or nothing took effect
+    } catch (const ProtoBaseError& error) {  // refused: not begun, or nothing took effect
+      attempt.error = error.what();
       attempt.outcome = Outcome::kRefused;
       ++totals_.refused;
       is_over = draws_.chance(30);
@@ -291,6 +297,7 @@ class CloudRun {
   }
 
   const std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>();
+  const std::shared_ptr<os::Random> random_;
   Draws draws_;
   const bool is_google_;
   Totals& totals_;

@@ -437,6 +437,39 @@ TEST_F(CloudFileStorageTest, OtherThingsAndNewerVersionsAreRefusedInWords) {
   testing::expect_error<CorruptionError>([&] { open(); }, {"checkpoint"});
 }
 
+/// As some servers that speak the API of S3 do.
+class CarelessClient final : public CloudStorageClient {
+ public:
+  CloudGetResult get(const std::string& key, const CloudGetOptions& options,
+                     const std::string& known_version) override {
+    return base_.get(key, options, known_version);
+  }
+  CloudPutResult put(const std::string& key, std::span<const std::span<const std::byte>> parts,
+                     const CloudPutCondition&) override {
+    return base_.put(key, parts, CloudPutCondition::overwrite());
+  }
+  std::optional<CloudObjectMetadata> head(const std::string& key) override {
+    return base_.head(key);
+  }
+  CloudListPage list(const std::string& prefix, const std::string& start_after,
+                     unsigned max_keys) override {
+    return base_.list(prefix, start_after, max_keys);
+  }
+  void remove(std::span<const std::string> keys) override { base_.remove(keys); }
+  CloudRequestCounts counts() const override { return base_.counts(); }
+  std::string location() const override { return base_.location(); }
+
+ private:
+  MockS3Client base_;
+};
+
+TEST_F(CloudFileStorageTest, AnEndpointThatIgnoresPreconditionsIsRefused) {
+  CloudFileStorage storage(std::make_shared<CarelessClient>(), cloud());
+  const AtomPointer root = storage.push_bytes(as_bytes("root"));
+  testing::expect_error<NotSupportedError>([&] { storage.set_current_root(root); },
+                                           {"create-if-absent", "doctor"});
+}
+
 TEST_F(CloudFileStorageTest, OptionsOutOfRangeAreNamed) {
   const auto refused = [&](const char* field, auto change) {
     CloudStorageOptions options = cloud();
