@@ -23,8 +23,8 @@ struct DoctorFinding {
   std::string detail;  ///< what was seen; when not ok, what is wrong and what to do
 };
 
-/// How thoroughly a bucket is examined.
-struct BucketDoctorOptions {
+/// How hard examine_bucket() tries. A value out of range makes it throw ValidationError.
+struct PROTOBASE_EXPORT BucketDoctorOptions {
   unsigned threads = 8;                  ///< that race; 2 - 64
   unsigned rounds = 8;                   ///< races of each kind, on fresh keys; 1 - 1,000
   std::shared_ptr<os::Clock> clock{};    ///< null: the machine's
