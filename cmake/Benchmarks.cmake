@@ -14,6 +14,14 @@ foreach(source IN LISTS bench_sources)
   add_dependencies(benchmarks ${name})
 endforeach()
 
+# bench/profile: work for valgrind and strace to count; target `profile`.
+add_executable(protobase_profile EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/bench/profile/profile.cc")
+target_link_libraries(protobase_profile PRIVATE protobase_flags protobase_core_internal
+  protobase_third_party)
+set_target_properties(protobase_profile PROPERTIES
+  OUTPUT_NAME protobase-profile RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bench")
+add_custom_target(profile DEPENDS protobase_profile)
+
 # bench/compare beside other stores: built by the target `compare` only, and only where they are.
 find_package(nlohmann_json 3.11 QUIET)
 set(compare_libraries "")
