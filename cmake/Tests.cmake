@@ -152,7 +152,7 @@ endif()
 file(GLOB scripts CONFIGURE_DEPENDS
   "${PROJECT_SOURCE_DIR}/test/system/*.sh" "${PROJECT_SOURCE_DIR}/test/system/*.py")
 list(FILTER scripts EXCLUDE REGEX "/(lib|_)[^/]*$")  # lib*.sh and _*.py are shared parts
-if(NOT PROTOBASE_CLOUD)
+if(NOT PROTOBASE_CLOUD OR NOT plain_build)  # servers and signatures: once is enough
   list(FILTER scripts EXCLUDE REGEX "/(cloud|sigv4)_[^/]*$")
 endif()
 foreach(script IN LISTS scripts)
