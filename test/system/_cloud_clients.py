@@ -26,7 +26,6 @@ class Exchange(unittest.TestCase):
 
     scheme = ""
     environment = {}
-    left_out = ()  # tests of the suite that this server cannot pass; each is a skipped test of its own
 
     def theirs_put(self, key, content):
         raise NotImplementedError
@@ -44,8 +43,7 @@ class Exchange(unittest.TestCase):
         return done.stdout
 
     def test_suite(self):
-        chosen = "Server/*-" + ":".join(f"*.{test}/*" for test in self.left_out)
-        done = subprocess.run([PROGRAMS / "conformance_test", f"--gtest_filter={chosen}", "--gtest_brief=1"],
+        done = subprocess.run([PROGRAMS / "conformance_test", "--gtest_filter=Server/*", "--gtest_brief=1"],
                               capture_output=True, text=True, timeout=SUITE_TIMEOUT_S,
                               env={**os.environ, **self.environment}, check=False)
         print(done.stdout)

@@ -204,8 +204,8 @@ def moto():
     import moto as package
     with tempfile.TemporaryDirectory(prefix="protobase-moto-") as directory:
         port = free_port()
-        program = pathlib.Path(sys.prefix) / "bin" / "moto_server"
-        with process(directory, "moto", sys.executable, program, "-H", "127.0.0.1", "-p", port) as started:
+        program = pathlib.Path(__file__).with_name("_serial_moto.py")
+        with process(directory, "moto", sys.executable, "-B", program, port) as started:
             endpoint = f"http://127.0.0.1:{port}"
             wait_for(answers(endpoint), "an answer", directory, "moto", started)
             yield Server("moto", package.__version__, endpoint, "testing", "testing")

@@ -12,11 +12,6 @@ import _cloud_s3
 
 
 class Moto(_cloud_s3.S3Exchange):
-    left_out = ("AReaderSeesOneObjectOrTheOther",)
-
-    @unittest.skip("moto answers 500 to a get beside a put of the same object")
-    def test_a_reader_sees_one_object_or_the_other(self):
-        pass
 
     @classmethod
     def setUpClass(cls):
