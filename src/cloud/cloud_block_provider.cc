@@ -243,7 +243,7 @@ class CloudBlockProvider::Impl final {
     try {
       const std::lock_guard lock(merge_mutex_);
       cloud::Merger(log_, client_, retry_parts_, pool_).run(stop);
-    } catch (const ProtoBaseError& error) {
+    } catch (const std::exception& error) {
       if (logger_) logger_(LogLevel::kWarning, std::string("not merged: ") + error.what());
     }
     const std::uint64_t left = log_.unmerged();
@@ -257,7 +257,7 @@ class CloudBlockProvider::Impl final {
     if (!log_.has_claimed()) return;
     try {
       log_.checkpoint(slots);
-    } catch (const ProtoBaseError& error) {
+    } catch (const std::exception& error) {
       if (logger_) logger_(LogLevel::kWarning, std::string("no checkpoint: ") + error.what());
     }
   }

@@ -114,7 +114,7 @@ void CommitLog::adopt(LogCheckpoint read, std::string version) {
   if (is_open_ && state_.store != read.store) {
     throw CorruptionError(location_ + ": another store has taken the place of this one");
   }
-  if (has_claimed() && read.slot > state_.slot) note_deposed(read.epoch, read.slot);
+  if (has_claimed() && read.epoch > claimed_epoch_) note_deposed(read.epoch, read.slot);
   if (is_open_ && state_.slot > read.slot) {
     for (const IndexedWAL& wal : state_.index.wals()) {
       for (const Extent& extent : wal.extents) {
@@ -134,14 +134,19 @@ void CommitLog::adopt(LogCheckpoint read, std::string version) {
 void CommitLog::read_tail() {
   // A listing may miss a slot that was put while it ran, and slots may have been merged away.
   constexpr int kLooks = 3;
+  constexpr int kRestarts = 64;
+  int restarts = 0;
   for (int looks = 1;;) {
     const std::string behind = slot_key(newest_slot());
     const CloudListPage page =
         retried([&] { return client_->list(kSlotPrefix, behind, kPageSize); });
     std::vector<ListedSlot> slots = reader_.unbroken_run(page, newest_slot() + 1);
     if (!slots.empty()) {
-      reader_.read_needed(slots);
-      take_up(slots);
+      if (!read_and_take_up(slots)) {
+        if (++restarts < kRestarts) continue;
+        throw CloudStorageError(CloudFailure::kNotNow, 0,
+                                location_ + ": the log is merged faster than it can be read");
+      }
       set_broken({});
     }
     if (slots.size() == page.objects.size()) {
@@ -154,6 +159,28 @@ void CommitLog::read_tail() {
     }
     read_checkpoint_object(checkpoint_version_);
   }
+}
+
+/// False: slots were merged away meanwhile, and what was listed may be no part of the log: a claim
+/// that came too late may stand in such a place. A boundary is stored before anything below it is
+/// removed, so a checkpoint that is read after the listing tells.
+bool CommitLog::read_and_take_up(std::vector<ListedSlot>& slots) {
+  const std::uint64_t first = slots.front().number;
+  try {
+    reader_.read_needed(slots);
+  } catch (const CorruptionError&) {
+    if (read_checkpoint_object(checkpoint_version_)) return false;
+    throw;
+  }
+  const bool has_claim = std::any_of(slots.begin(), slots.end(), [](const ListedSlot& slot) {
+    return slot.kind == SlotKind::kClaim;
+  });
+  if (has_claim && !base::is_planted(base::PlantedBug::kBoundaryIgnored)) {
+    read_checkpoint_object(checkpoint_version_);
+    if (boundary() > first || newest_slot() + 1 != first) return false;
+  }
+  take_up(slots);
+  return true;
 }
 
 void CommitLog::set_broken(std::string why) {

@@ -110,6 +110,7 @@ class CommitLog final {
   void read_tail();
   void set_broken(std::string why);
   void throw_if_broken() const;
+  bool read_and_take_up(std::vector<ListedSlot>& slots);
   void take_up(const std::vector<ListedSlot>& slots);
   void take_up_bytes(const ListedSlot& slot);
   void create();

@@ -107,7 +107,7 @@ std::optional<std::uint64_t> WALUploader::sync(const UUID& wal) {
 void WALUploader::claim_log() {
   try {
     log_.claim();
-  } catch (const CloudStorageError&) {
+  } catch (const ProtoBaseError&) {
     throw_refusal(std::current_exception());
   }
 }
