@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/check_range.h"
 #include "cloud/client_arguments.h"
 #include "cloud/url.h"
 #include "protobase/errors.h"
@@ -19,13 +20,6 @@ constexpr std::uint64_t kLongestConnectMs = 600'000;
 constexpr std::size_t kShortestBucket = 3;
 constexpr std::size_t kLongestBucket = 222;
 
-void check_range(std::string_view name, std::uint64_t value, std::uint64_t least,
-                 std::uint64_t most) {
-  if (value >= least && value <= most) return;
-  throw ValidationError(std::string(name) + " is " + std::to_string(value) + "; it must be from " +
-                        std::to_string(least) + " to " + std::to_string(most));
-}
-
 void check_bucket(const std::string& bucket) {
   const bool is_good = std::all_of(bucket.begin(), bucket.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
@@ -41,14 +35,14 @@ void GoogleCloudClientOptions::validate() const {
   check_bucket(bucket);
   cloud::checked_prefix(prefix);
   if (!endpoint_url.empty()) cloud::parse_endpoint(endpoint_url, "endpoint_url");
-  check_range("part_size", part_size, kPieceUnit, kLargestPiece);
+  base::check_range<std::uint64_t>("part_size", part_size, kPieceUnit, kLargestPiece);
   if (part_size % kPieceUnit != 0) {
     throw ValidationError("part_size is " + std::to_string(part_size) +
                           "; it must be a multiple of 262144 (256 KiB)");
   }
-  check_range("max_parallel_deletes", max_parallel_deletes, 1, 64);
-  check_range("connect_timeout_ms", connect_timeout_ms, 1, kLongestConnectMs);
-  check_range("request_timeout_ms", request_timeout_ms, 1, kLongestTimeoutMs);
+  base::check_range<std::uint64_t>("max_parallel_deletes", max_parallel_deletes, 1, 64);
+  base::check_range<std::uint64_t>("connect_timeout_ms", connect_timeout_ms, 1, kLongestConnectMs);
+  base::check_range<std::uint64_t>("request_timeout_ms", request_timeout_ms, 1, kLongestTimeoutMs);
 }
 
 }  // namespace protobase

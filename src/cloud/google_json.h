@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cloud/store_words.h"
 #include "protobase/atom.h"
 #include "protobase/cloud_storage_client.h"
 
@@ -32,10 +33,5 @@ struct GoogleErrorAnswer {
 };
 /// Of any body, JSON or not; also of what a token server answers. Never throws for its content.
 GoogleErrorAnswer parse_google_error(std::string_view body);
-
-inline constexpr std::size_t kMaxStoreWords = 300;
-/// The store's own words for a message: at most kMaxStoreWords bytes, one line, up to the first
-/// byte that is no UTF-8.
-std::string store_words(std::string_view text);
 
 }  // namespace protobase::cloud

@@ -3,21 +3,11 @@
 #include <algorithm>
 #include <array>
 
-#include "base/utf8.h"
+#include "cloud/store_words.h"
 #include "protobase/errors.h"
 
 namespace protobase::cloud {
 namespace {
-
-constexpr std::size_t kMaxWords = 300;
-
-/// The store's own words: one line of valid UTF-8, cut.
-std::string words(std::string_view text) {
-  std::string line(text.substr(0, kMaxWords));
-  if (const auto bad = base::find_invalid_utf8(line)) line.resize(*bad);
-  for (char& c : line) c = static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
-  return line;
-}
 
 template <std::size_t kCount>
 bool is_one_of(std::string_view code, const std::array<std::string_view, kCount>& codes) {
@@ -96,13 +86,13 @@ void throw_s3_error(const S3Asked& asked, const os::HTTPResponse& response) {
 
 void throw_s3_error(const S3Asked& asked, int status, const S3Error& error) {
   std::string text = s3_where(asked) + ": status " + std::to_string(status);
-  if (!error.code.empty()) text += ", " + words(error.code);
-  if (!error.message.empty()) text += ": " + words(error.message);
+  if (!error.code.empty()) text += ", " + store_words(error.code);
+  if (!error.message.empty()) text += ": " + store_words(error.message);
   // A wrong region shows itself in many ways; the right one stands in the answer.
   const bool is_elsewhere = !error.region.empty() && error.code != "AccessDenied";
   const std::string_view advice = advice_for(status, error);
   if (is_elsewhere) {
-    text += "; the bucket is in region " + words(error.region) + ": set region to that";
+    text += "; the bucket is in region " + store_words(error.region) + ": set region to that";
   } else if (!advice.empty()) {
     text += "; " + std::string(advice);
   }
@@ -114,7 +104,7 @@ void throw_s3_error(const S3Asked& asked, int status, const S3Error& error) {
 void throw_unusable(const S3Asked& asked, int status, const std::string& why) {
   throw CloudStorageError(CloudFailure::kUnknown, status,
                           s3_where(asked) + ": status " + std::to_string(status) +
-                              ", but no usable answer: " + words(why));
+                              ", but no usable answer: " + store_words(why));
 }
 
 }  // namespace protobase::cloud

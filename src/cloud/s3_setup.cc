@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check_range.h"
 #include "cloud/aws_profile.h"
 #include "cloud/client_arguments.h"
 #include "cloud/s3_credentials_sources.h"
@@ -30,13 +31,6 @@ void require(bool good, const std::string& message) {
   if (!good) throw ValidationError("S3ClientOptions: " + message);
 }
 
-template <typename T>
-void require_range(const char* field, T value, T min, T max) {
-  require(value >= min && value <= max, std::string(field) + " is " + std::to_string(value) +
-                                            "; it must be from " + std::to_string(min) + " to " +
-                                            std::to_string(max));
-}
-
 }  // namespace
 
 void S3ClientOptions::validate() const {
@@ -49,12 +43,12 @@ void S3ClientOptions::validate() const {
   require(access_key.empty() == secret_key.empty(),
           "of access_key and secret_key only one is set: set both or none");
   require(session_token.empty() || !access_key.empty(), "session_token without an access_key");
-  require_range<std::uint64_t>("part_size", part_size, kMinPartSize, kMaxPartSize);
-  require_range<std::uint64_t>("max_whole_conditional_put", max_whole_conditional_put, 0,
-                               kMaxPartSize);
-  require_range("max_parallel_parts", max_parallel_parts, 1u, 64u);
-  require_range<std::uint64_t>("connect_timeout_ms", connect_timeout_ms, 1, 600'000);
-  require_range<std::uint64_t>("request_timeout_ms", request_timeout_ms, 1, 3'600'000);
+  base::check_range<std::uint64_t>("part_size", part_size, kMinPartSize, kMaxPartSize);
+  base::check_range<std::uint64_t>("max_whole_conditional_put", max_whole_conditional_put, 0,
+                                   kMaxPartSize);
+  base::check_range<unsigned>("max_parallel_parts", max_parallel_parts, 1, 64);
+  base::check_range<std::uint64_t>("connect_timeout_ms", connect_timeout_ms, 1, 600'000);
+  base::check_range<std::uint64_t>("request_timeout_ms", request_timeout_ms, 1, 3'600'000);
 }
 
 namespace cloud {

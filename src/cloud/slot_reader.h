@@ -47,7 +47,7 @@ class SlotReader final {
   /// before each claim. Throws CorruptionError, NotSupportedError.
   void read_needed(std::vector<ListedSlot>& slots) const;
 
-  /// The header of the slot, asked for once; nullopt: there is none.
+  /// The header of the slot; nullopt: there is none. A request that fails is not tried again.
   std::optional<SlotHeader> find(std::uint64_t number) const;
 
  private:
