@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
 #include <string>
 #include <vector>
@@ -293,7 +294,7 @@ TEST_F(CloudFileStorageTest, AMergeBrokenOffAnywhereCanBeDoneAgain) {
         roots.push_back(writer.push_bytes(as_bytes("atom")));
         writer.set_current_root(roots.back());
       }
-      std::uint64_t calls = 0;
+      std::atomic<std::uint64_t> calls = 0;  // several threads of a merge make them
       client->set_before([&](CloudCall, const std::string&) {
         if (++calls == step) client->cut_off(true);
       });
