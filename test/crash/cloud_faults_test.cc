@@ -229,8 +229,8 @@ class CloudRun {
     machine.is_busy = false;
   }
 
-  /// Asleep in a request: the others go on, on a thread of their own, because they are other machines
-  /// and hold none of the locks that this one sleeps with.
+  /// Asleep in a request: the others go on, on a thread of their own, because they are other
+  /// machines and hold none of the locks that this one sleeps with.
   void maybe_sleep(std::size_t which) {
     if (!machines_[which].is_busy || depth_ >= 2 || !draws_.chance(3)) return;
     ++depth_;
