@@ -18,9 +18,9 @@ namespace {
 constexpr std::size_t kMaxListed = 1000;
 constexpr std::uint64_t kProgressStep = 1 << 20;
 
-void scan_version1(BlockProvider& provider, const WALDescription& wal,
-                   const wal::VisitRecord& visit) {
-  const auto read = [&](std::uint64_t offset, std::span<std::byte> out) -> std::size_t {
+/// Reads up to the end of `wal`. ReadError: what is there cannot be read.
+wal::ReadSome reader_of(BlockProvider& provider, const WALDescription& wal) {
+  return [&provider, wal](std::uint64_t offset, std::span<std::byte> out) -> std::size_t {
     if (offset >= wal.end) return 0;
     const auto count =
         static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), wal.end - offset));
@@ -30,15 +30,36 @@ void scan_version1(BlockProvider& provider, const WALDescription& wal,
       throw os::ReadError(error.what());
     }
   };
-  wal::WindowReader window(read, wal::OnReadError::kPassOver);
+}
+
+void scan_version1(BlockProvider& provider, const WALDescription& wal,
+                   const wal::VisitRecord& visit) {
+  wal::WindowReader window(reader_of(provider, wal), wal::OnReadError::kPassOver);
   wal::scan_records({wal.transaction_id, kWALFirstRecordOffset, wal.end, wal.durable}, window,
                     visit);
 }
 
+/// Fewer, or nothing, where something behind what was asked for cannot be read.
+std::span<const std::byte> read_ahead(wal::WindowReader& window, std::uint64_t offset,
+                                      std::size_t size) {
+  try {
+    return window.at(offset, size);
+  } catch (const os::ReadError&) {
+    return {};
+  }
+}
+
 void scan_legacy(BlockProvider& provider, const WALDescription& wal,
                  const wal::VisitRecord& visit) {
+  const wal::ReadSome read_some = reader_of(provider, wal);
+  wal::WindowReader window(read_some);
   const auto read = [&](std::uint64_t offset, std::span<std::byte> out) {
-    provider.read(wal.transaction_id, offset, out, out.size());
+    const auto found = read_ahead(window, offset, out.size());
+    if (found.size() == out.size()) {
+      std::ranges::copy(found, out.begin());
+    } else if (read_some(offset, out) < out.size()) {
+      throw NotFoundError("WAL " + wal.transaction_id.to_string() + " became shorter");
+    }
   };
   scan_legacy_wal(wal.transaction_id, wal.end, read, visit);
 }
