@@ -58,9 +58,11 @@ class Salvage {
   SalvageReport run() {
     const file::SpaceListing listing = source_.list();
     if (!listing.is_space) throw NotFoundError("no space at " + source_.path());
-    storage::check_target(source_, target_, "salvage");
+    storage::check_apart(source_, target_);
+    const auto name = storage::SourceName::of(source_);
+    storage::check_target(name, target_, "salvage");
     find_wals(listing);
-    storage::begin_target(source_, target_, "salvage");
+    storage::begin_target(name, target_, "salvage");
     clear_target();
     for (SalvagedWAL& wal : wals_) copy_wal(wal);
     for (const UUID& id : listing.legacy_wals) copy_legacy_wal(id);

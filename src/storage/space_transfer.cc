@@ -13,15 +13,6 @@ constexpr std::uint64_t kLockPollUs = 1000;
 constexpr int kLockPolls = 30'000;
 constexpr std::uint64_t kMaxMarker = 8192;
 
-format::RecordType type_of(RecordKind kind) noexcept {
-  switch (kind) {
-    case RecordKind::kCommit: return format::RecordType::kCommit;
-    case RecordKind::kMark: return format::RecordType::kMark;
-    case RecordKind::kVoid: return format::RecordType::kVoid;
-    default: return format::RecordType::kData;
-  }
-}
-
 void write_bytes(os::File& file, std::uint64_t offset, std::span<const std::byte> bytes) {
   file.write(offset, {&bytes, 1});
 }
@@ -37,13 +28,11 @@ std::string read_marker(const file::SpaceDirectory& target) {
   return text;
 }
 
-/// The directory counts, not how its path was spelled.
-bool is_marker_of(const std::string& text, const file::SpaceDirectory& source,
-                  const std::string& kind) {
+bool is_marker_of(const std::string& text, const SourceName& source, const std::string& kind) {
   const std::string before = marker_of("", kind);
   if (!text.starts_with(before)) return false;
-  const std::string path = text.substr(before.size());
-  return path == source.path() || os::is_same_directory(path, source.path());
+  const std::string name = text.substr(before.size());
+  return name == source.text || source.is_also(name);
 }
 
 /// Whether `path`, which need not be there, would lie anywhere below `directory`.
@@ -63,6 +52,15 @@ bool lies_within(std::string path, const std::string& directory) {
 }
 
 }  // namespace
+
+format::RecordType type_of(RecordKind kind) noexcept {
+  switch (kind) {
+    case RecordKind::kCommit: return format::RecordType::kCommit;
+    case RecordKind::kMark: return format::RecordType::kMark;
+    case RecordKind::kVoid: return format::RecordType::kVoid;
+    default: return format::RecordType::kData;
+  }
+}
 
 void RecordWriter::add(const RecordInfo& info, std::span<const std::byte> payload) {
   const AtomPointer where{wal_, position()};
@@ -120,14 +118,22 @@ wal::WindowReader window_of(os::File& file, wal::OnReadError on_error) {
       on_error);
 }
 
-void check_target(const file::SpaceDirectory& source, const file::SpaceDirectory& target,
-                  const std::string& kind) {
+SourceName SourceName::of(const file::SpaceDirectory& source) {
+  const std::string path = source.path();
+  return {path, [path](const std::string& other) { return os::is_same_directory(other, path); }};
+}
+
+void check_apart(const file::SpaceDirectory& source, const file::SpaceDirectory& target) {
   if (os::is_same_directory(source.path(), target.path())) {
     throw ValidationError(target.path() + " is the source itself");
   }
   if (lies_within(target.path(), source.path())) {
     throw ValidationError(target.path() + " lies within the source: choose another directory");
   }
+}
+
+void check_target(const SourceName& source, const file::SpaceDirectory& target,
+                  const std::string& kind) {
   const file::SpaceListing listing = target.list();
   if (!listing.is_space) return;
   if (!listing.unfinished_copy) {
@@ -140,16 +146,16 @@ void check_target(const file::SpaceDirectory& source, const file::SpaceDirectory
   const bool is_fresh = !is_whole && listing.wals.empty() && listing.legacy_wals.empty();
   if (!is_fresh && !is_marker_of(found, source, kind)) {
     throw ValidationError(target.path() + " holds an " + found + ", not an " +
-                          marker_of(source.path(), kind) +
+                          marker_of(source.text, kind) +
                           ": finish that, or choose a new directory");
   }
 }
 
-void begin_target(const file::SpaceDirectory& source, const file::SpaceDirectory& target,
+void begin_target(const SourceName& source, const file::SpaceDirectory& target,
                   const std::string& kind) {
   target.create();
   const auto marker = target.file_system().open(target.copy_path(), os::OpenMode::kCreate);
-  const std::string what = marker_of(source.path(), kind);
+  const std::string what = marker_of(source.text, kind);
   write_bytes(*marker, 0, as_bytes(what + "\n"));
   marker->truncate(what.size() + 1);
   marker->sync_data();
@@ -168,12 +174,21 @@ void copy_file(os::FileSystem& files, const std::string& from, const std::string
                std::uint64_t size, const std::function<void(std::uint64_t)>& progress) {
   const auto source = files.open(from, os::OpenMode::kRead);
   if (!source) throw NotFoundError(from + " vanished during the copy");
+  const auto read = [&](std::uint64_t offset, std::span<std::byte> out) {
+    return source->read(offset, out);
+  };
+  copy_bytes(files, from, read, to, size, progress);
+}
+
+void copy_bytes(os::FileSystem& files, const std::string& name, const wal::ReadSome& read,
+                const std::string& to, std::uint64_t size,
+                const std::function<void(std::uint64_t)>& progress) {
   const auto target = files.open(to, os::OpenMode::kCreate);
   std::vector<std::byte> buffer(kBatch);
   for (std::uint64_t at = 0; at < size;) {
     const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(kBatch, size - at));
     const std::span<std::byte> bytes(buffer.data(), step);
-    if (source->read(at, bytes) != step) throw CorruptionError(from + " became shorter");
+    if (read(at, bytes) != step) throw CorruptionError(name + " became shorter");
     write_bytes(*target, at, bytes);
     at += step;
     progress(at);

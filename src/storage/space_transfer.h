@@ -32,6 +32,9 @@ CopyReport copy_space(const std::shared_ptr<os::FileSystem>& files, const std::s
 SalvageReport salvage_space(const std::shared_ptr<os::FileSystem>& files, const std::string& from,
                             const std::string& to, const Progress& progress);
 
+/// Of a record that a scan found whole.
+format::RecordType type_of(RecordKind kind) noexcept;
+
 /// Collects records and writes them to a WAL file, a megabyte at a time, each to its old address.
 class RecordWriter final {
  public:
@@ -76,18 +79,34 @@ auto read_patiently(Read read) {
   }
 }
 
-/// Refuses a target that is a space, the source itself or lies within it, or is what another
-/// transfer left: one of another kind ("copy" or "salvage") or from another directory.
-/// ValidationError.
-void check_target(const file::SpaceDirectory& source, const file::SpaceDirectory& target,
+/// What a target's marker calls the source of a transfer.
+struct SourceName {
+  std::string text;
+  /// Whether another text means this source too.
+  std::function<bool(const std::string&)> is_also;
+
+  /// The directory counts, not how its path is spelled.
+  static SourceName of(const file::SpaceDirectory& source);
+};
+
+/// Refuses a target that is the source itself or lies within it. ValidationError.
+void check_apart(const file::SpaceDirectory& source, const file::SpaceDirectory& target);
+/// Refuses a target that is a space, or is what another transfer left: one of another kind ("copy"
+/// or "salvage") or from another source. ValidationError.
+void check_target(const SourceName& source, const file::SpaceDirectory& target,
                   const std::string& kind);
 /// Makes the directory and its marker, which says what is unfinished. Precondition: check_target().
-void begin_target(const file::SpaceDirectory& source, const file::SpaceDirectory& target,
+void begin_target(const SourceName& source, const file::SpaceDirectory& target,
                   const std::string& kind);
 /// Everything written is durable: takes the marker away.
 void finish_target(const file::SpaceDirectory& target);
 
-/// `size` bytes of `from` are in `to` and durable. `progress` hears how many.
+/// The first `size` bytes that `read` gives are in `to` and durable. `progress` hears how many.
+/// CorruptionError: there are fewer; `name` says of what.
+void copy_bytes(os::FileSystem& files, const std::string& name, const wal::ReadSome& read,
+                const std::string& to, std::uint64_t size,
+                const std::function<void(std::uint64_t)>& progress);
+/// The same from a file.
 void copy_file(os::FileSystem& files, const std::string& from, const std::string& to,
                std::uint64_t size, const std::function<void(std::uint64_t)>& progress);
 
