@@ -10,6 +10,7 @@
 #include "cli/exit_status.h"
 #include "os/environment.h"
 #include "os/file_system.h"
+#include "protobase/cloud_copy.h"
 #include "protobase/cloud_file_storage.h"
 #include "protobase/errors.h"
 #include "protobase/google_cloud_client.h"
@@ -61,6 +62,13 @@ std::string cache_directory(const std::string& location) {
   return fmt::format("{}/{:016x}", all, base::xxh3(std::as_bytes(std::span(location))));
 }
 
+SpacePlace place_of(const Location& location) {
+  if (const auto* const bucket = std::get_if<BucketLocation>(&location)) {
+    return {{}, client_of(*bucket)};
+  }
+  return {std::get<DirectoryLocation>(location).path, nullptr};
+}
+
 }  // namespace
 
 std::shared_ptr<CloudStorageClient> client_of(const BucketLocation& location) {
@@ -79,6 +87,15 @@ std::unique_ptr<SharedStorage> open_bucket(std::shared_ptr<CloudStorageClient> c
     cloud.cache_size = 0;
   }
   return std::make_unique<CloudFileStorage>(std::move(client), cloud, options);
+}
+
+CopyReport copy_places(
+    const Location& from, const Location& to,
+    const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) {
+  CloudCopyOptions options;
+  options.request_timeout_ms = kCommitTimeoutMs;
+  options.progress = progress;
+  return copy_space(place_of(from), place_of(to), options);
 }
 
 std::vector<DoctorFinding> examine(CloudStorageClient& client) { return examine_bucket(client); }

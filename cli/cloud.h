@@ -2,12 +2,15 @@
 // cli/without_cloud.cc stands in its place and throws NotSupportedError.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "cli/location.h"
 #include "protobase/bucket_doctor.h"
 #include "protobase/cloud_storage_client.h"
+#include "protobase/copy.h"
 #include "protobase/file_block_provider.h"
 #include "protobase/options.h"
 #include "protobase/storage.h"
@@ -23,6 +26,11 @@ std::shared_ptr<CloudStorageClient> client_of(const BucketLocation& location);
 std::unique_ptr<SharedStorage> open_bucket(std::shared_ptr<CloudStorageClient> client,
                                            SpaceAccess access, const StorageOptions& options,
                                            bool has_block_cache);
+
+/// copy_space() of protobase/cloud_copy.h.
+CopyReport copy_places(
+    const Location& from, const Location& to,
+    const std::function<void(std::uint64_t done, std::uint64_t total)>& progress);
 
 /// examine_bucket() of protobase/bucket_doctor.h.
 std::vector<DoctorFinding> examine(CloudStorageClient& client);

@@ -1,9 +1,10 @@
-// `protobase copy`: a whole space into an empty place.
+// `protobase copy`: a whole space into an empty place, directory or bucket.
 #include <fmt/format.h>
 
 #include <memory>
 #include <string>
 
+#include "cli/cloud.h"
 #include "cli/command.h"
 #include "cli/human_text.h"
 #include "cli/location.h"
@@ -20,8 +21,11 @@ struct CopyOptions {
 
 CopyReport copy_with_progress(const Location& from, const Location& to) {
   ProgressBar bar("copy");
-  return copy_space(directory_of(from, "copy"), directory_of(to, "copy"),
-                    [&](std::uint64_t done, std::uint64_t total) { bar.report(done, total); });
+  const auto progress = [&](std::uint64_t done, std::uint64_t total) { bar.report(done, total); };
+  const auto* const from_directory = std::get_if<DirectoryLocation>(&from);
+  const auto* const to_directory = std::get_if<DirectoryLocation>(&to);
+  if (from_directory == nullptr || to_directory == nullptr) return copy_places(from, to, progress);
+  return copy_space(from_directory->path, to_directory->path, progress);
 }
 
 void copy(const CopyOptions& options, Output& out) {
@@ -35,12 +39,15 @@ void copy(const CopyOptions& options, Output& out) {
 }
 
 constexpr auto kFooter =
-    R"text(Copies a consistent state, also while others write to FROM. TO must be absent, empty, or
-hold an interrupted copy of the same space, which is resumed. Every pointer and the root
-stay valid. Durable when it exits 0.
+    R"text(Copies a consistent state, also while others write to FROM. Each of FROM and TO is a directory
+or a bucket. TO must be absent, empty, or hold an interrupted copy of the same space, which
+is resumed. Every pointer, the root and its history stay as they are. Durable when it exits 0;
+before that, TO cannot be opened.
 
-Example:
-  protobase copy people /backup/people && protobase verify /backup/people)text";
+Examples:
+  protobase copy people /backup/people && protobase verify /backup/people
+  protobase copy people s3://bucket/people
+  protobase copy s3://bucket/people gs://other-bucket/people)text";
 
 }  // namespace
 
@@ -48,7 +55,7 @@ void add_copy_command(CommandLine& line) {
   auto options = std::make_shared<CopyOptions>();
   line.add_command("copy", "Copy a space into an empty one",
                    [options](Output& out) { copy(*options, out); })
-      .positional("FROM", options->from, "The space to copy")
+      .positional("FROM", options->from, "The space to copy, in a directory or a bucket")
       .positional("TO", options->to, "Where to: absent, empty, or an interrupted copy")
       .footer(kFooter);
 }

@@ -22,6 +22,12 @@ std::unique_ptr<SharedStorage> open_bucket(std::shared_ptr<CloudStorageClient> /
   throw_not_supported();
 }
 
+CopyReport copy_places(
+    const Location& /*from*/, const Location& /*to*/,
+    const std::function<void(std::uint64_t done, std::uint64_t total)>& /*progress*/) {
+  throw_not_supported();
+}
+
 std::vector<DoctorFinding> examine(CloudStorageClient& /*client*/) { throw_not_supported(); }
 
 }  // namespace protobase::cli

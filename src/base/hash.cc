@@ -4,10 +4,20 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
+
 namespace protobase::base {
 
 std::uint64_t xxh3(std::span<const std::byte> bytes) noexcept {
   return XXH3_64bits(bytes.data(), bytes.size());
+}
+
+std::array<std::uint8_t, 16> xxh3_128(std::span<const std::byte> bytes) noexcept {
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, XXH3_128bits(bytes.data(), bytes.size()));
+  std::array<std::uint8_t, 16> result;
+  std::copy_n(canonical.digest, result.size(), result.begin());
+  return result;
 }
 
 struct HashStream::State {

@@ -1,6 +1,7 @@
 // XXH3-64, the checksum of everything we store.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -11,7 +12,10 @@ namespace protobase::base {
 /// XXH3_64bits with the default secret and seed 0.
 std::uint64_t xxh3(std::span<const std::byte> bytes) noexcept;
 
-/// The same over bytes that come in parts.
+/// XXH3_128bits, in its canonical form (big-endian): a name for these bytes.
+std::array<std::uint8_t, 16> xxh3_128(std::span<const std::byte> bytes) noexcept;
+
+/// xxh3() over bytes that come in parts.
 class HashStream final {
  public:
   HashStream();

@@ -9,6 +9,7 @@
 #include "base/check_range.h"
 #include "cloud/bucket_doctor.h"
 #include "cloud/bucket_race.h"
+#include "cloud/copy_marker.h"
 #include "protobase/errors.h"
 #include "protobase/uuid.h"
 
@@ -70,8 +71,9 @@ std::vector<DoctorFinding> BucketDoctor::examine() {
 
 /// Whether there is any use in going on.
 bool BucketDoctor::answers() {
+  CloudListPage first;
   try {
-    retried([&] { return client_.list({}, {}, 1); });
+    first = retried([&] { return client_.list({}, {}, 1); });
   } catch (const NotAuthorizedError& error) {
     findings_.push_back({"credentials", false, error.what()});
     return false;
@@ -88,7 +90,17 @@ bool BucketDoctor::answers() {
   }
   findings_.push_back({"answer", true, client_.location() + " answers"});
   findings_.push_back({"credentials", true, "they are taken, and may list"});
+  // A store's checkpoint would stand before it.
+  if (!first.objects.empty() && first.objects.front().key == kCopyMarkerKey) {
+    check("copy", [&] { return find_unfinished_copy(); });
+  }
   return true;
+}
+
+BucketDoctor::Result BucketDoctor::find_unfinished_copy() {
+  const auto marker = retried([&] { return find_copy_marker(client_); });
+  if (!marker) return {true, "it was finished just now"};
+  return {false, unfinished_copy(client_.location(), *marker)};
 }
 
 bool BucketDoctor::check(const char* name, const std::function<Result()>& run) {

@@ -128,7 +128,7 @@ class CloudBlockProvider::Impl final {
       throw NotFoundError(fmt::format("WAL {} ends at offset {}: no {} bytes at {}",
                                       wal.to_string(), end, at_least, offset));
     }
-    if (offset < kWALFirstRecordOffset) return read_below_records(wal, offset, out, at_least);
+    if (offset < log_.begin_of(wal)) return read_below_records(wal, offset, out, at_least);
     out = out.first(std::min<std::uint64_t>(out.size(), end - std::min(end, offset)));
     if (at_least == 0) at_least = out.size();
     std::size_t filled = 0;

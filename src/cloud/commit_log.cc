@@ -9,6 +9,8 @@
 #include "base/endian.h"
 #include "base/hash.h"
 #include "base/planted_bug.h"
+#include "cloud/copy_marker.h"
+#include "cloud/create_object.h"
 #include "cloud/refusal.h"
 #include "protobase/block_provider.h"
 #include "protobase/errors.h"
@@ -95,13 +97,16 @@ bool CommitLog::is_empty() {
   const CloudListPage page = retried([&] { return client_->list({}, {}, 1); });
   if (page.objects.empty()) return true;
   const std::string& key = page.objects.front().key;
-  if (key == kCheckpointKey) return false;
+  if (key == kCheckpointKey || key == kCopyMarkerKey) return false;
   if (parse_slot_key(key) || key.starts_with(kSegmentPrefix)) throw_no_checkpoint();
   throw ValidationError(fmt::format(
       "{} holds other things than a store (such as {}): choose an empty prefix", location_, key));
 }
 
-void CommitLog::throw_no_checkpoint() const {
+void CommitLog::throw_no_checkpoint() {
+  if (const auto marker = retried([&] { return find_copy_marker(*client_); })) {
+    throw ValidationError(unfinished_copy(location_, *marker));
+  }
   throw CorruptionError(
       fmt::format("{}: the object {} of a store is missing", location_, kCheckpointKey));
 }
@@ -224,6 +229,7 @@ void CommitLog::take_up_bytes(const ListedSlot& slot) {
   } else {
     const SlotHeader& header = *slot.header;
     const IndexedWAL* const known = state_.index.find(header.wal);
+    check(known == nullptr || known->layout == WALLayout::kVersion1);
     check(header.begin == (known == nullptr ? kWALFirstRecordOffset : known->end()));
     for (const std::uint64_t end : slot.segment_ends) {
       state_.index.add(header.wal, {end, 0, header.commit_id});
@@ -253,21 +259,7 @@ void CommitLog::claim() {
 void CommitLog::create() {
   LogCheckpoint empty;
   empty.store = UUID::from_random(retry_parts_.random->bytes16());
-  const Bytes object = write_checkpoint(empty);
-  const std::span<const std::byte> part(object);
-  const auto put = [&] {
-    return retried([&] {
-      return client_->put(kCheckpointKey, {&part, 1}, CloudPutCondition::if_absent());
-    });
-  };
-  put();
-  // It is there now, whoever put it.
-  if (put().stored) {
-    throw NotSupportedError(fmt::format(
-        "{}: this store does not honour create-if-absent (If-None-Match: *), on which every commit "
-        "rests: nothing may be kept there; `protobase doctor` tells more",
-        location_));
-  }
+  create_object(*client_, retry_parts_, kCheckpointKey, write_checkpoint(empty));
 }
 
 bool CommitLog::try_claim() {
@@ -427,7 +419,15 @@ void CommitLog::publish_segments(std::span<const MergedSegment> segments, std::u
 std::optional<RootVersion> CommitLog::root() const {
   throw_if_broken();
   const std::shared_lock lock(state_mutex_);
-  return state_.root;
+  if (state_.root || !state_.inherited_root) return state_.root;
+  RootVersion oldest;
+  oldest.root = *state_.inherited_root;
+  return oldest;
+}
+
+std::optional<AtomPointer> CommitLog::inherited_root() const {
+  const std::shared_lock lock(state_mutex_);
+  return state_.inherited_root;
 }
 
 std::optional<WALIndex::Place> CommitLog::find_place(const UUID& wal, std::uint64_t offset) const {
@@ -441,11 +441,17 @@ std::optional<std::uint64_t> CommitLog::end_of(const UUID& wal) const {
   return found == nullptr ? std::nullopt : std::optional(found->end());
 }
 
+std::uint64_t CommitLog::begin_of(const UUID& wal) const {
+  const std::shared_lock lock(state_mutex_);
+  const IndexedWAL* const found = state_.index.find(wal);
+  return found == nullptr ? kWALFirstRecordOffset : found->begin();
+}
+
 WALDescription CommitLog::describe(const UUID& wal) const {
   const std::shared_lock lock(state_mutex_);
   const IndexedWAL* const found = state_.index.find(wal);
   if (found == nullptr) throw NotFoundError(location_ + ": no WAL " + wal.to_string());
-  return {wal, WALLayout::kVersion1, found->end(), found->end(), found->end(), found->records};
+  return {wal, found->layout, found->end(), found->end(), found->end(), found->records};
 }
 
 std::vector<UUID> CommitLog::list_wals() const {
@@ -473,7 +479,7 @@ std::vector<BadPlace> CommitLog::find_damage() {
   }
   const LogCheckpoint known = state();
   for (const IndexedWAL& wal : known.index.wals()) {
-    std::uint64_t begin = kWALFirstRecordOffset;
+    std::uint64_t begin = wal.begin();
     for (const Extent& extent : wal.extents) {
       const bool is_slot = extent.slot != 0;
       const std::string key = is_slot ? slot_key(extent.slot)

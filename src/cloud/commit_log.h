@@ -80,8 +80,10 @@ class CommitLog final {
   /// Nothing happens when somebody else merged meanwhile.
   void publish_segments(std::span<const MergedSegment> segments, std::uint64_t boundary);
 
+  /// The newest; before the first commit the one that the Python storage left, with sequence 0.
   /// CorruptionError: slots are missing, and with them the newest root.
   std::optional<RootVersion> root() const;
+  std::optional<AtomPointer> inherited_root() const;
   std::uint64_t boundary() const;
   /// Slots known that are not merged.
   std::uint64_t unmerged() const;
@@ -89,6 +91,8 @@ class CommitLog final {
   /// Of the index.
   std::optional<WALIndex::Place> find_place(const UUID& wal, std::uint64_t offset) const;
   std::optional<std::uint64_t> end_of(const UUID& wal) const;
+  /// Where the records of a WAL begin; of one that is not known, as of a new one.
+  std::uint64_t begin_of(const UUID& wal) const;
   WALDescription describe(const UUID& wal) const;
   std::vector<UUID> list_wals() const;
   /// Objects that the index names and the bucket does not have, or not in that size.
@@ -104,7 +108,7 @@ class CommitLog final {
   // The following are called with io_mutex_ held.
   bool read_checkpoint_object(const std::string& known_version);
   bool is_empty();
-  [[noreturn]] void throw_no_checkpoint() const;
+  [[noreturn]] void throw_no_checkpoint();
   void adopt(LogCheckpoint read, std::string version);
   bool put_checkpoint(const LogCheckpoint& checkpoint);
   void read_tail();

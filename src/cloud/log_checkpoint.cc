@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/endian.h"
@@ -17,6 +18,8 @@ namespace {
 constexpr char kMagic[9] = "PBCKPT\r\n";
 constexpr std::size_t kHeaderSize = 24;
 constexpr std::size_t kChecksumPlace = 16;
+// The fourth field of a WAL of the Python storage; others have three.
+constexpr std::uint64_t kLegacyLayout = 1;
 
 Atom uuid_atom(const UUID& id) { return Atom::bytes(std::as_bytes(std::span(id.bytes))); }
 
@@ -28,24 +31,27 @@ UUID read_uuid(const Atom& atom) {
   return id;
 }
 
+Atom::Array pointer_atoms(const AtomPointer& pointer) {
+  return {uuid_atom(pointer.transaction_id), pointer.offset};
+}
+
+AtomPointer read_pointer(const Atom& atom, std::size_t at) {
+  return {read_uuid(atom.at(at)), atom.at(at + 1).as_uint64()};
+}
+
 Atom root_atom(const std::optional<RootVersion>& root) {
   if (!root) return nullptr;
   Atom::Array fields{root->sequence, root->previous_sequence, root->time_us};
   for (const AtomPointer& pointer : {root->root, root->commit, root->previous_commit}) {
-    fields.push_back(uuid_atom(pointer.transaction_id));
-    fields.push_back(pointer.offset);
+    for (Atom& field : pointer_atoms(pointer)) fields.push_back(std::move(field));
   }
   return Atom::array(std::move(fields));
 }
 
 std::optional<RootVersion> read_root(const Atom& atom) {
   if (atom.is_null()) return std::nullopt;
-  const auto pointer = [&](std::size_t at) {
-    return AtomPointer{read_uuid(atom.at(at)), atom.at(at + 1).as_uint64()};
-  };
-  return RootVersion{
-      pointer(3), atom.at(0).as_uint64(), atom.at(1).as_uint64(), atom.at(2).as_int64(), pointer(5),
-      pointer(7)};
+  return RootVersion{read_pointer(atom, 3), atom.at(0).as_uint64(), atom.at(1).as_uint64(),
+                     atom.at(2).as_int64(), read_pointer(atom, 5),  read_pointer(atom, 7)};
 }
 
 Atom where_atom(const Extent& extent) {
@@ -73,29 +79,53 @@ Atom index_atom(const WALIndex& index) {
     for (const Extent& extent : wal.extents) {
       extents.push_back(Atom::array({extent.end, where_atom(extent)}));
     }
-    wals.push_back(Atom::array({uuid_atom(wal.id), wal.records, Atom::array(std::move(extents))}));
+    Atom::Array fields{uuid_atom(wal.id), wal.records, Atom::array(std::move(extents))};
+    if (wal.layout == WALLayout::kLegacyPython) fields.emplace_back(kLegacyLayout);
+    wals.push_back(Atom::array(std::move(fields)));
   }
   return Atom::array(std::move(wals));
 }
 
-WALIndex read_index(const Atom& atom) {
-  WALIndex index;
-  for (const Atom& wal : atom.as_array()) {
-    const UUID id = read_uuid(wal.at(0));
-    if (index.find(id) != nullptr) throw ValidationError("a WAL is listed twice");
-    std::uint64_t end = kWALFirstRecordOffset;
-    for (const Atom& entry : wal.at(2).as_array()) {
-      const Extent extent = read_extent(entry);
-      if (extent.end <= end) throw ValidationError("the extents of a WAL are out of order");
-      end = extent.end;
-      index.add(id, extent);
-    }
-    index.set_records(id, wal.at(1).as_uint64());
+bool read_is_legacy(const Atom::Array& fields, std::uint32_t version) {
+  if (fields.size() == 3) return false;
+  if (version < 2 || fields.size() != 4 || fields[3].as_uint64() != kLegacyLayout) {
+    throw ValidationError("a WAL of an unknown layout");
   }
+  return true;
+}
+
+void read_wal(const Atom& atom, std::uint32_t version, WALIndex& index) {
+  const UUID id = read_uuid(atom.at(0));
+  if (index.find(id) != nullptr) throw ValidationError("a WAL is listed twice");
+  const bool is_legacy = read_is_legacy(atom.as_array(), version);
+  if (is_legacy) index.add_legacy(id);
+  std::uint64_t end = is_legacy ? 0 : kWALFirstRecordOffset;
+  for (const Atom& entry : atom.at(2).as_array()) {
+    const Extent extent = read_extent(entry);
+    if (extent.end <= end) throw ValidationError("the extents of a WAL are out of order");
+    if (is_legacy && extent.slot != 0) throw ValidationError("a legacy WAL lies in slots");
+    end = extent.end;
+    index.add(id, extent);
+  }
+  index.set_records(id, atom.at(1).as_uint64());
+}
+
+WALIndex read_index(const Atom& atom, std::uint32_t version) {
+  WALIndex index;
+  for (const Atom& wal : atom.as_array()) read_wal(wal, version, index);
   return index;
 }
 
-LogCheckpoint read_value(std::span<const std::byte> payload) {
+/// Programs that know version 1 only would take a legacy WAL for one of version 1.
+std::uint32_t version_for(const LogCheckpoint& checkpoint) {
+  const auto& wals = checkpoint.index.wals();
+  const bool has_legacy = std::any_of(wals.begin(), wals.end(), [](const IndexedWAL& wal) {
+    return wal.layout == WALLayout::kLegacyPython;
+  });
+  return has_legacy || checkpoint.inherited_root ? kCheckpointVersion : 1;
+}
+
+LogCheckpoint read_value(std::span<const std::byte> payload, std::uint32_t version) {
   const Atom value =
       format::decode(payload, RecordFormat::kMsgPack, format::JSONDialect::kVersion1);
   LogCheckpoint checkpoint;
@@ -104,7 +134,10 @@ LogCheckpoint read_value(std::span<const std::byte> payload) {
   checkpoint.boundary = value.at("boundary").as_uint64();
   checkpoint.epoch = value.at("epoch").as_uint64();
   checkpoint.root = read_root(value.at("root"));
-  checkpoint.index = read_index(value.at("wals"));
+  if (const Atom* const inherited = value.find("inherited"); inherited != nullptr) {
+    checkpoint.inherited_root = read_pointer(*inherited, 0);
+  }
+  checkpoint.index = read_index(value.at("wals"), version);
   if (checkpoint.boundary == 0 || checkpoint.boundary > checkpoint.slot + 1) {
     throw ValidationError("its boundary lies behind its slot");
   }
@@ -118,17 +151,19 @@ LogCheckpoint read_value(std::span<const std::byte> payload) {
 }  // namespace
 
 Bytes write_checkpoint(const LogCheckpoint& checkpoint) {
-  const Atom value = Atom::object({{"store", uuid_atom(checkpoint.store)},
-                                   {"slot", checkpoint.slot},
-                                   {"boundary", checkpoint.boundary},
-                                   {"epoch", checkpoint.epoch},
-                                   {"root", root_atom(checkpoint.root)},
-                                   {"wals", index_atom(checkpoint.index)}});
+  Atom::Object fields{
+      {"store", uuid_atom(checkpoint.store)}, {"slot", checkpoint.slot},
+      {"boundary", checkpoint.boundary},      {"epoch", checkpoint.epoch},
+      {"root", root_atom(checkpoint.root)},   {"wals", index_atom(checkpoint.index)}};
+  if (checkpoint.inherited_root) {
+    fields.emplace_back("inherited", Atom::array(pointer_atoms(*checkpoint.inherited_root)));
+  }
+  const Atom value = Atom::object(std::move(fields));
   std::string payload;
   format::encode(value, RecordFormat::kMsgPack, payload);
   Bytes object(kHeaderSize + payload.size());
   std::memcpy(object.data(), kMagic, 8);
-  base::store_le<std::uint32_t>(object.data() + 8, kCloudFormatVersion);
+  base::store_le<std::uint32_t>(object.data() + 8, version_for(checkpoint));
   std::memcpy(object.data() + kHeaderSize, payload.data(), payload.size());
   base::store_le<std::uint64_t>(object.data() + kChecksumPlace, base::xxh3(as_bytes(payload)));
   return object;
@@ -138,16 +173,14 @@ LogCheckpoint read_checkpoint(std::span<const std::byte> object, const std::stri
   if (object.size() < kHeaderSize || std::memcmp(object.data(), kMagic, 8) != 0) {
     throw_damaged(location, "this is no checkpoint of a ProtoBase store");
   }
-  if (const auto version = base::load_le<std::uint32_t>(object.data() + 8);
-      version > kCloudFormatVersion) {
+  const auto version = base::load_le<std::uint32_t>(object.data() + 8);
+  if (version > kCheckpointVersion) {
     throw NotSupportedError(
         fmt::format("{}, object {}: format version {}, this program knows versions up to {}; use a "
                     "newer one",
-                    location, kCheckpointKey, version, kCloudFormatVersion));
+                    location, kCheckpointKey, version, kCheckpointVersion));
   }
-  if (base::load_le<std::uint32_t>(object.data() + 8) != kCloudFormatVersion) {
-    throw_damaged(location, "there is no format version 0");
-  }
+  if (version == 0) throw_damaged(location, "there is no format version 0");
   const auto payload = object.subspan(kHeaderSize);
   const auto expected = base::load_le<std::uint64_t>(object.data() + kChecksumPlace);
   if (const std::uint64_t found = base::xxh3(payload); expected != found) {
@@ -155,7 +188,7 @@ LogCheckpoint read_checkpoint(std::span<const std::byte> object, const std::stri
                   fmt::format("expected checksum {:016x}, found {:016x}", expected, found));
   }
   try {
-    return read_value(payload);
+    return read_value(payload, version);
   } catch (const ProtoBaseError& error) {
     throw_damaged(location, std::string("its content cannot be: ") + error.what());
   }

@@ -13,6 +13,8 @@
 
 namespace protobase::cloud {
 
+/// Written for a store that holds WALs of the Python storage; others are of version 1.
+inline constexpr std::uint32_t kCheckpointVersion = 2;
 /// Larger ones are damage, never an allocation: the index of some 2 million slots.
 inline constexpr std::uint64_t kMaxCheckpointSize = std::uint64_t{64} << 20;
 
@@ -22,6 +24,7 @@ struct LogCheckpoint {
   std::uint64_t boundary = 1;  ///< slots below are in segments and may be gone, claims aside
   std::uint64_t epoch = 0;     ///< of the newest slot
   std::optional<RootVersion> root;
+  std::optional<AtomPointer> inherited_root{};  ///< left by the Python storage
   WALIndex index;
 
   friend bool operator==(const LogCheckpoint&, const LogCheckpoint&) = default;

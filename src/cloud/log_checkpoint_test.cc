@@ -34,8 +34,35 @@ TEST(LogCheckpoint, ComesBackAsItWas) {
   EXPECT_EQ(read_checkpoint(write_checkpoint({}), kLocation), LogCheckpoint{});
 }
 
+LogCheckpoint legacy_example() {
+  LogCheckpoint checkpoint = example();
+  const UUID empty = *UUID::parse("33333333-0000-4000-8000-000000000000");
+  const UUID legacy = *UUID::parse("44444444-0000-4000-8000-000000000000");
+  checkpoint.index.add_legacy(empty);
+  checkpoint.index.add_legacy(legacy);
+  checkpoint.index.add(legacy, {100, 0, kFirst});
+  checkpoint.index.add(legacy, {5000, 0, kSecond});
+  checkpoint.inherited_root = AtomPointer{legacy, 17};
+  return checkpoint;
+}
+
+TEST(LogCheckpoint, WALsOfThePythonStorageComeBackAndMakeItVersion2) {
+  const LogCheckpoint checkpoint = legacy_example();
+  Bytes object = write_checkpoint(checkpoint);
+  EXPECT_EQ(read_checkpoint(object, kLocation), checkpoint);
+  EXPECT_EQ(object[8], std::byte{2});
+  EXPECT_EQ(write_checkpoint(example())[8], std::byte{1});
+  object[8] = std::byte{1};
+  EXPECT_THROW(read_checkpoint(object, kLocation), CorruptionError) << "never as one of version 1";
+  object[8] = std::byte{3};
+  EXPECT_THROW(read_checkpoint(object, kLocation), NotSupportedError);
+  LogCheckpoint in_slot = checkpoint;
+  in_slot.index.add(checkpoint.index.wals().back().id, {6000, 12, {}});
+  EXPECT_THROW(read_checkpoint(write_checkpoint(in_slot), kLocation), CorruptionError);
+}
+
 TEST(LogCheckpoint, EveryFlippedBitAndEveryTruncationIsFound) {
-  const Bytes whole = write_checkpoint(example());
+  const Bytes whole = write_checkpoint(legacy_example());
   for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
     if (bit / 8 >= 12 && bit / 8 < 16) continue;  // zeros that mean nothing
     Bytes bytes = whole;
@@ -65,6 +92,16 @@ TEST(WALIndex, FindsTheExtentAroundAByte) {
   EXPECT_FALSE(index.find_place(kFirst, 6500));
   EXPECT_FALSE(index.find_place(kFirst, 4095));
   EXPECT_FALSE(index.find_place({}, 4096));
+}
+
+TEST(WALIndex, AWALOfThePythonStorageBeginsAtZero) {
+  const WALIndex index = legacy_example().index;
+  const IndexedWAL& legacy = index.wals().back();
+  EXPECT_EQ(index.find_place(legacy.id, 0)->begin, 0u);
+  EXPECT_EQ(index.find_place(legacy.id, 100)->begin, 100u);
+  EXPECT_FALSE(index.find_place(legacy.id, 5000));
+  EXPECT_EQ(index.wals()[2].end(), 0u);
+  EXPECT_FALSE(index.find_place(index.wals()[2].id, 0));
 }
 
 TEST(WALIndex, ReplacesWhatASegmentCoversExactly) {

@@ -41,7 +41,7 @@ CloudMergeReport Merger::run(const std::stop_token& stop) {
 std::vector<Merger::Group> Merger::plan(const LogCheckpoint& state) {
   std::vector<Group> groups;
   for (const IndexedWAL& wal : state.index.wals()) {
-    std::uint64_t begin = kWALFirstRecordOffset;
+    std::uint64_t begin = wal.begin();
     bool goes_on = false;
     for (const Extent& extent : wal.extents) {
       if (extent.slot != 0) {

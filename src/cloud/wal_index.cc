@@ -13,9 +13,8 @@ auto extent_around(const std::vector<Extent>& extents, std::uint64_t offset) {
       [](std::uint64_t value, const Extent& extent) { return value < extent.end; });
 }
 
-std::uint64_t begin_of(const std::vector<Extent>& extents,
-                       std::vector<Extent>::const_iterator extent) {
-  return extent == extents.begin() ? kWALFirstRecordOffset : std::prev(extent)->end;
+std::uint64_t begin_of(const IndexedWAL& wal, std::vector<Extent>::const_iterator extent) {
+  return extent == wal.extents.begin() ? wal.begin() : std::prev(extent)->end;
 }
 
 }  // namespace
@@ -28,16 +27,23 @@ const IndexedWAL* WALIndex::find(const UUID& wal) const noexcept {
 std::optional<WALIndex::Place> WALIndex::find_place(const UUID& wal,
                                                     std::uint64_t offset) const noexcept {
   const IndexedWAL* const found = find(wal);
-  if (found == nullptr || offset < kWALFirstRecordOffset) return std::nullopt;
+  if (found == nullptr || offset < found->begin()) return std::nullopt;
   const auto extent = extent_around(found->extents, offset);
   if (extent == found->extents.end()) return std::nullopt;
-  return Place{begin_of(found->extents, extent), *extent};
+  return Place{begin_of(*found, extent), *extent};
 }
 
 void WALIndex::add(const UUID& wal, const Extent& extent) {
   const auto [place, is_new] = places_.try_emplace(wal, wals_.size());
   if (is_new) wals_.emplace_back().id = wal;
   wals_[place->second].extents.push_back(extent);
+}
+
+void WALIndex::add_legacy(const UUID& wal) {
+  places_.emplace(wal, wals_.size());
+  IndexedWAL& added = wals_.emplace_back();
+  added.id = wal;
+  added.layout = WALLayout::kLegacyPython;
 }
 
 void WALIndex::set_records(const UUID& wal, std::uint64_t records) {
@@ -49,10 +55,11 @@ void WALIndex::set_records(const UUID& wal, std::uint64_t records) {
 bool WALIndex::replace(const UUID& wal, std::uint64_t begin, const Extent& merged) {
   const auto place = places_.find(wal);
   if (place == places_.end()) return false;
-  auto& extents = wals_[place->second].extents;
+  IndexedWAL& found = wals_[place->second];
+  auto& extents = found.extents;
   const auto first = extent_around(extents, begin);
   const auto last = extent_around(extents, merged.end - 1);
-  if (last == extents.end() || begin_of(extents, first) != begin || last->end != merged.end) {
+  if (last == extents.end() || begin_of(found, first) != begin || last->end != merged.end) {
     return false;
   }
   const auto at = extents.erase(first, std::next(last));

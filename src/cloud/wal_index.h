@@ -2,7 +2,7 @@
 // it.
 //
 // Invariants: the extents of a WAL follow each other without gaps from the first record's offset
-// on.
+// on; in a legacy WAL that is 0.
 #pragma once
 
 #include <cstdint>
@@ -28,10 +28,12 @@ struct IndexedWAL {
   UUID id;
   std::uint64_t records = 0;
   std::vector<Extent> extents;
+  WALLayout layout = WALLayout::kVersion1;
 
-  std::uint64_t end() const noexcept {
-    return extents.empty() ? kWALFirstRecordOffset : extents.back().end;
+  std::uint64_t begin() const noexcept {
+    return layout == WALLayout::kLegacyPython ? 0 : kWALFirstRecordOffset;
   }
+  std::uint64_t end() const noexcept { return extents.empty() ? begin() : extents.back().end; }
 
   friend bool operator==(const IndexedWAL&, const IndexedWAL&) = default;
 };
@@ -52,6 +54,8 @@ class WALIndex final {
 
   /// Continues a WAL, or begins it. Precondition: extent.end is larger than the WAL's end.
   void add(const UUID& wal, const Extent& extent);
+  /// Begins a WAL of the Python storage. Precondition: there is no such WAL.
+  void add_legacy(const UUID& wal);
   void set_records(const UUID& wal, std::uint64_t records);
   /// Replaces those extents of the WAL that `merged` covers exactly; false when it does not.
   bool replace(const UUID& wal, std::uint64_t begin, const Extent& merged);

@@ -8,7 +8,7 @@ import subprocess
 import time
 import uuid
 
-from _space import CLI, FAILED, LOST_RACE, NOT_THERE, NOWHERE, SpaceTest
+from _space import CLI, DONE, FAILED, LOST_RACE, NOT_THERE, NOWHERE, SOURCE_DIR, SpaceTest
 
 READING = (["get", NOWHERE], ["root"], ["log"], ["stat"], ["verify"], ["dump"])
 BUCKET = "commands"
@@ -136,6 +136,92 @@ class Essentials(CloudSpace):
         self.assertEqual([second], self.lines("root", self.space))
         self.assertEqual(line * len(printed), self.ok("get", self.space, *printed))
         self.assert_verifies()
+
+    def assert_is_copy(self, copy, source):
+        for command in (["root"], ["log"], ["dump"]):
+            with self.subTest(command, copy=copy):
+                self.assertEqual(sorted(self.lines(command[0], source)), sorted(self.lines(command[0], copy)))
+        pointers = [line.split()[0] for line in self.lines("dump", copy) if line.split()[3] == "ok"]
+        for pointer in pointers:
+            self.assertTrue(self.ok("get", source, pointer, "--raw") == self.ok("get", copy, pointer, "--raw"), pointer)
+        self.ok("verify", copy)
+
+    def test_copies_both_ways(self):
+        self.push('{"name":"Ada"}', "--root")
+        self.push("[1,2]", "--format", "msgpack", "--root")
+        self.push('"not a root"')
+        directory = str(self.directory / "copy")
+        other = self.location(BUCKET, self.prefix + "-other")
+        back = str(self.directory / "back")
+        for source, target in ((self.space, directory), (directory, other), (other, back)):
+            summary = self.ok("copy", source, target).decode()
+            self.assertRegex(summary, r"WALs +3\ncontent +\S.*\nresumed +0 B\nroot +\S+\n")
+            self.assert_is_copy(target, self.space)
+        self.fails(FAILED, "copy", directory, other, mentions=["is a store already", "empty prefix"])
+        self.fails(FAILED, "copy", other, directory, mentions=["is a space already"])
+        self.fails(NOT_THERE, "copy", self.location(BUCKET, self.prefix + "-nothing"), self.directory / "to")
+        root = self.lines("push", other, "--root", stdin=b'"a commit to the copy"')
+        self.assertEqual(root, self.lines("root", other))
+        self.assertEqual(3, len(self.lines("log", other)))
+        self.assertEqual(2, len(self.lines("log", self.space)))
+
+    def test_legacy_directories_come_to_a_bucket_and_back(self):
+        for name in ("json_atoms", "legacy_no_indicator", "msgpack_atoms", "raw_bytes", "root_set"):
+            with self.subTest(name):
+                source = str(SOURCE_DIR / "test" / "golden" / "legacy" / name / "space")
+                bucket = self.location(BUCKET, f"{self.prefix}-{name}")
+                back = str(self.directory / name)
+                self.ok("copy", source, bucket)
+                self.ok("copy", bucket, back)
+                for copy in (bucket, back):
+                    self.assertEqual(self.lines("dump", source), self.lines("dump", copy))
+                    self.assertEqual(self.ok("verify", source), self.ok("verify", copy))
+                    self.assertEqual(self.run_cli("root", source).stdout, self.run_cli("root", copy).stdout)
+                pointers = [line.split()[0] for line in self.lines("dump", source)]
+                self.assertTrue(self.ok("get", source, *pointers, "--raw") == self.ok("get", bucket, *pointers, "--raw"))
+
+    def kill_copies(self, chance, source, target, usual):
+        """Starts a copy and kills it until one ends by itself; returns how many were killed."""
+        for killed in range(100):
+            process = self.start("copy", source, target)
+            try:
+                process.wait(chance.uniform(0, 1.5 * usual))
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+            process.wait()
+            error = process.stderr.read()
+            for stream in (process.stdin, process.stdout, process.stderr):
+                stream.close()
+            if process.returncode == 0:
+                return killed
+            self.assertEqual(-signal.SIGKILL, process.returncode, error)
+            result = self.run_cli("root", target)
+            self.assertIn(result.returncode, (DONE, FAILED, NOT_THERE))
+            if result.returncode == FAILED:
+                self.assert_one_error_line(result, ["unfinished copy"])
+                self.unfinished += 1
+        self.fail("not one came to its end")
+
+    def test_killed_copies_go_on(self):
+        seed = random.randrange(1 << 32)
+        print(f"seed {seed}", flush=True)
+        chance = random.Random(seed)
+        source = str(self.directory / "source")
+        files = [self.write_file(f"blob-{i}", chance.randbytes(5 << 20)) for i in range(8)]
+        self.lines("push", source, *files, "--format", "raw", "--root")
+        started = time.monotonic()
+        self.ok("copy", source, self.space)
+        usual = time.monotonic() - started
+        self.unfinished = killed = 0
+        for i in range(4):
+            bucket = self.location(BUCKET, f"{self.prefix}-{i}")
+            back = str(self.directory / f"back-{i}")
+            killed += self.kill_copies(chance, source, bucket, usual)
+            killed += self.kill_copies(chance, bucket, back, usual)
+            self.assert_is_copy(back, source)
+            self.ok("verify", bucket)
+        print(f"{killed} killed, {self.unfinished} left an unfinished copy", flush=True)
+        self.assertGreater(self.unfinished, 0, "not one was killed on its way")
 
     def test_killed_pushes_lose_nothing_that_was_printed(self):
         seed = random.randrange(1 << 32)

@@ -104,10 +104,20 @@ class Moto(_cloud_cli.Essentials):
         self.lines("root", other)
         self.assertEqual(2, len(list(cache.iterdir())), "spaces share a directory")
 
-    def test_copy_and_salvage_are_for_directories(self):
+    def test_salvage_is_for_directories(self):
         self.push("1", "--root")
-        for command in ("copy", "salvage"):
-            self.fails(FAILED, command, self.space, self.directory / "to", mentions=["directories only"])
+        self.fails(FAILED, "salvage", self.space, self.directory / "to", mentions=["directories only"])
+
+    def test_damage_is_not_copied(self):
+        self.push('{"text":"NEEDLE"}', "--root")
+
+        def damage(slot):
+            slot[slot.index(b"NEEDLE")] ^= 1
+
+        self.replace("log/" + "2".zfill(20), damage)
+        target = self.directory / "to"
+        self.fails(CORRUPT, "copy", self.space, target)
+        self.fails(FAILED, "root", target, mentions=["unfinished copy"])
 
     def test_locations_that_no_client_can_have(self):
         for location, why in (("s3://a/p", "bucket"), ("s3://B_ck%t/p", "bucket"), ("s3://bucket//p", "slash"),

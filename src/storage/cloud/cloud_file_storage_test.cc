@@ -432,7 +432,7 @@ TEST_F(CloudFileStorageTest, OtherThingsAndNewerVersionsAreRefusedInWords) {
   EXPECT_EQ(bucket_->object_count(), 0u) << "looking creates nothing";
   { commit(open(), "root"); }
   Bytes bytes = *bucket_->find("checkpoint")->bytes;
-  bytes[8] = std::byte{2};
+  bytes[8] = std::byte{9};
   bucket_->put("checkpoint", bytes);
   testing::expect_error<NotSupportedError>([&] { open(); }, {"use a newer one"});
   bucket_->remove("checkpoint");

@@ -1,0 +1,265 @@
+#include "storage/cloud/bucket_copy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "cloud/copy_marker.h"
+#include "cloud/create_object.h"
+#include "cloud/log_checkpoint.h"
+#include "cloud/slot.h"
+#include "format/record.h"
+#include "protobase/errors.h"
+#include "storage/cloud/copy_parts.h"
+#include "storage/cloud/segment_uploader.h"
+
+namespace protobase::storage {
+namespace {
+
+using cloud::CopyMarker;
+using cloud::kCheckpointKey;
+using cloud::kCopyMarkerKey;
+using cloud::LogCheckpoint;
+
+constexpr unsigned kPageSize = 1000;
+// A record that would make a segment longer than this many times its size goes into the next one.
+constexpr std::uint64_t kLongestSegments = 4;
+
+/// Cuts a WAL into segments of about the same size, each to an uploader.
+class SegmentCutter {
+ public:
+  SegmentCutter(SegmentUploader& uploader, const UUID& wal, std::uint64_t begin,
+                std::uint64_t segment_size)
+      : uploader_(uploader), wal_(wal), begin_(begin), segment_size_(segment_size) {}
+
+  /// A record, not to be cut.
+  void add(const RecordInfo& info, std::span<const std::byte> payload) {
+    const std::uint64_t size = format::stored_size(payload.size());
+    if (!bytes_.empty() && bytes_.size() + size > kLongestSegments * segment_size_) cut();
+    const AtomPointer where{wal_, begin_ + bytes_.size()};
+    format::write_record(extend(size), type_of(info.kind), info.format, payload, where);
+    if (bytes_.size() >= segment_size_) cut();
+  }
+  /// Room for `size` more bytes, to be filled before the next call.
+  std::span<std::byte> extend(std::uint64_t size) {
+    const std::size_t at = bytes_.size();
+    bytes_.resize(at + static_cast<std::size_t>(size));
+    return std::span(bytes_).subspan(at);
+  }
+  void cut() {
+    if (bytes_.empty()) return;
+    const std::uint64_t end = begin_ + bytes_.size();
+    uploader_.add(wal_, std::exchange(begin_, end), std::exchange(bytes_, {}));
+  }
+
+ private:
+  SegmentUploader& uploader_;
+  const UUID wal_;
+  std::uint64_t begin_;
+  const std::uint64_t segment_size_;
+  Bytes bytes_;
+};
+
+class BucketCopy {
+ public:
+  BucketCopy(CopySource& source, const std::shared_ptr<CloudStorageClient>& client,
+             const CloudCopyOptions& options)
+      : source_(source),
+        client_(*client),
+        location_(client->location()),
+        options_(options),
+        retry_parts_(retry_parts_of(options)),
+        total_(source.state().bytes()) {}
+
+  CopyReport run() {
+    const auto marker = find_marker();
+    if (const auto there = find_checkpoint(client_, retry_parts_)) {
+      return finish_earlier(marker, *there);
+    }
+    take_place(marker);
+    put_wals(marker.has_value());
+    publish();
+    remove_marker();
+    if (options_.progress) options_.progress(total_, total_);
+    report_.wals = source_.state().wals.size();
+    report_.bytes = total_;
+    report_.root = source_.state().current_root();
+    return report_;
+  }
+
+ private:
+  template <typename Request>
+  auto retried(const Request& request) const {
+    return cloud::with_retries(retry_parts_, request);
+  }
+  std::optional<CopyMarker> find_marker() const {
+    return retried([&] { return cloud::find_copy_marker(client_); });
+  }
+
+  /// Whether the copy that the marker speaks of is of our source.
+  bool is_ours(const CopyMarker& marker) const {
+    const SourceName& name = source_.name();
+    return (marker.source == name.text || name.is_also(marker.source)) &&
+           std::ranges::all_of(marker.wals,
+                               [&](const UUID& id) { return source_.state().has(id); });
+  }
+
+  [[noreturn]] void throw_is_store() const {
+    throw ValidationError(location_ + " is a store already: choose an empty prefix");
+  }
+
+  /// There is a store: perhaps an earlier run made it, and did not come to remove the marker.
+  CopyReport finish_earlier(const std::optional<CopyMarker>& marker, const LogCheckpoint& there) {
+    if (!marker || marker->store != there.store || !is_ours(*marker)) throw_is_store();
+    remove_marker();
+    for (const cloud::IndexedWAL& wal : there.index.wals()) {
+      ++report_.wals;
+      report_.bytes += wal.end();
+      report_.resumed_bytes += wal.end() - wal.begin();
+    }
+    report_.root = there.root ? std::optional(there.root->root) : there.inherited_root;
+    return report_;
+  }
+
+  /// Puts our marker, unless it is there.
+  void take_place(std::optional<CopyMarker> marker) {
+    if (!marker) {
+      check_is_empty();
+      CopyMarker ours{UUID::from_random(retry_parts_.random->bytes16()), source_.name().text, {}};
+      for (const CopiedWAL& wal : source_.state().wals) ours.wals.push_back(wal.id);
+      cloud::create_object(client_, retry_parts_, kCopyMarkerKey, cloud::write_copy_marker(ours));
+      marker = find_marker();  // somebody else's, if it was faster
+      if (!marker) throw_disturbed();
+    }
+    if (!is_ours(*marker)) {
+      throw ValidationError(fmt::format("{}, not of {}", cloud::unfinished_copy(location_, *marker),
+                                        source_.name().text));
+    }
+    made_.store = marker->store;
+  }
+
+  void check_is_empty() const {
+    const CloudListPage page = retried([&] { return client_.list({}, {}, 1); });
+    if (page.objects.empty()) return;
+    throw ValidationError(fmt::format("{} is not empty (there is {}): choose an empty prefix",
+                                      location_, page.objects.front().key));
+  }
+
+  [[noreturn]] void throw_disturbed() const {
+    throw ValidationError(location_ +
+                          ": somebody else made a store there meanwhile: choose another prefix");
+  }
+
+  /// Keys and sizes of what an earlier run put.
+  std::unordered_map<std::string, std::uint64_t> list_segments() const {
+    std::unordered_map<std::string, std::uint64_t> sizes;
+    std::string behind;
+    for (bool is_more = true; is_more;) {
+      const CloudListPage page =
+          retried([&] { return client_.list(cloud::kSegmentPrefix, behind, kPageSize); });
+      for (const auto& object : page.objects) sizes.emplace(object.key, object.size);
+      is_more = page.is_truncated && !page.objects.empty();
+      if (is_more) behind = page.objects.back().key;
+    }
+    return sizes;
+  }
+
+  void put_wals(bool is_resumed) {
+    const std::uint64_t max_bytes = options_.max_parallel_requests * options_.segment_size;
+    SegmentUploader uploader(
+        client_, retry_parts_, options_.max_parallel_requests, max_bytes,
+        is_resumed ? list_segments() : std::unordered_map<std::string, std::uint64_t>{},
+        [this](const PutSegment& segment) { note(segment); });
+    for (const CopiedWAL& wal : source_.state().wals) {
+      if (wal.layout == WALLayout::kVersion1) {
+        put_wal(wal, uploader);
+      } else {
+        put_legacy_wal(wal, uploader);
+      }
+    }
+    uploader.finish();
+    for (const auto& [wal, records] : records_) made_.index.set_records(wal, records);
+  }
+
+  void put_wal(const CopiedWAL& wal, SegmentUploader& uploader) {
+    wal::WindowReader window(source_.open(wal));
+    SegmentCutter cutter(uploader, wal.id, wal.begin(), options_.segment_size);
+    std::uint64_t records = 0;
+    visit_records(wal, wal.begin(), window,
+                  [&](const RecordInfo& info, std::span<const std::byte> payload) {
+                    cutter.add(info, payload);
+                    ++records;
+                  });
+    cutter.cut();
+    records_.emplace_back(wal.id, records);
+  }
+
+  /// As it is: it has no checksums, and where its records end is not told for sure.
+  void put_legacy_wal(const CopiedWAL& wal, SegmentUploader& uploader) {
+    made_.index.add_legacy(wal.id);
+    const wal::ReadSome read = source_.open(wal);
+    SegmentCutter cutter(uploader, wal.id, wal.begin(), options_.segment_size);
+    for (std::uint64_t at = 0; at < wal.end; at += options_.segment_size) {
+      const auto bytes = cutter.extend(std::min(options_.segment_size, wal.end - at));
+      if (read(at, bytes) != bytes.size()) {
+        throw CorruptionError({wal.id, at}, "the WAL became shorter");
+      }
+      cutter.cut();
+    }
+  }
+
+  void note(const PutSegment& segment) {
+    made_.index.add(segment.wal, {segment.end, 0, segment.id});
+    const std::uint64_t size = segment.end - segment.begin;
+    if (segment.was_there) report_.resumed_bytes += size;
+    done_ += size;
+    if (options_.progress) options_.progress(done_, total_);
+  }
+
+  /// One PUT, and the copy is there.
+  void publish() {
+    made_.root = source_.state().root;
+    made_.inherited_root = source_.state().inherited_root;
+    const Bytes object = cloud::write_checkpoint(made_);
+    if (object.size() > cloud::kMaxCheckpointSize) {
+      throw UnexpectedError(
+          fmt::format("{}: a checkpoint of {} bytes, {} are the limit; use a larger segment_size",
+                      location_, object.size(), cloud::kMaxCheckpointSize));
+    }
+    const std::span<const std::byte> part(object);
+    retried([&] {
+      return client_.put(kCheckpointKey, {&part, 1}, CloudPutCondition::if_absent());
+    });
+    // Ours, perhaps by a try whose answer was lost; or that of another run of the same copy.
+    const auto there = find_checkpoint(client_, retry_parts_);
+    if (!there || there->store != made_.store) throw_disturbed();
+  }
+
+  void remove_marker() const {
+    const std::string key = kCopyMarkerKey;
+    retried([&] { return client_.remove({&key, 1}), 0; });
+  }
+
+  CopySource& source_;
+  CloudStorageClient& client_;
+  const std::string location_;
+  const CloudCopyOptions& options_;
+  const cloud::RetryParts retry_parts_;
+  const std::uint64_t total_;
+  LogCheckpoint made_;
+  std::vector<std::pair<UUID, std::uint64_t>> records_;
+  std::uint64_t done_ = 0;
+  CopyReport report_;
+};
+
+}  // namespace
+
+CopyReport copy_to_bucket(CopySource& source, const std::shared_ptr<CloudStorageClient>& client,
+                          const CloudCopyOptions& options) {
+  return BucketCopy(source, client, options).run();
+}
+
+}  // namespace protobase::storage

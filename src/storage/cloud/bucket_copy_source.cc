@@ -1,0 +1,85 @@
+#include "storage/cloud/bucket_copy_source.h"
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include "cloud/log_checkpoint.h"
+#include "cloud/slot.h"
+#include "protobase/errors.h"
+#include "storage/cloud/copy_parts.h"
+#include "storage/cloud/read_ahead.h"
+
+namespace protobase::storage {
+namespace {
+
+CloudStorageOptions provider_options(const CloudCopyOptions& options) {
+  CloudStorageOptions cloud;
+  cloud.access = SpaceAccess::kReadOnly;
+  cloud.cache_size = 0;  // everything is read once
+  cloud.max_parallel_requests = options.max_parallel_requests;
+  cloud.commit_timeout_ms = options.request_timeout_ms;
+  cloud.clock = options.clock;
+  cloud.random = options.random;
+  return cloud;
+}
+
+/// The id of the store tells it from another one that took its place.
+SourceName name_of(CloudStorageClient& client, const cloud::RetryParts& retry_parts) {
+  const auto checkpoint = find_checkpoint(client, retry_parts);
+  if (!checkpoint) throw NotFoundError(client.location() + ": there is no store");
+  const std::string id = ", store " + checkpoint->store.to_string();
+  return {client.location() + id, [id](const std::string& other) { return other.ends_with(id); }};
+}
+
+}  // namespace
+
+BucketCopySource::BucketCopySource(const std::shared_ptr<CloudStorageClient>& client,
+                                   const CloudCopyOptions& options)
+    : provider_(client, provider_options(options)),
+      pool_(options.max_parallel_requests),
+      name_(name_of(*client, retry_parts_of(options))) {
+  read_state();
+}
+
+/// Nothing but reading the root asks the bucket for news, so all that is read behind it is of one
+/// moment.
+void BucketCopySource::read_state() {
+  const auto root = provider_.root_register().read();
+  if (root && root->sequence > 0) state_.root = root;
+  state_.inherited_root = provider_.root_register().inherited_root();
+  std::optional<AtomPointer> predecessor;
+  for (const UUID& id : provider_.list_wals()) {
+    const WALDescription description = provider_.describe(id);
+    // A writer of a bucket never takes up a WAL of another one, and no writer of the copy may: its
+    // addresses may be given out in the bucket meanwhile. So each is sealed, and named by the next
+    // one, which must not be there alone.
+    CopiedWAL wal{id, description.layout, description.end, /*sealed=*/true};
+    if (wal.layout == WALLayout::kVersion1) {
+      wal.predecessor = predecessor;
+      predecessor = AtomPointer{id, wal.end};
+    }
+    state_.wals.push_back(wal);
+  }
+}
+
+wal::ReadSome BucketCopySource::open(const CopiedWAL& wal) {
+  const auto reader = std::make_shared<ReadAhead>(provider_, pool_, wal.id, wal.end);
+  return [reader](std::uint64_t offset, std::span<std::byte> out) {
+    return reader->read(offset, out);
+  };
+}
+
+void BucketCopySource::copy_python_files(const file::SpaceDirectory& target) {
+  if (!state_.inherited_root) return;
+  const std::string text =
+      fmt::format("{{\"transaction_id\": \"{}\", \"offset\": {}}}",
+                  state_.inherited_root->transaction_id.to_string(), state_.inherited_root->offset);
+  const auto read = [&](std::uint64_t offset, std::span<std::byte> out) {
+    return text.copy(reinterpret_cast<char*>(out.data()), out.size(), offset);
+  };
+  copy_bytes(target.file_system(), "the root", read, target.legacy_root_path(), text.size(),
+             [](std::uint64_t) {});
+}
+
+}  // namespace protobase::storage
