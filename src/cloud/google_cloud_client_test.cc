@@ -103,6 +103,17 @@ TEST_F(GoogleCloudClientTest, WhatEachAnswerToAPutMeans) {
   EXPECT_EQ(failure_of([&] { put("12345"); }).failure(), CloudFailure::kNotSent);
 }
 
+TEST_F(GoogleCloudClientTest, AnAnswerTooLongToReadLeavesOpenWhatWasDone) {
+  http->set_fallback([](const auto&) -> os::HTTPResponse {
+    throw os::HTTPTooLargeError("the answer has more than 1048576 bytes");
+  });
+  const std::vector<std::string> keys = {"a"};
+  EXPECT_EQ(failure_of([&] { put("12345"); }).failure(), CloudFailure::kUnknown);
+  EXPECT_EQ(failure_of([&] { client.remove(keys); }).failure(), CloudFailure::kUnknown);
+  EXPECT_EQ(failure_of([&] { client.get("a"); }).failure(), CloudFailure::kRefused);
+  EXPECT_EQ(failure_of([&] { client.list({}, {}, 1); }).failure(), CloudFailure::kRefused);
+}
+
 TEST_F(GoogleCloudClientTest, AnAnswerThatIsNotOfThisPutProvesNothing) {
   for (const char* body : {"", "{}", "[]", R"({"name":"p/a","size":"4","generation":"17"})",
                            R"({"name":"p/ab","size":"5","generation":"17"})",

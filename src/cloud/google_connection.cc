@@ -157,7 +157,9 @@ os::HTTPResponse GoogleConnection::send_once(const GoogleOperation& operation, G
     counter_.add_received(response.body.size());
     return response;
   } catch (const os::HTTPTooLargeError& error) {
-    fail(operation, CloudFailure::kRefused, 0, error.what());
+    // What a request that changes something is answered at such length, it may have done.
+    const bool is_reading = count == GoogleCount::kGet || count == GoogleCount::kList;
+    fail(operation, is_reading ? CloudFailure::kRefused : CloudFailure::kUnknown, 0, error.what());
   } catch (const os::HTTPError& error) {
     const CloudFailure sent =
         operation.is_harmless ? CloudFailure::kNotNow : CloudFailure::kUnknown;

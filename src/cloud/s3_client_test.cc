@@ -250,6 +250,25 @@ TEST_F(S3ClientTest, AnAnswerThatDoesNotComeIsUnknownOnlyIfTheRequestWent) {
   EXPECT_EQ(http_->requests().size(), 2u) << "nobody tries again";
 }
 
+TEST_F(S3ClientTest, AnAnswerTooLongToReadLeavesOpenWhatWasDone) {
+  http_->set_fallback([](const RecordedHTTPRequest&) -> os::HTTPResponse {
+    throw os::HTTPTooLargeError("the answer has more than 65536 bytes");
+  });
+  const auto failure_of = [](const auto& call) {
+    try {
+      call();
+    } catch (const CloudStorageError& error) {
+      return error.failure();
+    }
+    throw std::logic_error("no error");
+  };
+  const std::vector<std::string> keys = {"key"};
+  EXPECT_EQ(failure_of([&] { put("key", "x"); }), CloudFailure::kUnknown);
+  EXPECT_EQ(failure_of([&] { client().remove(keys); }), CloudFailure::kUnknown);
+  EXPECT_EQ(failure_of([&] { client().get("key"); }), CloudFailure::kRefused);
+  EXPECT_EQ(failure_of([&] { client().list({}, {}, 1); }), CloudFailure::kRefused);
+}
+
 TEST_F(S3ClientTest, TheRightRegionIsNamed) {
   for (const int status : {301, 400}) {
     const auto error =

@@ -85,7 +85,10 @@ os::HTTPResponse S3Transport::send_once(const S3Request& request, const AWSKeys&
     counter_.add_received(response.body.size());
     return response;
   } catch (const os::HTTPTooLargeError& error) {
-    throw CloudStorageError(CloudFailure::kRefused, 0,
+    // What a request that changes something is answered at such length, it may have done.
+    const bool is_reading =
+        request.kind == S3RequestKind::kGet || request.kind == S3RequestKind::kList;
+    throw CloudStorageError(is_reading ? CloudFailure::kRefused : CloudFailure::kUnknown, 0,
                             s3_where(asked(request)) + ": " + error.what());
   } catch (const os::HTTPError& error) {
     throw CloudStorageError(error.was_sent() ? CloudFailure::kUnknown : CloudFailure::kNotSent, 0,
