@@ -442,13 +442,15 @@ TEST_F(CloudFileStorageTest, OtherThingsAndNewerVersionsAreRefusedInWords) {
 /// As some servers that speak the API of S3 do.
 class CarelessClient final : public CloudStorageClient {
  public:
+  explicit CarelessClient(CloudPutCondition::Kind ignored) : ignored_(ignored) {}
   CloudGetResult get(const std::string& key, const CloudGetOptions& options,
                      const std::string& known_version) override {
     return base_.get(key, options, known_version);
   }
   CloudPutResult put(const std::string& key, std::span<const std::span<const std::byte>> parts,
-                     const CloudPutCondition&) override {
-    return base_.put(key, parts, CloudPutCondition::overwrite());
+                     const CloudPutCondition& condition) override {
+    const bool is_ignored = condition.kind == ignored_;
+    return base_.put(key, parts, is_ignored ? CloudPutCondition::overwrite() : condition);
   }
   std::optional<CloudObjectMetadata> head(const std::string& key) override {
     return base_.head(key);
@@ -462,14 +464,23 @@ class CarelessClient final : public CloudStorageClient {
   std::string location() const override { return base_.location(); }
 
  private:
+  const CloudPutCondition::Kind ignored_;
   MockS3Client base_;
 };
 
-TEST_F(CloudFileStorageTest, AnEndpointThatIgnoresPreconditionsIsRefused) {
-  CloudFileStorage storage(std::make_shared<CarelessClient>(), cloud());
-  const AtomPointer root = storage.push_bytes(as_bytes("root"));
-  testing::expect_error<NotSupportedError>([&] { storage.set_current_root(root); },
-                                           {"create-if-absent", "doctor"});
+TEST_F(CloudFileStorageTest, AnEndpointThatIgnoresPreconditionsIsRefusedEveryTime) {
+  using enum CloudPutCondition::Kind;
+  for (const auto& [ignored, told] :
+       {std::pair(kAbsent, "create-if-absent"), {kVersion, "if-match"}}) {
+    const auto client = std::make_shared<CarelessClient>(ignored);
+    for (int i = 0; i < 2; ++i) {
+      CloudFileStorage storage(client, cloud());
+      const AtomPointer root = storage.push_bytes(as_bytes("root"));
+      testing::expect_error<NotSupportedError>([&] { storage.set_current_root(root); },
+                                               {told, "doctor"});
+    }
+    EXPECT_TRUE(client->list({}, {}, 1).objects.empty()) << "something was left";
+  }
 }
 
 TEST_F(CloudFileStorageTest, OptionsOutOfRangeAreNamed) {
