@@ -277,6 +277,12 @@ TEST_F(S3ClientTest, TheRightRegionIsNamed) {
     EXPECT_NE(std::string(error.what()).find("set region"), std::string::npos) << error.what();
     EXPECT_NE(std::string(error.what()).find("eu-west-1"), std::string::npos);
   }
+  for (const char* code : {"SignatureDoesNotMatch", "InvalidAccessKeyId"}) {
+    const auto refusal =
+        get_error<NotAuthorizedError>(403, error_xml(code), {{"x-amz-bucket-region", "us-east-1"}});
+    EXPECT_EQ(std::string(refusal.what()).find("set region"), std::string::npos)
+        << "it is set to that: " << refusal.what();
+  }
   const auto error = get_error(301, "", {{"x-amz-bucket-region", "eu-west-2"}});
   EXPECT_NE(std::string(error.what()).find("eu-west-2"), std::string::npos) << error.what();
 }

@@ -88,8 +88,10 @@ void throw_s3_error(const S3Asked& asked, int status, const S3Error& error) {
   std::string text = s3_where(asked) + ": status " + std::to_string(status);
   if (!error.code.empty()) text += ", " + store_words(error.code);
   if (!error.message.empty()) text += ": " + store_words(error.message);
-  // A wrong region shows itself in many ways; the right one stands in the answer.
-  const bool is_elsewhere = !error.region.empty() && error.code != "AccessDenied";
+  // A wrong region shows itself in many ways; the right one stands in the answer, even when it is
+  // the one that was asked.
+  const bool is_elsewhere =
+      !error.region.empty() && error.region != asked.region && error.code != "AccessDenied";
   const std::string_view advice = advice_for(status, error);
   if (is_elsewhere) {
     text += "; the bucket is in region " + store_words(error.region) + ": set region to that";

@@ -17,6 +17,7 @@ struct S3Asked {
   std::string operation;  ///< "get", "put" ...
   std::string place;      ///< `s3://bucket/prefix at https://endpoint`
   std::string key;        ///< relative to the prefix; empty: none
+  std::string region{};   ///< that was signed for
 };
 
 /// Whether the request can have taken effect and may go better later. `code`: S3's, "" when it told

@@ -37,7 +37,7 @@ S3Asked S3Transport::asked(const S3Request& request) const {
   const std::string_view key = request.key;
   const bool has_prefix = key.starts_with(options_.prefix);
   return {request.operation, location() + " at " + options_.endpoint.origin(),
-          std::string(has_prefix ? key.substr(options_.prefix.size()) : key)};
+          std::string(has_prefix ? key.substr(options_.prefix.size()) : key), options_.region};
 }
 
 void S3Transport::fail(const S3Request& request, const os::HTTPResponse& response) const {
