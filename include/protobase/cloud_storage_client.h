@@ -102,7 +102,9 @@ struct CloudRequestCounts {
 
 /// What is known of a request that failed.
 enum class CloudFailure {
-  kRefused,  ///< answered: no, and the same request will get the same answer
+  /// Answered: no, and the same request will get the same answer. Or not sent, as whoever answers
+  /// there is not trusted.
+  kRefused,
   kNotNow,   ///< answered: not now (throttled, busy, lost against another request); no effect
   kNotSent,  ///< no connection: the store has not seen it
   kUnknown,  ///< sent, but no usable answer: it may have taken effect, now or later

@@ -34,8 +34,9 @@ struct PROTOBASE_EXPORT GoogleCloudClientOptions {
   std::uint64_t connect_timeout_ms = 5'000;  ///< 1 - 600,000
   /// A request that has not ended by then has failed. 1 - 3,600,000.
   std::uint64_t request_timeout_ms = 60'000;
-  std::string ca_file;  ///< of certificates to trust; empty: the system's
-  Logger logger{};      ///< silent when empty; never hears a secret
+  /// Of certificates to trust. Empty: CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE, else the system's.
+  std::string ca_file;
+  Logger logger{};  ///< silent when empty; never hears a secret
 
   std::shared_ptr<os::HTTPClient> http{};          ///< null: libcurl
   std::shared_ptr<os::Clock> clock{};              ///< null: the machine's

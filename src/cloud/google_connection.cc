@@ -20,6 +20,7 @@ constexpr int kConflict = 409;
 constexpr int kTooManyRequests = 429;
 constexpr int kServerErrors = 500;
 constexpr std::string_view kGoogle = "https://storage.googleapis.com";
+constexpr const char* kCAVariable = "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE";  // as gcloud has it
 
 std::shared_ptr<os::Environment> environment_of(const GoogleCloudClientOptions& options) {
   return options.environment ? options.environment : os::process_environment();
@@ -42,7 +43,9 @@ std::string endpoint_of(const GoogleCloudClientOptions& options) {
 }
 
 std::shared_ptr<os::HTTPClient> http_of(const GoogleCloudClientOptions& options) {
-  return options.http ? options.http : os::curl_http_client({.ca_file = options.ca_file});
+  if (options.http) return options.http;
+  const auto configured = environment_of(options)->get(kCAVariable).value_or("");
+  return os::curl_http_client({.ca_file = options.ca_file.empty() ? configured : options.ca_file});
 }
 
 GoogleCredentialsOptions credentials_of(const GoogleCloudClientOptions& options,
@@ -160,6 +163,12 @@ os::HTTPResponse GoogleConnection::send_once(const GoogleOperation& operation, G
     // What a request that changes something is answered at such length, it may have done.
     const bool is_reading = count == GoogleCount::kGet || count == GoogleCount::kList;
     fail(operation, is_reading ? CloudFailure::kRefused : CloudFailure::kUnknown, 0, error.what());
+  } catch (const os::HTTPUntrustedError& error) {
+    fail(operation, CloudFailure::kRefused, 0,
+         std::string(error.what()) +
+             "; the certificate to trust must stand in the file that "
+             "ca_file or " +
+             kCAVariable + " names");
   } catch (const os::HTTPError& error) {
     const CloudFailure sent =
         operation.is_harmless ? CloudFailure::kNotNow : CloudFailure::kUnknown;

@@ -68,6 +68,8 @@ os::HTTPResponse perform(const GoogleTokenSurroundings& around, const os::HTTPRe
                          const std::string& who) {
   try {
     return around.http->perform(request);
+  } catch (const os::HTTPUntrustedError& error) {
+    throw NotAuthorizedError(who + ": " + error.what());
   } catch (const os::HTTPError& error) {
     throw CloudStorageError(CloudFailure::kNotSent, 0, who + ": " + error.what());
   }

@@ -43,6 +43,8 @@ os::HTTPResponse perform(os::HTTPClient& http, const os::HTTPRequest& request,
                          const std::string& whom) {
   try {
     return http.perform(request);
+  } catch (const os::HTTPUntrustedError& error) {
+    throw NotAuthorizedError("no S3 credentials from " + whom + ": " + error.what());
   } catch (const os::HTTPError& error) {
     throw CloudStorageError(CloudFailure::kNotSent, 0,
                             "no S3 credentials from " + whom + ": " + error.what());

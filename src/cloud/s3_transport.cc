@@ -90,10 +90,25 @@ os::HTTPResponse S3Transport::send_once(const S3Request& request, const AWSKeys&
         request.kind == S3RequestKind::kGet || request.kind == S3RequestKind::kList;
     throw CloudStorageError(is_reading ? CloudFailure::kRefused : CloudFailure::kUnknown, 0,
                             s3_where(asked(request)) + ": " + error.what());
+  } catch (const os::HTTPUntrustedError& error) {
+    throw CloudStorageError(CloudFailure::kRefused, 0,
+                            s3_where(asked(request)) + ": " + error.what() +
+                                "; the certificate to trust must stand in the file that ca_file or "
+                                "AWS_CA_BUNDLE names" +
+                                host_advice());
   } catch (const os::HTTPError& error) {
-    throw CloudStorageError(error.was_sent() ? CloudFailure::kUnknown : CloudFailure::kNotSent, 0,
-                            s3_where(asked(request)) + ": " + error.what());
+    const bool was_sent = error.was_sent();
+    throw CloudStorageError(
+        was_sent ? CloudFailure::kUnknown : CloudFailure::kNotSent, 0,
+        s3_where(asked(request)) + ": " + error.what() + (was_sent ? "" : host_advice()));
   }
+}
+
+/// For who cannot be reached or believed: few stores but Amazon's know buckets as hosts.
+std::string S3Transport::host_advice() const {
+  const bool is_amazon = options_.endpoint.host.find(".amazonaws.com") != std::string::npos;
+  if (options_.path_style || is_amazon) return "";
+  return "; if buckets are no hosts there, set path_style to true";
 }
 
 void S3Transport::count(const S3Request& request) {

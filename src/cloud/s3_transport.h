@@ -66,6 +66,7 @@ class S3Transport final {
  private:
   os::HTTPRequest signed_request(const S3Request& request, const AWSKeys& keys) const;
   os::HTTPResponse send_once(const S3Request& request, const AWSKeys& keys);
+  std::string host_advice() const;
   void count(const S3Request& request);
   bool put_right(const S3Request& request, const os::HTTPResponse& response,
                  const std::shared_ptr<const S3Credentials>& used);

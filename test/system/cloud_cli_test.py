@@ -2,6 +2,8 @@
 
 import http.server
 import json
+import pathlib
+import ssl
 import sys
 import threading
 import unittest
@@ -14,6 +16,9 @@ _python_packages.use(_cloud_servers.MOTO)
 
 import _cloud_cli
 from _space import CORRUPT, FAILED, NOT_THERE, USAGE
+
+# Of 127.0.0.1 and localhost, with its key, for a hundred years.
+SELF_SIGNED = pathlib.Path(__file__).with_name("self_signed.pem")
 
 
 class Moto(_cloud_cli.Essentials):
@@ -145,6 +150,23 @@ class Moto(_cloud_cli.Essentials):
             self.fails(FAILED, "root", f"s3://bucket/p?endpoint={endpoint}&region=us-east-1",
                        mentions=["eu-west-1", "set region"])
 
+    def test_a_certificate_that_nobody_vouches_for(self):
+        with answering(404, {}, b"<Error><Code>NoSuchBucket</Code></Error>", SELF_SIGNED) as endpoint:
+            space, google = f"s3://bucket/p?endpoint={endpoint}", f"gs://bucket/p?endpoint={endpoint}"
+            anyone = {"GOOGLE_APPLICATION_CREDENTIALS": str(self.directory / "user.json")}
+            pathlib.Path(anyone["GOOGLE_APPLICATION_CREDENTIALS"]).write_text(json.dumps(
+                {"type": "authorized_user", "client_id": "i", "client_secret": "s", "refresh_token": "r",
+                 "token_uri": f"{endpoint}/token"}))
+            self.environment = {**self.environment, **anyone}
+            self.fails(FAILED, "root", space, mentions=["certificate", "AWS_CA_BUNDLE"])
+            self.fails(FAILED, "root", google, mentions=["certificate"])
+            result = self.fails(FAILED, "doctor", space, stdout=None)
+            self.assertRegex(result.stdout.decode(), r"^FAILED +answer .*AWS_CA_BUNDLE")
+            self.environment = {**self.environment, "AWS_CA_BUNDLE": str(SELF_SIGNED)}
+            self.fails(NOT_THERE, "root", space, mentions=["NoSuchBucket"])
+            self.environment = {**self.environment, "AWS_CA_BUNDLE": str(self.directory / "absent")}
+            self.fails(FAILED, "root", space, mentions=["absent", "AWS_CA_BUNDLE"])
+
     def test_no_permission(self):
         body = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
         with answering(403, {}, body) as endpoint:
@@ -162,9 +184,11 @@ class Moto(_cloud_cli.Essentials):
 
 
 class answering:
-    """A server that gives every request one answer."""
+    """A server that gives every request one answer; with a certificate (and its key), by TLS."""
 
-    def __init__(self, status, headers, body):
+    def __init__(self, status, headers, body, certificate=None):
+        self.scheme = "https" if certificate else "http"
+
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
@@ -183,10 +207,15 @@ class answering:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.server.handle_error = lambda *_: None  # clients that do not trust it hang up
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
 
     def __enter__(self):
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
+        return f"{self.scheme}://127.0.0.1:{self.server.server_address[1]}"
 
     def __exit__(self, *_):
         self.server.shutdown()

@@ -316,6 +316,9 @@ void set_up_callbacks(CURL* handle, Transfer& transfer) {
   std::string reason = *words != '\0' ? words : curl_easy_strerror(code);
   if (transfer.header_bytes > kMaxHeaderBytes) reason = "the answer has too many headers";
   if (code == CURLE_ABORTED_BY_CALLBACK) reason = "the connection was closed without an answer";
+  if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE) {
+    throw HTTPUntrustedError(where + ": " + reason);
+  }
   throw HTTPError(transfer.was_sent, where + ": " + reason);
 }
 

@@ -255,6 +255,14 @@ TEST(CurlHTTPClient, WithoutTLSNothingWasSent) {
   EXPECT_FALSE(failure_of(*curl_http_client(), request).was_sent());
 }
 
+TEST(CurlHTTPClient, WithoutCertificatesNobodyIsTrusted) {
+  Server server([](const Server::Request&) { return Server::reply(200); });
+  HTTPRequest request = get(server, "/");
+  request.url.replace(0, 4, "https");
+  const auto client = curl_http_client({.ca_file = "/no/such/file"});
+  expect_error<HTTPUntrustedError>([&] { client->perform(request); }, {"/no/such/file"});
+}
+
 TEST(CurlHTTPClient, RefusesWhatIsNoRequest) {
   const auto client = curl_http_client();
   HTTPRequest request;

@@ -55,14 +55,22 @@ class HTTPTooLargeError final : public HTTPError {
   explicit HTTPTooLargeError(const std::string& message) : HTTPError(true, message) {}
 };
 
+/// TLS, but with whom: the server's certificate is not trusted or not its own, or the file with
+/// those to trust cannot be read. Nothing was sent, and the next time will be the same.
+class HTTPUntrustedError final : public HTTPError {
+ public:
+  explicit HTTPUntrustedError(const std::string& message) : HTTPError(false, message) {}
+};
+
 /// Thread-safe; requests of several threads run at the same time, connections are kept and used
 /// again.
 class HTTPClient {
  public:
   virtual ~HTTPClient() = default;
   /// Throws HTTPError when no whole answer came: broken off, too late, larger than
-  /// max_response_bytes (HTTPTooLargeError), shorter than its Content-Length. ValidationError when
-  /// the request itself is none: a header with a line break, a URL that is neither http nor https.
+  /// max_response_bytes (HTTPTooLargeError), shorter than its Content-Length, from nobody to trust
+  /// (HTTPUntrustedError). ValidationError when the request itself is none: a header with a line
+  /// break, a URL that is neither http nor https.
   virtual HTTPResponse perform(const HTTPRequest& request) = 0;
 };
 
