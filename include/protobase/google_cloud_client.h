@@ -26,7 +26,8 @@ struct PROTOBASE_EXPORT GoogleCloudClientOptions {
   std::string endpoint_url;
   std::string project_id;  ///< billed for requests, where a bucket wants that
   /// A `service_account` or `authorized_user` file. Empty: GOOGLE_APPLICATION_CREDENTIALS, the
-  /// well-known file of gcloud, the metadata server. "anonymous": none.
+  /// well-known file of gcloud, the metadata server; an http endpoint on this machine is an
+  /// emulator, which is asked without any when there is no file. "anonymous": none.
   std::string credentials_path;
   /// A larger put is sent as a resumable upload in pieces of this size, a multiple of 256 KiB.
   std::uint64_t part_size = std::uint64_t{16} << 20;

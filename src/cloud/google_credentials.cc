@@ -19,6 +19,12 @@ constexpr std::uint64_t kRenewBeforeS = 240;
 // With an old token that still lives, the next try after a failed one.
 constexpr std::uint64_t kNextTryNs = 10 * kNsPerSecond;
 
+/// For an emulator: whoever asks is nobody.
+class NoTokens final : public GoogleTokenSource {
+ public:
+  GoogleToken fetch() override { return {"", 24 * 3600}; }
+};
+
 }  // namespace
 
 GoogleCredentials::GoogleCredentials(GoogleCredentialsOptions options)
@@ -67,15 +73,17 @@ bool GoogleCredentials::renew(const std::string& authorization) {
 
 GoogleCredentials::Held GoogleCredentials::fetch() {
   if (!keeps_secrets(options_.endpoint)) {
-    throw NotAuthorizedError("a token would be sent to " + options_.endpoint +
-                             " without encryption: use https, or credentials_path \"anonymous\"");
+    throw NotAuthorizedError(
+        "a token would be sent to " + options_.endpoint +
+        " without encryption: use https, or, for an emulator, credentials_path "
+        "\"anonymous\" or STORAGE_EMULATOR_HOST");
   }
   if (!source_) source_ = find_source();
   const GoogleToken token = source_->fetch();
   const std::uint64_t now = options_.surroundings.clock->monotonic_ns();
   const std::uint64_t spare_s = std::min(token.lifetime_s / 2, kRenewBeforeS);
-  return {"Bearer " + token.text, now + (token.lifetime_s - spare_s) * kNsPerSecond,
-          now + token.lifetime_s * kNsPerSecond};
+  return {token.text.empty() ? "" : "Bearer " + token.text,
+          now + (token.lifetime_s - spare_s) * kNsPerSecond, now + token.lifetime_s * kNsPerSecond};
 }
 
 std::unique_ptr<GoogleTokenSource> GoogleCredentials::find_source() const {
@@ -86,8 +94,14 @@ std::unique_ptr<GoogleTokenSource> GoogleCredentials::find_source() const {
   }
   if (const auto path = well_known_file()) return source_of_file(*path);
   const auto host = options_.environment->get("GCE_METADATA_HOST");
-  return google_tokens_of_metadata_server(
-      host && !host->empty() ? *host : "metadata.google.internal", options_.surroundings);
+  const bool has_host = host && !host->empty();
+  // Without TLS and on this machine it is no Google: fetch() lets nothing else through.
+  if (!has_host && options_.endpoint.starts_with("http://")) {
+    log(LogLevel::kInfo, "no credentials for " + options_.endpoint + ", an emulator: without any");
+    return std::make_unique<NoTokens>();
+  }
+  return google_tokens_of_metadata_server(has_host ? *host : "metadata.google.internal",
+                                          options_.surroundings);
 }
 
 std::unique_ptr<GoogleTokenSource> GoogleCredentials::source_of_file(

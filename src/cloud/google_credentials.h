@@ -18,7 +18,8 @@ namespace protobase::cloud {
 
 struct GoogleCredentialsOptions {
   /// A file, "anonymous", or empty: GOOGLE_APPLICATION_CREDENTIALS, then gcloud's well-known file
-  /// (in CLOUDSDK_CONFIG or HOME), then the metadata server (GCE_METADATA_HOST).
+  /// (in CLOUDSDK_CONFIG or HOME), then the metadata server (GCE_METADATA_HOST; where that is not
+  /// set, an http endpoint on this machine is an emulator and gets none).
   std::string path;
   std::string endpoint;  ///< where tokens will be sent: https, or this machine
   GoogleTokenSurroundings surroundings;
@@ -34,8 +35,9 @@ class GoogleCredentials final {
   /// Neither reads a file nor makes a request: the first authorization() does.
   explicit GoogleCredentials(GoogleCredentialsOptions options);
 
-  /// "Bearer ..."; "" for anonymous. NotAuthorizedError: none, or refused; ValidationError: a bad
-  /// credentials file; CloudStorageError (kNotSent): the token server gives none now.
+  /// "Bearer ..."; "" for anonymous and emulators. NotAuthorizedError: none, or refused;
+  /// ValidationError: a bad credentials file; CloudStorageError (kNotSent): the token server gives
+  /// none now.
   std::string authorization();
 
   /// The store refused `authorization`, which is never used again. False: there is no other.

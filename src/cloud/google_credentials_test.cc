@@ -288,6 +288,26 @@ TEST_F(GoogleCredentialsTest, TokensGoNowhereInTheClear) {
   EXPECT_EQ(credentials("/user.json", "http://127.0.0.1:4443").authorization(), "Bearer abc.DEF");
 }
 
+TEST_F(GoogleCredentialsTest, AnEmulatorOnThisMachineGetsWhatThereIsOrNothing) {
+  for (const char* endpoint :
+       {"http://127.0.0.1:4443", "http://localhost:4443", "http://[::1]:1"}) {
+    auto nobody = credentials("", endpoint);
+    EXPECT_EQ(nobody.authorization(), "") << endpoint;
+    EXPECT_FALSE(nobody.renew(""));
+  }
+  EXPECT_TRUE(http->requests().empty()) << "no metadata server was looked for";
+  auto elsewhere = credentials("", "http://storage.example.com");
+  EXPECT_NE(message_of<NotAuthorizedError>(elsewhere).find("STORAGE_EMULATOR_HOST"),
+            std::string::npos);
+  environment->set("GCE_METADATA_HOST", "127.0.0.1:8080");
+  http->answer(200, kToken, {{"metadata-flavor", "Google"}});
+  EXPECT_EQ(credentials("", "http://localhost:4443").authorization(), "Bearer abc.DEF");
+  put_file("/user.json", kUserFile);
+  environment->set("GOOGLE_APPLICATION_CREDENTIALS", "/user.json");
+  http->answer(200, kToken);
+  EXPECT_EQ(credentials("", "http://localhost:4443").authorization(), "Bearer abc.DEF");
+}
+
 TEST_F(GoogleCredentialsTest, BadFilesAreNamedAndNotShown) {
   put_file("/no.json", "secret words");
   put_file("/other.json", R"({"type":"external_account"})");

@@ -16,12 +16,20 @@ class FakeGCS(_cloud_cli.Essentials):
     def setUpClass(cls):
         server = cls.enterClassContext(_cloud_servers.fake_gcs())
         print(f"{server.name} {server.version}", flush=True)
-        # An endpoint of an emulator takes anybody; one that is only named in the location wants credentials.
+        cls.endpoint = server.endpoint
+        # Nobody's: neither the variable nor the well-known file of whoever runs this.
+        cls.nobody = {"GOOGLE_APPLICATION_CREDENTIALS": "", "CLOUDSDK_CONFIG": "/nowhere"}
         cls.environment = {"STORAGE_EMULATOR_HOST": server.endpoint}
         request = urllib.request.Request(f"{server.endpoint}/storage/v1/b?project=test", method="POST",
                                          data=json.dumps({"name": _cloud_cli.BUCKET}).encode(),
                                          headers={"Content-Type": "application/json"})
         urllib.request.urlopen(request, timeout=30).close()
+
+    def test_an_emulator_in_the_location(self):
+        pointer = self.push("1", "--root")
+        self.environment = self.nobody
+        self.parameters = f"endpoint={self.endpoint}"
+        self.assertEqual([pointer], self.lines("root", self.location(_cloud_cli.BUCKET, self.prefix)))
 
 
 if __name__ == "__main__":
