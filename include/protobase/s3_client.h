@@ -22,7 +22,8 @@ struct PROTOBASE_EXPORT S3ClientOptions {
   std::string bucket;
   /// In front of every key: "" or without a slash at its beginning; one is put behind it.
   std::string prefix;
-  /// `http(s)://host[:port]`. Empty: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, else Amazon.
+  /// `http(s)://host[:port]`. Empty: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, endpoint_url of the
+  /// profile or its services, else Amazon. Then the profile's addressing_style counts too.
   std::string endpoint_url;
   /// Empty: AWS_REGION, AWS_DEFAULT_REGION, the profile's, else us-east-1.
   std::string region;

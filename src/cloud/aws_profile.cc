@@ -74,6 +74,7 @@ std::optional<std::string> read_small_file(os::FileSystem& file_system, const st
 Sections parse_aws_profiles(std::string_view text, const std::string& path) {
   Sections sections;
   std::map<std::string, std::string>* section = nullptr;
+  std::string group;  // the setting that indented ones belong to
   std::size_t number = 0;
   for (std::size_t at = 0; at < text.size();) {
     const auto end = std::min(text.find('\n', at), text.size());
@@ -81,19 +82,29 @@ Sections parse_aws_profiles(std::string_view text, const std::string& path) {
     at = end + 1;
     ++number;
     const std::string_view line = trimmed(without_comment(whole));
-    if (line.empty() || whole[0] == ' ' || whole[0] == '\t') continue;  // settings of a setting
+    if (line.empty()) continue;
+    const bool is_indented = whole[0] == ' ' || whole[0] == '\t';
     const auto fail = [&](const std::string& why) {
       throw ValidationError(path + ", line " + std::to_string(number) + ": " + why);
     };
+    const auto equals = line.find('=');
+    if (is_indented) {
+      if (group.empty() || equals == std::string_view::npos) continue;  // of no interest here
+      (*section)[group + "." + lower_case(trimmed(line.substr(0, equals)))] =
+          trimmed(line.substr(equals + 1));
+      continue;
+    }
     if (line.starts_with('[')) {
       if (!line.ends_with(']')) fail("no ] at the end of the name of a section");
       section = &sections[std::string(trimmed(line.substr(1, line.size() - 2)))];
+      group.clear();
       continue;
     }
-    const auto equals = line.find('=');
     if (equals == std::string_view::npos) fail("no =");
     if (section == nullptr) fail("a setting in front of the first [section]");
-    (*section)[lower_case(trimmed(line.substr(0, equals)))] = trimmed(line.substr(equals + 1));
+    const std::string name = lower_case(trimmed(line.substr(0, equals)));
+    const std::string& value = (*section)[name] = trimmed(line.substr(equals + 1));
+    group = value.empty() ? name : "";
   }
   return sections;
 }
@@ -117,6 +128,9 @@ AWSProfile read_aws_profile(const std::string& name, os::Environment& environmen
       read_sections(file_system, file_path(environment, "AWS_CONFIG_FILE", "/.aws/config"));
   take(config, "profile " + profile.name);
   if (profile.name == "default") take(config, "default");
+  if (const std::string services = profile.get("services"); !services.empty()) {
+    take(config, "services " + services);
+  }
   return profile;
 }
 

@@ -17,7 +17,9 @@ struct AWSProfile {
   std::string name;
   bool is_there = false;
   bool was_named = false;  ///< by the options or AWS_PROFILE; else it is "default"
-  std::map<std::string, std::string> settings{};  ///< names in lower case
+  /// Names in lower case. One of a group, as in `s3 =` and indented below it, `addressing_style`,
+  /// is "s3.addressing_style"; those of the section that `services` names are among them.
+  std::map<std::string, std::string> settings{};
 
   /// "" when it is not set.
   std::string get(const std::string& setting) const;

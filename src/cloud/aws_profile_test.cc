@@ -62,6 +62,19 @@ TEST_F(AWSProfiles, BothFilesMakeAProfileAndTheCredentialsFileCounts) {
   EXPECT_FALSE(read("three").is_there);
 }
 
+TEST_F(AWSProfiles, GroupsOfSettingsAndServicesBelongToTheirProfile) {
+  environment_.set("AWS_CONFIG_FILE", "/.aws/config");
+  write("/.aws/config",
+        "  endpoint_url = of nobody\n[default]\nservices = near\nregion = a\n  endpoint_url = b\n"
+        "s3 =\n  Addressing_Style = path\n  no setting\n[services far]\ns3 =\n  endpoint_url = c\n"
+        "[services near]\n  endpoint_url = d\ndynamodb =\n  endpoint_url = e\ns3 =\n"
+        "\tendpoint_url = f # here\n");
+  const auto profile = read();
+  EXPECT_EQ(profile.get("s3.addressing_style"), "path");
+  EXPECT_EQ(profile.get("s3.endpoint_url"), "f");
+  EXPECT_EQ(profile.get("endpoint_url"), "") << "that one was of the region";
+}
+
 TEST_F(AWSProfiles, FilesLieBelowHome) {
   files_.make_directory("/person");
   files_.make_directory("/person/.aws");

@@ -42,7 +42,7 @@ class S3ClientTest : public ::testing::Test {
     options_.http = http_;
     options_.clock = clock_;
     options_.environment = environment_;
-    options_.file_system = std::make_shared<MemoryFileSystem>();
+    options_.file_system = files_;
     options_.logger = [this](LogLevel, std::string_view text) {
       logged_ += std::string(text) + "\n";
     };
@@ -82,6 +82,7 @@ class S3ClientTest : public ::testing::Test {
   std::shared_ptr<ScriptedHTTPClient> http_ = std::make_shared<ScriptedHTTPClient>();
   std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>();
   std::shared_ptr<FixedEnvironment> environment_ = std::make_shared<FixedEnvironment>();
+  std::shared_ptr<MemoryFileSystem> files_ = std::make_shared<MemoryFileSystem>();
   S3ClientOptions options_;
   std::string logged_;
   std::unique_ptr<S3Client> client_;
@@ -143,6 +144,35 @@ TEST_F(S3ClientTest, TheBucketStandsInFrontOfAHostThatHasAName) {
   EXPECT_EQ(url_of("buc", "", true), "http://any.example/buc/k");
   environment_->set("AWS_ENDPOINT_URL_S3", "http://s3.example");
   EXPECT_EQ(url_of("buc", "", true), "http://s3.example/buc/k");
+}
+
+TEST_F(S3ClientTest, AProfileHasItsOwnEndpoint) {
+  options_.endpoint_url = "";
+  options_.path_style = false;
+  const auto url_with = [&](const std::string& config) {
+    files_->open("/config", os::OpenMode::kCreate);
+    const auto bytes = as_bytes(config);
+    files_->set_content("/config", {bytes.begin(), bytes.end()});
+    environment_->set("AWS_CONFIG_FILE", "/config");
+    http_->answer(404, error_xml("NoSuchKey"));
+    S3Client(options_).get("k");
+    return last().url;
+  };
+  const std::string own = "[default]\nendpoint_url = http://own.example\n";
+  const std::string service =
+      "services = s\n[services s]\ns3 =\n  endpoint_url = http://s3.example\n";
+  EXPECT_EQ(url_with(own), "http://bucket.own.example/k");
+  EXPECT_EQ(url_with(own + service), "http://bucket.s3.example/k");
+  EXPECT_EQ(url_with(own + "s3 =\n  addressing_style = path\n"), "http://own.example/bucket/k");
+  EXPECT_EQ(url_with(own + "ignore_configured_endpoint_urls = true\n"),
+            "https://bucket.s3.us-east-1.amazonaws.com/k");
+  environment_->set("AWS_ENDPOINT_URL", "http://variable.example");
+  EXPECT_EQ(url_with(own), "http://bucket.variable.example/k");
+  environment_->set("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
+  EXPECT_EQ(url_with(own), "https://bucket.s3.us-east-1.amazonaws.com/k");
+  options_.endpoint_url = "http://given.example";
+  options_.region = "us-east-1";
+  EXPECT_EQ(url_with("[broken"), "http://bucket.given.example/k") << "the profile was read";
 }
 
 TEST_F(S3ClientTest, AGetTellsWhatItFound) {

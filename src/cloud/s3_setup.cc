@@ -1,6 +1,8 @@
 #include "cloud/s3_setup.h"
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 
 #include "base/check_range.h"
 #include "cloud/aws_profile.h"
@@ -63,12 +65,14 @@ std::string first_set(os::Environment& environment, std::initializer_list<const 
   return "";
 }
 
+/// What the profile sets, "" for nothing. Its files are not read before it is asked.
+using ProfileSettings = std::function<std::string(const std::string& name)>;
+
 std::string find_region(const S3ClientOptions& options, os::Environment& environment,
-                        os::FileSystem& file_system) {
+                        const ProfileSettings& profile) {
   std::string region = options.region;
   if (region.empty()) region = first_set(environment, {"AWS_REGION", "AWS_DEFAULT_REGION"});
-  if (region.empty())
-    region = read_aws_profile(options.profile, environment, file_system).get("region");
+  if (region.empty()) region = profile("region");
   if (region.empty()) region = "us-east-1";
   // It becomes part of a host name.
   if (!is_name(region))
@@ -76,11 +80,24 @@ std::string find_region(const S3ClientOptions& options, os::Environment& environ
   return region;
 }
 
-Endpoint find_endpoint(const S3ClientOptions& options, os::Environment& environment,
-                       const std::string& region) {
-  if (!options.endpoint_url.empty()) return parse_endpoint(options.endpoint_url, "endpoint_url");
+/// The endpoint that environment or profile set; nullopt: none, or they are to be ignored.
+std::optional<Endpoint> configured_endpoint(os::Environment& environment,
+                                            const ProfileSettings& profile) {
+  if (first_set(environment, {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"}) == "true") return {};
   const std::string given = first_set(environment, {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"});
   if (!given.empty()) return parse_endpoint(given, "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL");
+  if (profile("ignore_configured_endpoint_urls") == "true") return {};
+  for (const char* setting : {"s3.endpoint_url", "endpoint_url"}) {
+    const std::string url = profile(setting);
+    if (!url.empty()) return parse_endpoint(url, "endpoint_url of the profile");
+  }
+  return {};
+}
+
+Endpoint find_endpoint(const S3ClientOptions& options, os::Environment& environment,
+                       const ProfileSettings& profile, const std::string& region) {
+  if (!options.endpoint_url.empty()) return parse_endpoint(options.endpoint_url, "endpoint_url");
+  if (const auto configured = configured_endpoint(environment, profile)) return *configured;
   const char* const china = region.starts_with("cn-") ? ".cn" : "";
   return parse_endpoint("https://s3." + region + ".amazonaws.com" + china, "region");
 }
@@ -99,12 +116,19 @@ std::unique_ptr<S3Transport> make_s3_transport(const S3ClientOptions& options,
                                                const std::string& prefix) {
   const auto environment = options.environment ? options.environment : os::process_environment();
   const auto file_system = options.file_system ? options.file_system : os::posix_file_system();
+  std::optional<AWSProfile> read;
+  const ProfileSettings profile = [&](const std::string& name) {
+    if (!read) read = read_aws_profile(options.profile, *environment, *file_system);
+    return read->get(name);
+  };
   S3TransportOptions transport;
   transport.bucket = options.bucket;
   transport.prefix = prefix;
-  transport.region = find_region(options, *environment, *file_system);
-  transport.endpoint = find_endpoint(options, *environment, transport.region);
-  transport.path_style = options.path_style || needs_path_style(options.bucket, transport.endpoint);
+  transport.region = find_region(options, *environment, profile);
+  transport.endpoint = find_endpoint(options, *environment, profile, transport.region);
+  transport.path_style = options.path_style ||
+                         needs_path_style(options.bucket, transport.endpoint) ||
+                         (options.endpoint_url.empty() && profile("s3.addressing_style") == "path");
   transport.connect_timeout_ms = options.connect_timeout_ms;
   transport.request_timeout_ms = options.request_timeout_ms;
   transport.logger = options.logger;
