@@ -110,7 +110,7 @@ CloudGetResult GoogleCloudClient::Impl::get(const std::string& key, const CloudG
   request.url = connection_.object_url(full, std::move(query));
   if (options.range) request.headers.emplace_back("Range", range_header(*options.range));
   request.max_response_bytes = std::max(options.max_bytes, kMaxErrorBytes);
-  const cloud::GoogleOperation operation{"get", key};
+  const cloud::GoogleOperation operation{"get", key, true};
   os::HTTPResponse response =
       connection_.send(operation, cloud::GoogleCount::kGet, std::move(request));
   switch (response.status) {
@@ -142,12 +142,11 @@ CloudObject GoogleCloudClient::Impl::object_of(const cloud::GoogleOperation& ope
   CloudObjectMetadata metadata;
   metadata.key = operation.key;
   metadata.version = response.header("x-goog-generation");
-  if (!metadata.version.empty()) {
-    try {
-      cloud::check_generation(metadata.version);
-    } catch (const ValidationError& error) {
-      connection_.fail(operation, CloudFailure::kUnknown, status, error.what());
-    }
+  try {
+    cloud::check_generation(metadata.version);
+  } catch (const ValidationError& error) {
+    connection_.fail(operation, CloudFailure::kUnknown, status,
+                     std::string(error.what()) + ": is this an endpoint of Google Cloud Storage?");
   }
   const auto modified = cloud::parse_http_date(response.header("last-modified"));
   metadata.last_modified_us = modified ? *modified * kUsPerSecond : 0;
@@ -207,7 +206,7 @@ CloudPutResult GoogleCloudClient::Impl::put(const std::string& key,
 
 std::optional<CloudObjectMetadata> GoogleCloudClient::Impl::head(const std::string& key) {
   const std::string full = cloud::full_key(connection_.prefix(), key);
-  const cloud::GoogleOperation operation{"head", key};
+  const cloud::GoogleOperation operation{"head", key, true};
   os::HTTPRequest request;
   request.url = connection_.object_url(full, {{"fields", kObjectFields}});
   request.max_response_bytes = kMaxMetadataBytes;
@@ -255,12 +254,12 @@ CloudListPage GoogleCloudClient::Impl::list(const std::string& prefix,
     page.objects = std::move(objects);
     if (!page.objects.empty() || token.empty()) return page;
   }
-  connection_.fail({"list"}, CloudFailure::kNotNow, kOK,
+  connection_.fail({"list", "", true}, CloudFailure::kNotNow, kOK,
                    std::to_string(kMaxEmptyPages) + " empty pages, and no end of them");
 }
 
 cloud::GoogleListPage GoogleCloudClient::Impl::list_page(const cloud::QueryParameters& query) {
-  const cloud::GoogleOperation operation{"list"};
+  const cloud::GoogleOperation operation{"list", "", true};
   os::HTTPRequest request;
   request.url = connection_.object_url("", query);
   request.max_response_bytes = kMaxListBytes;

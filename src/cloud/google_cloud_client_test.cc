@@ -194,12 +194,12 @@ TEST_F(GoogleCloudClientTest, AWrongRangeIsNoAnswer) {
   const auto get = [&] { client.get("a", {.range = CloudRange{2, 3}}); };
   for (const char* range : {"", "bytes 1-3/10", "bytes 2-5/10", "bytes 2-3/10", "bytes 2-4/4",
                             "bytes 2-4/*", "bytes 4-2/10", "2-4/10"}) {
-    http->answer(206, "234", {{"content-range", range}});
+    http->answer(206, "234", {{"content-range", range}, {"x-goog-generation", "9"}});
     EXPECT_EQ(failure_of(get).failure(), CloudFailure::kUnknown) << range;
   }
-  http->answer(206, "23", {{"content-range", "bytes 2-3/10"}});
+  http->answer(206, "23", {{"content-range", "bytes 2-3/10"}, {"x-goog-generation", "9"}});
   EXPECT_EQ(failure_of(get).failure(), CloudFailure::kUnknown) << "shorter than it could be";
-  http->answer(206, "23", {{"content-range", "bytes 2-3/4"}});
+  http->answer(206, "23", {{"content-range", "bytes 2-3/4"}, {"x-goog-generation", "9"}});
   EXPECT_NO_THROW(get()) << "the object ends there";
 }
 
@@ -255,6 +255,33 @@ TEST_F(GoogleCloudClientTest, AMissingBucketIsNotAMissingObject) {
   }
   http->answer(404, "No such object: bucket/p/a");
   EXPECT_EQ(client.get("a").status, CloudGetStatus::kAbsent);
+}
+
+TEST_F(GoogleCloudClientTest, WhateverElseAnswersThereIsNoBucket) {
+  const auto says = [](const std::exception& error, const char* words) {
+    EXPECT_NE(std::string_view(error.what()).find(words), std::string_view::npos) << error.what();
+  };
+  const std::pair<int, const char*> answers[] = {{404, " <html>Not found</html>"},
+                                                 {302, ""},
+                                                 {400, "<Error/>"},
+                                                 {200, "<html>Welcome</html>"}};
+  for (const auto& [status, body] : answers) {
+    http->answer(status, body);
+    const auto error = failure_of([&] { client.get("a"); });
+    says(error, "is this an endpoint of Google");
+    EXPECT_EQ(error.http_status(), status);
+  }
+  http->answer(404, "<html>Not found</html>");
+  says(failure_of([&] { client.list("", "", 1); }), "is this an endpoint of Google");
+  for (const auto& [status, words] : {std::pair(401, "credentials"), {403, "roles"}}) {
+    http->answer(status, R"({"error":{"message":"no"}})");
+    try {
+      client.get("a");
+      ADD_FAILURE() << status;
+    } catch (const NotAuthorizedError& error) {
+      says(error, words);
+    }
+  }
 }
 
 TEST_F(GoogleCloudClientTest, AnExpiredTokenIsRenewedOnce) {

@@ -12,6 +12,8 @@ namespace protobase::cloud {
 
 namespace {
 
+constexpr int kRedirects = 300;
+constexpr int kRequestErrors = 400;
 constexpr int kUnauthorized = 401;
 constexpr int kForbidden = 403;
 constexpr int kNotFound = 404;
@@ -20,6 +22,7 @@ constexpr int kConflict = 409;
 constexpr int kTooManyRequests = 429;
 constexpr int kServerErrors = 500;
 constexpr std::string_view kGoogle = "https://storage.googleapis.com";
+constexpr const char* kIsItGoogle = "; is this an endpoint of Google Cloud Storage?";
 constexpr const char* kCAVariable = "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE";  // as gcloud has it
 
 std::shared_ptr<os::Environment> environment_of(const GoogleCloudClientOptions& options) {
@@ -83,12 +86,19 @@ CloudFailure failure_of(int status) {
 
 std::string_view advice_for(CloudFailure failure) {
   switch (failure) {
-    case CloudFailure::kRefused: return "";
+    case CloudFailure::kRefused:
+    case CloudFailure::kUnknown: return "";
     case CloudFailure::kNotNow: return "; nothing was changed, try again later";
     case CloudFailure::kNotSent: return "; nothing was sent, try again later";
-    case CloudFailure::kUnknown: return "; it may or may not have taken effect";
   }
   return "";
+}
+
+/// HTML or XML: of whatever answers there, it is not the JSON API.
+bool is_page(const os::HTTPResponse& response) {
+  const std::string_view text = body_text(response);
+  const auto begin = text.find_first_not_of(" \t\r\n");
+  return begin != std::string_view::npos && text[begin] == '<';
 }
 
 std::uint64_t body_size(const os::HTTPRequest& request) {
@@ -192,8 +202,17 @@ void GoogleConnection::fail(const GoogleOperation& operation,
   if (!reason.empty()) words += " " + reason;
   if (!message.empty()) words += ": " + message;
   const bool is_forbidden = response.status == kForbidden && !is_rate_limit(reason);
-  if (response.status == kUnauthorized || is_forbidden) {
-    throw NotAuthorizedError(where(operation) + words);
+  if (is_forbidden) {
+    throw NotAuthorizedError(where(operation) + words +
+                             "; the roles of these credentials must allow it on the bucket");
+  }
+  if (response.status == kUnauthorized) {
+    throw NotAuthorizedError(where(operation) + words +
+                             "; look at the credentials, and whether they are for this store");
+  }
+  const bool is_elsewhere = response.status >= kRedirects && response.status < kRequestErrors;
+  if (is_elsewhere || (is_page(response) && response.status < kServerErrors)) {
+    fail(operation, CloudFailure::kRefused, response.status, words + kIsItGoogle);
   }
   if (response.status == kNotFound) {
     throw NotFoundError(where(operation) + words + "; check the name of the bucket");
@@ -205,12 +224,15 @@ void GoogleConnection::fail(const GoogleOperation& operation,
 
 void GoogleConnection::fail(const GoogleOperation& operation, CloudFailure failure, int status,
                             const std::string& words) const {
-  throw CloudStorageError(failure, status,
-                          where(operation) + words + std::string(advice_for(failure)));
+  const bool is_open = failure == CloudFailure::kUnknown && !operation.is_harmless;
+  const std::string_view advice =
+      is_open ? "; it may or may not have taken effect" : advice_for(failure);
+  throw CloudStorageError(failure, status, where(operation) + words + std::string(advice));
 }
 
 void GoogleConnection::expect_bucket(const GoogleOperation& operation,
                                      const os::HTTPResponse& response) const {
+  if (is_page(response)) fail(operation, response);
   // Both are "notFound"; only the words tell them apart: "The specified bucket does not exist."
   const std::string words = parse_google_error(body_text(response)).message;
   const bool is_object = words.find("object") != std::string::npos;

@@ -35,6 +35,7 @@ constexpr std::uint64_t kErrorBytes = 64 << 10;
 // 1,000 keys of 1,024 bytes, each as %XX, and what stands around them.
 constexpr std::uint64_t kListBytes = 8 << 20;
 constexpr std::int64_t kMicrosPerSecond = 1'000'000;
+constexpr const char* kIsItS3 = "; is this the endpoint of an S3 store?";
 
 std::string_view text_of(const HTTPResponse& response) {
   return {reinterpret_cast<const char*>(response.body.data()), response.body.size()};
@@ -199,7 +200,7 @@ CloudGetResult S3Client::Impl::found(const S3Request& request, const std::string
                                 std::to_string(options.max_bytes) + " were expected");
   }
   CloudGetResult result{CloudGetStatus::kFound, {metadata(key, size, response), {}}};
-  if (result.object.metadata.version.empty()) unusable("no ETag");
+  if (result.object.metadata.version.empty()) unusable(std::string("no ETag") + kIsItS3);
   result.object.bytes = SharedBytes(std::move(response.body));
   return result;
 }
@@ -317,7 +318,8 @@ CloudListPage S3Client::Impl::list(const std::string& prefix, const std::string&
     return checked_page(request, cloud::parse_s3_list(text_of(response)), full_prefix, full_start,
                         max_keys);
   } catch (const ValidationError& error) {
-    cloud::throw_unusable(transport_->asked(request), response.status, error.what());
+    cloud::throw_unusable(transport_->asked(request), response.status,
+                          std::string(error.what()) + kIsItS3);
   }
 }
 

@@ -56,7 +56,8 @@ std::string_view advice_for(int status, const S3Error& error) {
                                   [&](const Advice& advice) { return advice.code == error.code; });
   if (found != kAdvice.end()) return found->text;
   if (error.code.empty() && status == 403) return "credentials, policies or the region are wrong";
-  if (error.code.empty() && status < 500) return "is this the endpoint of an S3 store?";
+  if (status == 429 || status >= 500) return "try again later";
+  if (error.code.empty()) return "is this the endpoint of an S3 store?";
   return "";
 }
 

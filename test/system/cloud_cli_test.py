@@ -140,8 +140,11 @@ class Moto(_cloud_cli.Essentials):
         self.assertRegex(result.stdout.decode(), r"^FAILED +answer .*look at the endpoint")
 
     def test_an_endpoint_that_is_no_object_store(self):
-        with answering(404, {}, b"<html>Not here</html>") as endpoint:
-            self.fails(FAILED, "root", f"s3://bucket/p?endpoint={endpoint}", mentions=["endpoint"])
+        for status in (302, 404):
+            with self.subTest(status), answering(status, {}, b"<html>Not here</html>") as endpoint:
+                for scheme in ("s3", "gs"):
+                    self.fails(FAILED, "root", f"{scheme}://bucket/p?endpoint={endpoint}",
+                               mentions=["is this", "endpoint"])
 
     def test_the_wrong_region(self):
         body = (b"<Error><Code>AuthorizationHeaderMalformed</Code><Message>the region 'us-east-1' is wrong; expecting "
