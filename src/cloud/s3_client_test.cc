@@ -245,6 +245,7 @@ TEST_F(S3ClientTest, EachFailureHasItsClass) {
   using enum CloudFailure;
   EXPECT_EQ(get_failure(503, error_xml("SlowDown")), kNotNow);
   EXPECT_EQ(get_failure(429), kNotNow);
+  EXPECT_EQ(get_failure(409), kNotNow);
   EXPECT_EQ(get_failure(409, error_xml("OperationAborted")), kNotNow);
   EXPECT_EQ(get_failure(409, error_xml("ConditionalRequestConflict")), kNotNow);
   EXPECT_EQ(get_failure(400, error_xml("RequestTimeout")), kNotNow);
@@ -414,6 +415,14 @@ TEST_F(S3ClientTest, AStoreThatWantsBareETagsIsFoundOutAndRemembered) {
   EXPECT_FALSE(put("key", "x", CloudPutCondition::if_version("\"e1\"")).stored);
   EXPECT_EQ(last().header("if-match"), "e1");
   EXPECT_EQ(http_->requests().size(), 4u);
+}
+
+TEST_F(S3ClientTest, AWeakETagIsTheStrongOneThatTheStoreHas) {
+  http_->answer(200, "", {{"etag", "\"new\""}});
+  EXPECT_TRUE(put("k", "x", CloudPutCondition::if_version("W/\"old\"")).stored);
+  EXPECT_EQ(last().header("if-match"), "\"old\"");
+  http_->answer(200, "hello", {{"etag", "W/\"e\""}});
+  EXPECT_EQ(client().get("k", {}, "\"e\"").status, CloudGetStatus::kUnchanged);
 }
 
 TEST_F(S3ClientTest, AnotherVersionProvesNothingAboutQuotes) {

@@ -64,7 +64,8 @@ std::string_view advice_for(int status, const S3Error& error) {
 }  // namespace
 
 CloudFailure s3_failure(int status, std::string_view code) noexcept {
-  if (status == 429 || is_not_now(code)) return CloudFailure::kNotNow;
+  const bool is_conflict = status == 409 && code.empty();  // of whatever: somebody was faster
+  if (status == 429 || is_conflict || is_not_now(code)) return CloudFailure::kNotNow;
   if (status >= 400 && status < 500 && status != 408) return CloudFailure::kRefused;
   if (status == 501) return CloudFailure::kRefused;
   if (status >= 300 && status < 400) return CloudFailure::kRefused;  // redirects are not followed

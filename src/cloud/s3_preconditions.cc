@@ -3,6 +3,7 @@
 namespace protobase::cloud {
 
 std::string bare_etag(std::string_view etag) {
+  if (etag.starts_with("W/\"")) etag.remove_prefix(2);
   const bool is_quoted = etag.size() >= 2 && etag.starts_with('"') && etag.ends_with('"');
   return std::string(is_quoted ? etag.substr(1, etag.size() - 2) : etag);
 }

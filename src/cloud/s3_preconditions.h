@@ -33,7 +33,8 @@ class S3Preconditions final {
   std::atomic<Form> form_{Form::kUnknown};
 };
 
-/// Without the quotes around it.
+/// Without the quotes around it; nor the W/ that a proxy puts in front, as a weak one never
+/// matches.
 std::string bare_etag(std::string_view etag);
 
 }  // namespace protobase::cloud
