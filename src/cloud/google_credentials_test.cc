@@ -324,6 +324,9 @@ TEST_F(GoogleCredentialsTest, BadFilesAreNamedAndNotShown) {
   EXPECT_EQ(message_of<ValidationError>(bad_key).find("secret words"), std::string::npos);
   auto other = credentials("/other.json");
   EXPECT_NE(message_of<NotSupportedError>(other).find("external_account"), std::string::npos);
+  put_file("/elsewhere.json", R"({"type":"service_account","universe_domain":"cloud.example"})");
+  auto elsewhere = credentials("/elsewhere.json");
+  EXPECT_NE(message_of<NotSupportedError>(elsewhere).find("cloud.example"), std::string::npos);
   auto missing = credentials("/missing.json");
   EXPECT_NE(message_of<NotAuthorizedError>(missing).find("/missing.json"), std::string::npos);
 }

@@ -21,6 +21,7 @@ namespace protobase::cloud {
 namespace {
 
 constexpr std::string_view kScope = "https://www.googleapis.com/auth/devstorage.read_write";
+constexpr std::string_view kUniverse = "googleapis.com";
 constexpr std::string_view kDefaultTokenURL = "https://oauth2.googleapis.com/token";
 constexpr std::int64_t kAssertionLifetimeS = 3600;  // the longest that Google takes
 constexpr std::int64_t kUsPerSecond = 1'000'000;
@@ -278,6 +279,11 @@ std::unique_ptr<GoogleTokenSource> google_tokens_of_file(const std::string& path
   } catch (const ValidationError&) {
     // What is wrong is not told: the words might show a piece of a key.
     throw ValidationError(path + ": no JSON credentials of Google");
+  }
+  const std::string universe = text_member(*file, "universe_domain");
+  if (!universe.empty() && universe != kUniverse) {
+    throw NotSupportedError(path + ": credentials of the universe " + store_words(universe) +
+                            "; those of " + std::string(kUniverse) + " are supported");
   }
   const std::string type = text_member(*file, "type");
   if (type == "service_account") {
