@@ -21,6 +21,8 @@ constexpr std::uint64_t kMaxAnswerBytes = 64 << 10;
 constexpr std::uint64_t kNearConnectMs = 1'000;
 constexpr std::uint64_t kNearTimeoutMs = 5'000;
 constexpr std::uint64_t kFarConnectMs = 5'000;
+constexpr const char* kHopAdvice =
+    "; in a container the instance's hop limit for metadata must be 2 or more";
 constexpr std::uint64_t kFarTimeoutMs = 30'000;
 
 std::string_view text_of(const os::HTTPResponse& response) {
@@ -39,15 +41,25 @@ os::HTTPRequest near_request(std::string method, std::string url, os::HTTPHeader
           kMaxAnswerBytes,   kNearConnectMs, kNearTimeoutMs};
 }
 
+/// What went wrong without the path that was asked for: a container's is as good as a key.
+std::string words_of(const os::HTTPError& error, const os::HTTPRequest& request) {
+  std::string words = error.what();
+  const std::string url = request.url.substr(0, request.url.find('?'));
+  const auto path = url.find('/', url.find("://") + 3);
+  const auto at = words.find(url);
+  if (path != url.npos && at != words.npos) words.erase(at + path, url.size() - path);
+  return words;
+}
+
 os::HTTPResponse perform(os::HTTPClient& http, const os::HTTPRequest& request,
                          const std::string& whom) {
   try {
     return http.perform(request);
   } catch (const os::HTTPUntrustedError& error) {
-    throw NotAuthorizedError("no S3 credentials from " + whom + ": " + error.what());
+    throw NotAuthorizedError("no S3 credentials from " + whom + ": " + words_of(error, request));
   } catch (const os::HTTPError& error) {
     throw CloudStorageError(CloudFailure::kNotSent, 0,
-                            "no S3 credentials from " + whom + ": " + error.what());
+                            "no S3 credentials from " + whom + ": " + words_of(error, request));
   }
 }
 
@@ -227,7 +239,8 @@ class ProfileSource final : public S3CredentialsSource {
   }
 
   static void refuse_others(const AWSProfile& profile) {
-    for (const char* setting : {"credential_process", "sso_session", "sso_start_url"}) {
+    for (const char* setting : {"credential_process", "sso_session", "sso_start_url",
+                                "login_session", "source_profile", "credential_source"}) {
       if (profile.get(setting).empty()) continue;
       throw NotAuthorizedError("profile \"" + profile.name + "\" needs " + setting +
                                ", which is not done here; put keys into the environment");
@@ -358,6 +371,8 @@ class InstanceSource final : public S3CredentialsSource {
       if (was_there_) throw_unusable(name(), "status " + std::to_string(response.status));
     } catch (const os::HTTPError& error) {
       if (was_there_) throw_unusable(name(), error.what());
+      // Somebody listens there: on its way back the answer has no hops left.
+      if (error.was_sent()) throw_unusable(name(), std::string(error.what()) + kHopAdvice);
     }
     return std::nullopt;
   }

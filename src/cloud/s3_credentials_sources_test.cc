@@ -121,10 +121,13 @@ TEST_F(S3Sources, WhatIsNotDoneSaysSo) {
   environment_->set("AWS_CONFIG_FILE", "/c");
   write("/c",
         "[profile process]\ncredential_process=/bin/x\n[profile sso]\nsso_session=x\n"
-        "[profile role]\nrole_arn=arn\nsource_profile=other\n");
+        "[profile role]\nrole_arn=arn\nsource_profile=other\n"
+        "[profile login]\nlogin_session=x\n[profile source]\nsource_profile=other\n");
   expect_error<NotAuthorizedError>([&] { load({}, "process"); }, {"process", "credential_process"});
   expect_error<NotAuthorizedError>([&] { load({}, "sso"); }, {"sso_session"});
   expect_error<NotAuthorizedError>([&] { load({}, "role"); }, {"role"});
+  expect_error<NotAuthorizedError>([&] { load({}, "login"); }, {"login_session"});
+  expect_error<NotAuthorizedError>([&] { load({}, "source"); }, {"source_profile"});
 }
 
 TEST_F(S3Sources, AWebIdentityIsTurnedIntoKeys) {
@@ -217,6 +220,19 @@ TEST_F(S3Sources, ABadAnswerIsNotRepeated) {
   }
 }
 
+TEST_F(S3Sources, ThePathOfAContainerIsNotRepeated) {
+  environment_->set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/SECRET?id=SECRET");
+  http_->fail(true, "GET http://169.254.170.2/v2/credentials/SECRET: timed out");
+  try {
+    load();
+    ADD_FAILURE();
+  } catch (const CloudStorageError& error) {
+    EXPECT_NE(std::string(error.what()).find("GET http://169.254.170.2: timed out"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
 class S3InstanceSource : public S3Sources {
  protected:
   S3InstanceSource() { environment_->set("AWS_EC2_METADATA_DISABLED", "false"); }
@@ -264,6 +280,11 @@ TEST_F(S3InstanceSource, AMachineWithoutServiceOrRoleHasNone) {
   http_->answer(200, "SESSION");
   http_->answer(404);
   EXPECT_EQ(load(), std::nullopt);
+}
+
+TEST_F(S3InstanceSource, AnAnswerThatGotLostIsNotNobody) {
+  http_->fail(true, "timed out");
+  expect_error<CloudStorageError>([&] { load(); }, {"instance metadata", "timed out", "hop limit"});
 }
 
 TEST_F(S3InstanceSource, OnceFoundItIsMissed) {
