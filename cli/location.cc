@@ -118,14 +118,19 @@ BucketLocation bucket_at(BucketKind kind, std::string_view rest) {
 }  // namespace
 
 Location parse_location(std::string_view text) {
-  const std::string_view scheme = scheme_of(text);
+  std::string scheme(scheme_of(text));
   if (scheme.empty()) return directory_at(text);
   const std::string_view rest = text.substr(scheme.size() + 1);
+  std::ranges::transform(scheme, scheme.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
   if (scheme == "file") return directory_at(rest);
   if (scheme == "s3") return bucket_at(BucketKind::kS3, rest);
   if (scheme == "gs") return bucket_at(BucketKind::kGoogle, rest);
-  throw UsageError(fmt::format(
-      "{0}: unknown scheme \"{1}:\"; for a directory of that name write file:{0}", text, scheme));
+  const bool may_hold_password = authority_of(text).find('@') != std::string_view::npos;
+  throw UsageError(
+      fmt::format("{0}: unknown scheme \"{1}:\"; for a directory of that name write file:{0}",
+                  may_hold_password ? scheme + "://..." : std::string(text), scheme));
 }
 
 const std::string& directory_of(const Location& location, std::string_view command) {

@@ -50,6 +50,12 @@ TEST(LocationTest, AnUnknownSchemeIsWrongUsageAndNamesTheWayOut) {
   EXPECT_NE(refusal("ftp:people").find("file:ftp:people"), std::string::npos);
 }
 
+TEST(LocationTest, ASchemeMayHaveCapitals) {
+  EXPECT_EQ(bucket("S3://data").kind, BucketKind::kS3);
+  EXPECT_EQ(bucket("Gs://data").kind, BucketKind::kGoogle);
+  EXPECT_EQ(directory("FILE:people"), "people");
+}
+
 TEST(LocationTest, ABucketAloneIsEnough) {
   const BucketLocation s3 = bucket("s3://data");
   EXPECT_EQ(s3.kind, BucketKind::kS3);
@@ -99,6 +105,8 @@ TEST(LocationTest, CredentialsDoNotBelongOnTheCommandLineAndAreNotRepeated) {
     EXPECT_EQ(told.find("hid"), std::string::npos) << told;
   }
   EXPECT_EQ(refusal("s3://b/p?secret_key=hidden").find("hidden"), std::string::npos);
+  EXPECT_EQ(refusal("S3://AKIA:hidden@bucket/p").find("hidden"), std::string::npos);
+  EXPECT_EQ(refusal("s3a://AKIA:hidden@bucket/p").find("hidden"), std::string::npos);
 }
 
 TEST(LocationTest, ACommandWithoutBucketsSaysSoAndNamesThePlace) {
