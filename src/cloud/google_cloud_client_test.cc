@@ -273,6 +273,13 @@ TEST_F(GoogleCloudClientTest, WhateverElseAnswersThereIsNoBucket) {
   }
   http->answer(404, "<html>Not found</html>");
   says(failure_of([&] { client.list("", "", 1); }), "is this an endpoint of Google");
+  for (const auto& [status, failure] : {std::pair(408, CloudFailure::kUnknown),
+                                        {409, CloudFailure::kNotNow},
+                                        {429, CloudFailure::kNotNow},
+                                        {502, CloudFailure::kUnknown}}) {
+    http->answer(status, "<html>of something on the way</html>");
+    EXPECT_EQ(failure_of([&] { put("12345"); }).failure(), failure) << status;
+  }
   for (const auto& [status, words] : {std::pair(401, "credentials"), {403, "roles"}}) {
     http->answer(status, R"({"error":{"message":"no"}})");
     try {

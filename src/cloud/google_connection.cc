@@ -210,14 +210,14 @@ void GoogleConnection::fail(const GoogleOperation& operation,
     throw NotAuthorizedError(where(operation) + words +
                              "; look at the credentials, and whether they are for this store");
   }
-  const bool is_elsewhere = response.status >= kRedirects && response.status < kRequestErrors;
-  if (is_elsewhere || (is_page(response) && response.status < kServerErrors)) {
-    fail(operation, CloudFailure::kRefused, response.status, words + kIsItGoogle);
+  const bool is_redirect = response.status >= kRedirects && response.status < kRequestErrors;
+  CloudFailure failure = failure_of(response.status);
+  if (failure == CloudFailure::kRefused && (is_redirect || is_page(response))) {
+    fail(operation, failure, response.status, words + kIsItGoogle);
   }
   if (response.status == kNotFound) {
     throw NotFoundError(where(operation) + words + "; check the name of the bucket");
   }
-  CloudFailure failure = failure_of(response.status);
   if (failure == CloudFailure::kUnknown && operation.is_harmless) failure = CloudFailure::kNotNow;
   fail(operation, failure, response.status, words);
 }
