@@ -143,8 +143,10 @@ struct WebIdentity {
 };
 
 std::string sts_url(const S3CredentialsSurroundings& surroundings) {
-  const std::string given = surroundings.environment->get("AWS_ENDPOINT_URL_STS").value_or("");
-  if (!given.empty()) return parse_endpoint(given, "AWS_ENDPOINT_URL_STS").origin() + "/";
+  for (const char* variable : {"AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"}) {
+    const std::string given = surroundings.environment->get(variable).value_or("");
+    if (!given.empty()) return parse_endpoint(given, variable).origin() + "/";
+  }
   return "https://sts." + surroundings.region +
          (surroundings.region.starts_with("cn-") ? ".amazonaws.com.cn/" : ".amazonaws.com/");
 }

@@ -146,6 +146,7 @@ TEST_F(S3Sources, AWebIdentityIsTurnedIntoKeys) {
 
 TEST_F(S3Sources, AProfileMayHaveAWebIdentity) {
   environment_->set("AWS_CONFIG_FILE", "/c");
+  environment_->set("AWS_ENDPOINT_URL", "http://127.0.0.1:6");
   environment_->set("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:5");
   write("/c", "[default]\nrole_arn=arn\nweb_identity_token_file=/token\nrole_session_name=me\n");
   write("/token", "t");
@@ -153,6 +154,10 @@ TEST_F(S3Sources, AProfileMayHaveAWebIdentity) {
   expect_temporary(load());
   EXPECT_EQ(http_->request(0).url, "http://127.0.0.1:5/");
   EXPECT_NE(http_->request(0).body.find("RoleSessionName=me"), std::string::npos);
+  environment_->set("AWS_ENDPOINT_URL_STS", "");
+  http_->answer(200, kSTS);
+  expect_temporary(load());
+  EXPECT_EQ(http_->request(1).url, "http://127.0.0.1:6/") << "it is that of every service";
 }
 
 TEST_F(S3Sources, ATokenServiceThatRefusesIsNotPassedOver) {
