@@ -91,6 +91,8 @@ TEST_F(GoogleCloudClientTest, WhatEachAnswerToAPutMeans) {
   }
   http->answer(412);
   EXPECT_FALSE(put("12345", CloudPutCondition::if_absent()).stored);
+  http->answer(412);  // of no condition of ours: nothing was stored, and nobody may believe it was
+  EXPECT_EQ(failure_of([&] { put("12345"); }).failure(), CloudFailure::kRefused);
   http->answer(404, R"({"error":{"message":"The specified bucket does not exist."}})");
   EXPECT_THROW(put("12345"), NotFoundError);
   http->answer(403, R"({"error":{"message":"no right"}})");

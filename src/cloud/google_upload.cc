@@ -74,7 +74,7 @@ std::string GoogleUpload::begin_session() {
   request.headers = {{"X-Upload-Content-Type", std::string(kBytes)},
                      {"X-Upload-Content-Length", std::to_string(size_)}};
   const auto response = connection_.send(operation(true), GoogleCount::kPut, std::move(request));
-  if (response.status == kPreconditionFailed) return "";
+  if (is_condition_unmet(response)) return "";
   if (response.status != kOK && response.status != kCreated) {
     connection_.fail(operation(true), response);
   }
@@ -105,8 +105,15 @@ std::uint64_t GoogleUpload::persisted(const os::HTTPResponse& response, std::uin
   return last + 1;
 }
 
+/// Who set no condition must not take it for an answer to one: Google says 412 of a violated policy
+/// of the organisation, too.
+bool GoogleUpload::is_condition_unmet(const os::HTTPResponse& response) const {
+  return response.status == kPreconditionFailed &&
+         condition_.kind != CloudPutCondition::Kind::kNone;
+}
+
 CloudPutResult GoogleUpload::result_of(const os::HTTPResponse& response) const {
-  if (response.status == kPreconditionFailed) return {};
+  if (is_condition_unmet(response)) return {};
   if (response.status != kOK && response.status != kCreated) {
     connection_.fail(operation(false), response);
   }

@@ -30,6 +30,7 @@ class GoogleUpload final {
   std::string begin_session();
   std::uint64_t persisted(const os::HTTPResponse& response, std::uint64_t sent_from,
                           std::uint64_t sent_to) const;
+  bool is_condition_unmet(const os::HTTPResponse& response) const;
   CloudPutResult result_of(const os::HTTPResponse& response) const;
   std::vector<std::span<const std::byte>> slice(std::uint64_t begin, std::uint64_t end) const;
 
