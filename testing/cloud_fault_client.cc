@@ -132,9 +132,14 @@ CloudPutResult CloudFaultClient::put(const std::string& key,
   };
   return disturb(
       CloudCall::kPut, key,
-      [&](const auto&) {
+      [&](const auto& drawn) {
         CloudPutResult result = base_->put(key, parts, condition);
         if (result.stored) plan_->note_put(key);
+        const bool is_conditional = condition.kind != CloudPutCondition::Kind::kNone;
+        if (drawn && drawn->fault == CloudFault::kExistsApplied && is_conditional) {
+          plan_->count_hit(drawn->fault);
+          result = {};
+        }
         return result;
       },
       copy);

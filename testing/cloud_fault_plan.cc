@@ -27,6 +27,7 @@ constexpr std::array<std::string_view, kCloudFaults> kNames = {"not sent",
                                                                "unavailable applied",
                                                                "throttled applied",
                                                                "conflict applied",
+                                                               "exists applied",
                                                                "stale list"};
 
 constexpr std::size_t kPutsRemembered = 256;
@@ -36,7 +37,8 @@ bool fits(CloudFault fault, CloudCall call) {
     case CloudFault::kDelayed:
     case CloudFault::kDuplicated: return call == CloudCall::kPut || call == CloudCall::kRemove;
     case CloudFault::kConflict:
-    case CloudFault::kConflictApplied: return call == CloudCall::kPut;
+    case CloudFault::kConflictApplied:
+    case CloudFault::kExistsApplied: return call == CloudCall::kPut;
     case CloudFault::kShortBody:
     case CloudFault::kCorruptBody: return call == CloudCall::kGet;
     case CloudFault::kStaleList: return call == CloudCall::kList;

@@ -35,6 +35,7 @@ enum class CloudFault {
   kUnavailableApplied,  ///< 503, took effect; kNotNow
   kThrottledApplied,    ///< 429, took effect; kNotNow
   kConflictApplied,     ///< put: 409, took effect; kNotNow
+  kExistsApplied,       ///< put: took effect, and is answered as if another one was there before
   kStaleList,           ///< list: without what was put last
 };
 inline constexpr std::size_t kCloudFaults = static_cast<std::size_t>(CloudFault::kStaleList) + 1;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/planted_bug.h"
 #include "protobase/errors.h"
@@ -19,8 +20,10 @@ SlotWriter::Result SlotWriter::put(const SlotHeader& header, const Parts& parts)
   for (;;) {
     try {
       if (client_->put(key, parts, condition).stored) return {};
-      // Who is it? Asking may fail as well, and changes nothing.
-      if (const auto found = reader_.find(header.number)) return other_than(header, *found, doubt);
+      // Who is it? We ourselves, perhaps, by a try that was sent twice on its way: until that is
+      // known, ours may be there.
+      const Doubt before = std::exchange(doubt, std::max(doubt, Doubt::kMayBeThere));
+      if (const auto found = reader_.find(header.number)) return other_than(header, *found, before);
       if (!retry.wait()) {
         throw CloudStorageError(
             CloudFailure::kUnknown, 0,

@@ -41,7 +41,7 @@ class SlotWriter final {
  private:
   enum class Doubt {
     kNone,        ///< every try was refused in words, or not sent
-    kMayBeThere,  ///< "not now", which some gateway may have said of a request that took effect
+    kMayBeThere,  ///< "not now" or "exists", which may have been said of a try that took effect
     kMayArrive,   ///< no usable answer: it may be there, or come later
   };
 

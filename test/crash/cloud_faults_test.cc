@@ -85,7 +85,8 @@ class CloudRun {
                                       CloudFault::kShortBody,
                                       CloudFault::kCorruptBody,
                                       CloudFault::kUnavailableApplied,
-                                      CloudFault::kConflictApplied};
+                                      CloudFault::kConflictApplied,
+                                      CloudFault::kExistsApplied};
     for (const CloudFault fault : kFaults) {
       CloudFaultRule rule;
       rule.fault = fault;

@@ -346,6 +346,27 @@ TEST_F(CloudFileStorageTest, WithoutAnyAnswerTheOutcomeIsUnknownAndNothingMoreIs
   EXPECT_EQ(open()->root_history(10).size(), 2u) << "this one had arrived";
 }
 
+/// A PUT that was sent twice on its way finds itself there; who may not look at it does not know.
+TEST_F(CloudFileStorageTest, WhatExistsAndMayNotBeLookedAtMayBeOurs) {
+  const Machine writer = open();
+  commit(writer, "before");
+  testing::CloudFaultRule exists;
+  exists.fault = CloudFault::kExistsApplied;
+  exists.at_call = 1;
+  plan_->add(exists);
+  testing::CloudFaultRule expired;
+  expired.fault = CloudFault::kExpiredCredentials;
+  expired.probability = 1;
+  expired.only = CloudCall::kGet;
+  plan_->add(expired);
+  EXPECT_THROW(commit(writer, "stored"), OutcomeUnknownError);
+  plan_->clear();
+  EXPECT_EQ(plan_->hits(CloudFault::kExistsApplied), 1u);
+  EXPECT_THROW(commit(writer, "no more"), UnexpectedError);
+  const Machine reader = open();
+  EXPECT_EQ(get(reader, *reader->read_current_root()), "stored");
+}
+
 TEST_F(CloudFileStorageTest, ABlockThatWasDamagedOnTheWayIsReadOnceMore) {
   Machine writer = open();
   commit(writer, "begins the WAL, and is read at opening");
