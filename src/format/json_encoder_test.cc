@@ -34,6 +34,27 @@ TEST(JSONEncoder, WritesCompactTextInTheGivenOrder) {
   EXPECT_EQ(stored(Atom::integer("-18446744073709551616")), "-18446744073709551616");
 }
 
+TEST(JSONEncoder, FindsWhatIsSpecialAnywhereInStringsOfAnyLength) {
+  const std::pair<std::string, std::string> specials[] = {
+      {"x", "x"},    {"\"", "\\\""},   {"\\", "\\\\"},           {"\x1F", "\\u001f"},
+      {"\n", "\\n"}, {"\x7F", "\x7F"}, {"\xC3\xA9", "\xC3\xA9"}, {"\xFF", ""}};
+  for (std::size_t size = 0; size < 70; ++size) {
+    for (std::size_t at = 0; at <= size; ++at) {
+      for (const auto& [special, written] : specials) {
+        const std::string before(at, 'b'), after(size - at, 'a');
+        const Atom atom = Atom::object({{before + special + after, before + special + after}});
+        if (written.empty()) {
+          EXPECT_NE(error_of(atom).find("UTF-8 at its byte " + std::to_string(at)),
+                    std::string::npos);
+          continue;
+        }
+        const std::string expected = '"' + before + written + after + '"';
+        EXPECT_EQ(stored(atom), '{' + expected + ':' + expected + '}');
+      }
+    }
+  }
+}
+
 TEST(JSONEncoder, DoublesShowThatTheyAreDoubles) {
   const std::pair<double, const char*> cases[] = {
       {1.0, "1.0"},

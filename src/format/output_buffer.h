@@ -46,44 +46,54 @@ void copy_looking(std::string_view text, char* to, Look look) noexcept {
 /// Not thread-safe. Before finish() the string holds zeros behind what was put.
 class OutputBuffer final {
  public:
-  explicit OutputBuffer(std::string& out) noexcept : out_(out), used_(out.size()) {}
+  explicit OutputBuffer(std::string& out) noexcept : out_(out) { look_at(out.size()); }
   OutputBuffer(const OutputBuffer&) = delete;
   OutputBuffer& operator=(const OutputBuffer&) = delete;
 
-  void put(char c) {
-    *room(1) = c;
-    ++used_;
-  }
   void put(std::string_view text) {
     copy_looking(text, room(text.size()), [](std::uint64_t) {});
-    used_ += text.size();
+    advance(text.size());
   }
 
   /// At least `size` bytes to write to, until the next call.
-  char* room(std::size_t size) {
-    if (out_.size() - used_ < size) grow(size);
-    return out_.data() + used_;
-  }
+  char* room(std::size_t size) { return at_ = room(at_, size); }
   /// So many of them were written.
-  void advance(std::size_t size) noexcept { used_ += size; }
+  void advance(std::size_t size) noexcept { at_ += size; }
+  void finish() { finish(at_); }
 
+  // For who keeps the place to write at by himself, from begin() on: all before `at` was written.
+  char* begin() noexcept { return at_; }
+  /// The same place, perhaps elsewhere, with `size` bytes to write to until the next call.
+  char* room(char* at, std::size_t size) {
+    return static_cast<std::size_t>(end_ - at) < size ? grow(at, size) : at;
+  }
   /// Lets `append` append to the string itself.
   template <typename Append>
-  void put_with(Append append) {
-    finish();
+  char* append_with(char* at, Append append) {
+    finish(at);
     append(out_);
-    used_ = out_.size();
+    look_at(out_.size());
+    return at_;
   }
-
-  void finish() { out_.resize(used_); }
+  void finish(const char* at) { out_.resize(static_cast<std::size_t>(at - out_.data())); }
 
  private:
   static constexpr std::size_t kStep = 256;
 
-  void grow(std::size_t size) { out_.resize(std::max(used_ + size + kStep, 2 * out_.size())); }
+  [[gnu::noinline]] char* grow(const char* at, std::size_t size) {
+    const auto used = static_cast<std::size_t>(at - out_.data());
+    out_.resize(std::max(used + size + kStep, 2 * out_.size()));
+    look_at(used);
+    return at_;
+  }
+  void look_at(std::size_t used) noexcept {
+    at_ = out_.data() + used;
+    end_ = out_.data() + out_.size();
+  }
 
   std::string& out_;
-  std::size_t used_;
+  char* at_ = nullptr;
+  char* end_ = nullptr;
 };
 
 }  // namespace protobase::format

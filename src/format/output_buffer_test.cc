@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace protobase::format {
 namespace {
 
@@ -19,13 +21,29 @@ TEST(OutputBuffer, KeepsOrderOverItsOwnSize) {
   for (const std::size_t size :
        {0, 1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 500, 1023, 1024, 1025, 5000, 1}) {
     buffer.put(text_of(size));
-    buffer.put('|');
-    expected += text_of(size) + '|';
+    expected += text_of(size);
   }
-  buffer.put_with([](std::string& string) { string += "appended"; });
   buffer.put("last");
   buffer.finish();
-  EXPECT_EQ(out, expected + "appendedlast");
+  EXPECT_EQ(out, expected + "last");
+}
+
+TEST(OutputBuffer, GoesOnWhereTheCallerIs) {
+  std::string out = "before";
+  std::string expected = out;
+  OutputBuffer buffer(out);
+  char* at = buffer.begin();
+  for (const std::size_t size : {0, 1, 255, 256, 257, 5000, 1}) {
+    const std::string text = text_of(size);
+    at = buffer.room(at, size);
+    at = std::copy(text.begin(), text.end(), at);
+    expected += text;
+  }
+  at = buffer.append_with(at, [](std::string& string) { string += "appended"; });
+  at = buffer.room(at, 1);
+  *at = '|';
+  buffer.finish(at + 1);
+  EXPECT_EQ(out, expected + "appended|");
 }
 
 TEST(OutputBuffer, CopyLookingShowsEveryByte) {
