@@ -65,7 +65,8 @@ Contestant prepare(const Run& run, const std::string& label, const std::string& 
   StoreSettings settings = run.settings("hot/" + label);
   settings.bulk = true;
   settings.caches = caches;
-  settings.mapped = label == "protobase_mapped";
+  settings.mapped = label.starts_with("protobase_mapped");
+  settings.verified_once = label == "protobase_mapped_once";
   settings.cache_bytes = std::uint64_t{2} << 30;
   settings.unflushed_bytes = std::uint64_t{2} << 30;  // no marks between the records of the chain
   settings.preallocated_bytes = 0;
@@ -103,15 +104,17 @@ void run_hot_gets(const Run& run, JSON& results) {
                                  "protobase", "lmdb", "rocksdb", "leveldb", "sqlite"}) {
     all.push_back(prepare(run, name, name, true, next));
   }
-  all.push_back(prepare(run, "protobase_no_caches", "protobase", false, next));
-  all.push_back(prepare(run, "protobase_mapped", "protobase", false, next));
+  for (const std::string label :
+       {"protobase_no_caches", "protobase_mapped", "protobase_mapped_once"}) {
+    all.push_back(prepare(run, label, "protobase", false, next));
+  }
   measure(run, "get_hot", 1, gets, all,
           {"array", "unordered_map", "mmap_log", "protobase", "protobase_no_caches",
-           "protobase_mapped", "lmdb", "rocksdb", "leveldb", "sqlite"},
+           "protobase_mapped", "protobase_mapped_once", "lmdb", "rocksdb", "leveldb", "sqlite"},
           results);
   measure(run, "get_hot_two_threads", 2, gets, all,
           {"array", "unordered_map", "mmap_log", "protobase", "protobase_no_caches",
-           "protobase_mapped"},
+           "protobase_mapped", "protobase_mapped_once"},
           results);
   measure(run, "get_page_cache", 1, gets, all,
           {"floor", "checksummed_log", "protobase_no_caches", "protobase_mapped"}, results);

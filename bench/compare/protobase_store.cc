@@ -18,6 +18,7 @@ StorageOptions options_of(const StoreSettings& settings) {
   options.bytes_cache_max_entries = std::size_t{1} << 40;
   options.max_unflushed_bytes = settings.unflushed_bytes;
   options.max_workers = 32;
+  options.verify_mapped_once = settings.verified_once;
   return options;
 }
 

@@ -22,9 +22,10 @@ using Handle = std::uint64_t;
 
 struct StoreSettings {
   std::filesystem::path directory;
-  bool bulk = false;    ///< load fast: durable only at the end, at commit()
-  bool caches = true;   ///< the store's own cache; off, the page cache is what is left
-  bool mapped = false;  ///< ours: map_wals
+  bool bulk = false;           ///< load fast: durable only at the end, at commit()
+  bool caches = true;          ///< the store's own cache; off, the page cache is what is left
+  bool mapped = false;         ///< ours: map_wals
+  bool verified_once = false;  ///< ours: verify_mapped_once
   std::uint64_t cache_bytes = std::uint64_t{64} << 20;
   std::uint64_t unflushed_bytes = std::uint64_t{32} << 20;      ///< ours: max_unflushed_bytes
   std::uint64_t preallocated_bytes = std::uint64_t{256} << 20;  ///< the floor's file

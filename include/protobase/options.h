@@ -42,6 +42,12 @@ struct PROTOBASE_EXPORT StorageOptions {
   /// Part of the object cache's key: decoded atoms of another epoch are never returned.
   std::uint64_t schema_epoch = 0;
 
+  /// Only for records that are read through maps (FileBlockProviderOptions::map_wals): true trusts
+  /// one that was verified since the storage was opened. What the disk spoils later, in a page that
+  /// the kernel let go and reads again, is then not found by a get. Takes up to 1/64 of the mapped
+  /// WALs' size in memory, for what is read.
+  bool verify_mapped_once = false;
+
   /// A WAL that has grown past this is finished and the next one begun. 64 KiB - 1 TiB.
   std::uint64_t wal_max_size = std::uint64_t{1} << 30;
   /// Pushed bytes that may await stable storage; never less than 2 x buffer_size. A push beyond it

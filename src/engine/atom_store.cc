@@ -69,7 +69,7 @@ AtomStore::AtomStore(std::shared_ptr<BlockProvider> provider, const StorageOptio
                                  options.bytes_cache_max_entries, options.bytes_cache_max_bytes),
                    clock),
       log_(*provider_, options),
-      reader_(*provider_, log_),
+      reader_(*provider_, log_, options.verify_mapped_once),
       committer_(provider_->root_register(), log_, clock, options.root_lock_timeout_ms),
       pool_(options.max_workers) {}
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "format/record.h"
 #include "protobase/errors.h"
@@ -39,6 +40,9 @@ std::optional<CachedPayload> MappedWALs::find(const AtomPointer& pointer) {
   }
   const auto from_here = view->bytes.span().subspan(static_cast<std::size_t>(begin));
   prefetch(from_here.data());
+  // Taken while the record comes from memory: behind the first look at it, the locked instruction
+  // would wait for that, and the next get for both.
+  std::shared_ptr<const SharedBytes> owner = view->owners[place_of_thread() % kOwners].map;
   format::RecordHeader header;
   if (format::parse_header(from_here, header) != format::HeaderState::kValid ||
       header.type != format::RecordType::kData || header.payload_size > kMaxMappedPayload) {
@@ -46,10 +50,18 @@ std::optional<CachedPayload> MappedWALs::find(const AtomPointer& pointer) {
   }
   const std::size_t size = format::kRecordHeaderSize + header.payload_size;
   if (!is_durable(*view, begin + size)) return std::nullopt;
-  if (!format::verify_record(from_here.first(size), pointer)) return std::nullopt;
+  if (!is_valid(*view, from_here.first(size), pointer)) return std::nullopt;
   const auto payload = from_here.subspan(format::kRecordHeaderSize, header.payload_size);
-  const Owner& owner = view->owners[place_of_thread() % kOwners];
-  return CachedPayload{SharedBytes(owner.map, payload), header.format, false};
+  return CachedPayload{SharedBytes(std::move(owner), payload), header.format, false};
+}
+
+bool MappedWALs::is_valid(View& view, std::span<const std::byte> record,
+                          const AtomPointer& pointer) {
+  if (!verify_once_) return format::verify_record(record, pointer);
+  if (view.verified.contains(pointer.offset)) return true;
+  if (!format::verify_record(record, pointer)) return false;
+  view.verified.add(pointer.offset);
+  return true;
 }
 
 MappedWALs::View* MappedWALs::view_of(const UUID& wal) {
@@ -74,6 +86,7 @@ MappedWALs::View* MappedWALs::open(const UUID& wal) {
   } catch (const NotFoundError&) {
     return nullptr;  // perhaps its first record is not written yet
   }
+  if (verify_once_) view->verified.cover(view->bytes.size());
   for (Owner& owner : view->owners) owner.map = std::make_shared<const SharedBytes>(view->bytes);
   slots_[slot % kSlots].store(view.get(), std::memory_order_release);
   return views_.emplace_back(std::move(view)).get();

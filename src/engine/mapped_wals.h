@@ -2,7 +2,7 @@
 //
 // Invariants:
 //  - Only bytes that are durable are touched: they never change and their file never gets shorter.
-//  - Every record is verified every time: that costs less than to remember that it was.
+//  - Every record is verified every time, or once if the storage was told so.
 //  - Whatever is unusual is left to the reader that explains.
 #pragma once
 
@@ -12,8 +12,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <vector>
 
+#include "engine/verified_places.h"
 #include "protobase/atom_cache.h"
 #include "protobase/block_provider.h"
 
@@ -22,8 +24,8 @@ namespace protobase::engine {
 /// Thread-safe. Keeps up to kMaxWALs maps until it is destroyed; WALs beyond are read otherwise.
 class MappedWALs final {
  public:
-  explicit MappedWALs(BlockProvider& provider)
-      : provider_(provider), enabled_(provider.can_map()) {}
+  MappedWALs(BlockProvider& provider, bool verify_once)
+      : provider_(provider), enabled_(provider.can_map()), verify_once_(verify_once) {}
   MappedWALs(const MappedWALs&) = delete;
   MappedWALs& operator=(const MappedWALs&) = delete;
 
@@ -47,14 +49,17 @@ class MappedWALs final {
     std::atomic<std::uint64_t> durable{0};
     std::atomic<std::uint32_t> beyond{0};  ///< reads behind `durable`
     std::array<Owner, kOwners> owners;
+    VerifiedPlaces verified;  ///< for `verify_once`
   };
 
   View* view_of(const UUID& wal);
   View* open(const UUID& wal);
   bool is_durable(View& view, std::uint64_t end);
+  bool is_valid(View& view, std::span<const std::byte> record, const AtomPointer& pointer);
 
   BlockProvider& provider_;
   const bool enabled_;
+  const bool verify_once_;
   std::array<std::atomic<View*>, kSlots> slots_{};  ///< open addressing; filled, never emptied
   std::mutex mutex_;                                ///< for those who fill
   std::vector<std::unique_ptr<View>> views_;

@@ -23,8 +23,11 @@ namespace protobase::engine {
 /// Thread-safe. Whatever it returns has been verified.
 class RecordReader {
  public:
-  RecordReader(BlockProvider& provider, const Log& log)
-      : provider_(provider), log_(log), mapped_(provider), legacy_boundaries_(provider) {}
+  RecordReader(BlockProvider& provider, const Log& log, bool verify_mapped_once)
+      : provider_(provider),
+        log_(log),
+        mapped_(provider, verify_mapped_once),
+        legacy_boundaries_(provider) {}
 
   /// The data record at `pointer`. NotFoundError: no record starts there. CorruptionError: what
   /// is there is not what was written.

@@ -14,12 +14,13 @@ namespace {
 
 class MappedReadsTest : public ::testing::Test {
  protected:
-  std::unique_ptr<StandaloneFileStorage> open() const {
+  std::unique_ptr<StandaloneFileStorage> open(bool verify_once = false) const {
     FileBlockProviderOptions files;
     files.map_wals = true;
     StorageOptions options;
     options.enable_atom_object_cache = false;
     options.enable_atom_bytes_cache = false;
+    options.verify_mapped_once = verify_once;
     return std::make_unique<StandaloneFileStorage>(
         std::make_shared<FileBlockProvider>(path_, files), options);
   }
@@ -89,10 +90,35 @@ TEST_F(MappedReadsTest, DamageIsFoundAtEveryGet) {
                                          {"offset 4096", "checksum"});
 }
 
+TEST_F(MappedReadsTest, VerifiedOnceIsVerifiedAtTheFirstGet) {
+  auto storage = open();
+  const auto damaged = storage->push_bytes(as_bytes("a record that is damaged before any get"));
+  const auto trusted = storage->push_bytes(as_bytes("a record that is damaged behind a get"));
+  storage->set_current_root(trusted);
+  storage.reset();
+  storage = open(/*verify_once=*/true);
+  EXPECT_NO_THROW(storage->get_bytes(trusted));
+  testing::flip_bit(wal_path(damaged), damaged.offset + 20);
+  testing::flip_bit(wal_path(trusted), trusted.offset + 16);
+  for (int again = 0; again < 2; ++again) {
+    testing::expect_error<CorruptionError>([&] { storage->get_bytes(damaged); },
+                                           {"offset 4096", "checksum"});
+    EXPECT_EQ(storage->get_bytes(trusted).as_text().substr(1),
+              " record that is damaged behind a get");
+  }
+  EXPECT_NE(storage->get_bytes(trusted).as_text()[0], 'a') << "nothing was damaged";
+  testing::flip_bit(wal_path(damaged), damaged.offset + 20);  // as it was
+  EXPECT_EQ(storage->verify({}).bad_places, 1u) << "verify trusts nothing";
+  storage = open(/*verify_once=*/true);
+  EXPECT_THROW(storage->get_bytes(trusted), CorruptionError);
+}
+
 TEST_F(MappedReadsTest, PointersToNowhereAreNotFoundAsEver) {
-  const auto storage = open();
+  auto storage = open();
   const auto pointer = storage->push_bytes(as_bytes("0123456789abcdef"));
   storage->set_current_root(pointer);
+  storage = open(/*verify_once=*/true);
+  storage->get_bytes(pointer);
   for (const std::uint64_t offset :
        {std::uint64_t{0}, pointer.offset + 1, pointer.offset + 8, pointer.offset + 32,
         std::uint64_t{1} << 20, std::uint64_t{1} << 40, ~std::uint64_t{0}}) {
