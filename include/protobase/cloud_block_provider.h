@@ -13,6 +13,12 @@
 
 namespace protobase {
 
+/// When a commit or flush in a bucket is acknowledged.
+enum class CommitDurability {
+  kCloud,  ///< when the bucket has it
+  kLocal,  ///< when journal_dir has it (one fdatasync); it follows in the background, in order
+};
+
 /// Options of a store in a bucket. A value out of range makes the constructor throw ValidationError
 /// that names the field.
 struct PROTOBASE_EXPORT CloudStorageOptions {
@@ -38,6 +44,19 @@ struct PROTOBASE_EXPORT CloudStorageOptions {
   std::uint64_t merge_after_slots = 4096;
   /// How long a request is tried again, and a commit, before its outcome is unknown. 1 - 3,600,000.
   std::uint64_t commit_timeout_ms = 60'000;
+  CommitDurability commit_durability = CommitDurability::kCloud;
+  /// Of kLocal, for a single writer: what is acknowledged and not in the bucket yet, made when
+  /// missing. Not safe to delete, and not to be shared between stores or processes.
+  std::string journal_dir;
+  /// Of kLocal: bytes that may wait for the bucket; a commit beyond waits, commit_timeout_ms at
+  /// most. 1 MiB - 64 GiB; they are held in memory too.
+  std::uint64_t max_journal_bytes = std::uint64_t{256} << 20;
+  /// CloudFileStorage: what is pushed is published (or, with kLocal, in the journal) after this
+  /// time even when nobody commits or flushes. 0: not before. At most a day.
+  std::uint64_t upload_interval_ms = 0;
+  /// Objects put in a second by commits and flushes, at most: what waits meanwhile goes into the
+  /// next one. Caps cost; a commit takes that much longer. 0: no cap, else 0.01 - 100,000.
+  double max_put_rate = 0;
   Logger logger{};  ///< silent when empty
 
   std::shared_ptr<os::FileSystem> file_system{};  ///< of the cache; null: the machine's
@@ -55,6 +74,13 @@ struct CloudCacheStats {
   std::uint64_t bytes = 0;    ///< now
 };
 
+/// What is durable here and not in the bucket yet (commit_durability = kLocal).
+struct CloudUploadStats {
+  std::uint64_t waiting_commits = 0;  ///< and flushes
+  std::uint64_t waiting_bytes = 0;
+  std::string last_error;  ///< of the last try to put it; empty: that went well
+};
+
 /// What merging did.
 struct CloudMergeReport {
   std::uint64_t slots = 0;     ///< whose bytes are in segments now
@@ -65,7 +91,10 @@ struct CloudMergeReport {
 
 /// Layout and protocol: docs/internals/cloud_format.md.
 ///
-/// Durability: sync() is one PUT (after those of large objects), acknowledged by the bucket. One
+/// Durability: sync() is one PUT (after those of large objects), acknowledged by the bucket; with
+/// kLocal one fdatasync of the journal. What the journal holds is put by close(), as far as it can
+/// be, and else by the next opening with the same journal_dir, which throws LockingError when
+/// another writer moved the root meanwhile (the journal stays). One
 /// writer at a time: the first sync or root lock of a provider takes over from whoever wrote
 /// before, who gets LockingError from then on, for good.
 class PROTOBASE_EXPORT CloudBlockProvider final : public BlockProvider {
@@ -91,6 +120,10 @@ class PROTOBASE_EXPORT CloudBlockProvider final : public BlockProvider {
   void close() override;
 
   CloudCacheStats cache_stats() const;
+  CloudUploadStats upload_stats() const;
+  /// Whether all that was acknowledged before is in the bucket, waiting for that if need be; true
+  /// with kCloud. LockingError: another writer took over, and it never will be.
+  bool wait_until_uploaded(std::uint64_t timeout_ms);
 
   /// Makes large objects of the small ones that commits left, with all addresses as they were;
   /// reads and commits go on meanwhile. May be broken off or done again at any time.

@@ -12,8 +12,9 @@
 namespace protobase {
 
 /// Durable on return of set_current_root, compare_and_set_root and flush_wal: acknowledged by the
-/// bucket. One writer at a time: a storage that commits takes over; the one that wrote before gets
-/// LockingError from its next commit on, and must be opened again. Any number of readers.
+/// bucket, or with commit_durability = kLocal by the disk of this machine. One writer at a time: a
+/// storage that commits takes over; the one that wrote before gets LockingError from its next
+/// commit on, and must be opened again. Any number of readers.
 class PROTOBASE_EXPORT CloudFileStorage final : public EngineStorage {
  public:
   /// Errors as CloudBlockProvider's. max_unflushed_bytes is at least 16 x object_size: a bulk load
@@ -21,16 +22,23 @@ class PROTOBASE_EXPORT CloudFileStorage final : public EngineStorage {
   explicit CloudFileStorage(std::shared_ptr<CloudStorageClient> client,
                             const CloudStorageOptions& cloud = {},
                             const StorageOptions& options = {});
+  ~CloudFileStorage() override;
 
   /// As CloudBlockProvider::merge().
   CloudMergeReport merge();
   /// What the cache of blocks did.
   CloudCacheStats cache_stats() const;
+  /// As of CloudBlockProvider.
+  CloudUploadStats upload_stats() const;
+  bool wait_until_uploaded(std::uint64_t timeout_ms);
 
  private:
+  class IntervalFlusher;
+
   CloudFileStorage(std::shared_ptr<CloudBlockProvider> provider, const StorageOptions& options);
 
   const std::shared_ptr<CloudBlockProvider> provider_;
+  std::unique_ptr<IntervalFlusher> flusher_;  // last, because it uses the rest
 };
 
 }  // namespace protobase

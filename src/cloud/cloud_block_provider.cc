@@ -47,6 +47,11 @@ cloud::BlockCacheOptions cache_options(const CloudStorageOptions& options) {
   return cache;
 }
 
+cloud::LocalCommitsOptions local_options(const CloudStorageOptions& options) {
+  return {options.journal_dir, options.max_journal_bytes, options.object_size,
+          options.file_system ? options.file_system : os::posix_file_system(), options.logger};
+}
+
 std::shared_ptr<CloudStorageClient> checked(std::shared_ptr<CloudStorageClient> client,
                                             const CloudStorageOptions& options) {
   if (!client) throw ValidationError("CloudBlockProvider needs a client of a bucket, got none");
@@ -69,6 +74,13 @@ void CloudStorageOptions::validate() const {
   check_range<std::uint64_t>("poll_interval_ms", poll_interval_ms, 0, 86'400'000);
   check_range<std::uint64_t>("merge_after_slots", merge_after_slots, 0, 1'000'000);
   check_range<std::uint64_t>("commit_timeout_ms", commit_timeout_ms, 1, 3'600'000);
+  check_range<std::uint64_t>("max_journal_bytes", max_journal_bytes, kMiB, 65'536 * kMiB);
+  check_range<std::uint64_t>("upload_interval_ms", upload_interval_ms, 0, 86'400'000);
+  if (max_put_rate != 0) check_range<double>("max_put_rate", max_put_rate, 0.01, 100'000);
+  const bool is_local = commit_durability == CommitDurability::kLocal;
+  if (is_local && access == SpaceAccess::kReadWrite && journal_dir.empty()) {
+    throw ValidationError("commit_durability = local needs a journal_dir");
+  }
 }
 
 class CloudBlockProvider::Impl final {
@@ -84,12 +96,15 @@ class CloudBlockProvider::Impl final {
              [this](const UUID& wal, std::uint64_t begin, std::span<const std::byte> bytes) {
                cache_.put(wal, begin, bytes);
              }),
-        register_(log_, retry_parts_.clock, options.poll_interval_ms, is_read_only_),
-        uploader_(log_, client_, retry_parts_, pool_, options.object_size),
+        uploader_(log_, client_, retry_parts_, pool_, {options.object_size, options.max_put_rate}),
+        register_(log_, uploader_, retry_parts_.clock, options.poll_interval_ms, is_read_only_),
         reader_(log_, cache_, client_, retry_parts_, pool_),
         merge_after_slots_(options.merge_after_slots) {
     if (!log_.open() && is_read_only_) {
       throw NotFoundError(client_->location() + ": there is no store");
+    }
+    if (options.commit_durability == CommitDurability::kLocal && !is_read_only_) {
+      uploader_.commit_locally(local_options(options), [this] { keep_house(); });
     }
   }
 
@@ -107,8 +122,7 @@ class CloudBlockProvider::Impl final {
   std::uint64_t sync(const UUID& wal) {
     throw_if_closed();
     if (const auto end = uploader_.sync(wal)) {
-      checkpoint(kCheckpointSlots);
-      merge_if_due();
+      if (uploader_.local() == nullptr) keep_house();
       return *end;
     }
     return known_end(wal, 0);
@@ -136,7 +150,7 @@ class CloudBlockProvider::Impl final {
       // What is not in the log yet leaves the uploader only after it is.
       const std::uint64_t at = offset + filled;
       const auto rest = out.subspan(filled);
-      std::size_t count = uploader_.read(wal, at, rest);
+      std::size_t count = uploader_.pending().read(wal, at, rest);
       if (count == 0) {
         const auto logged =
             rest.first(std::min<std::uint64_t>(rest.size(), *log_.end_of(wal) - at));
@@ -157,13 +171,23 @@ class CloudBlockProvider::Impl final {
     const std::uint64_t end = known_end(wal, 0);
     WALDescription description{wal, WALLayout::kVersion1, 0, end, kWALFirstRecordOffset, 0};
     if (log_.end_of(wal)) description = log_.describe(wal);
+    if (uploader_.local() != nullptr && uploader_.pending().end_of(wal)) {
+      description.durable = uploader_.pending().synced_of(wal);
+      description.records = uploader_.pending().records_of(wal);
+    }
     description.stored_bytes = description.end = std::max(description.end, end);
     return description;
   }
 
   std::vector<UUID> list_wals() {
     throw_if_closed();
-    return log_.list_wals();
+    std::vector<UUID> wals = log_.list_wals();
+    if (uploader_.local() == nullptr) return wals;
+    for (const UUID& own : uploader_.pending().ids()) {
+      const bool has_bytes = *uploader_.pending().end_of(own) > kWALFirstRecordOffset;
+      if (has_bytes && !log_.end_of(own)) wals.push_back(own);
+    }
+    return wals;
   }
 
   std::vector<BadPlace> find_damage() {
@@ -176,6 +200,7 @@ class CloudBlockProvider::Impl final {
   void close() {
     if (closed_.exchange(true)) return;
     register_.close();
+    uploader_.close();
     {
       const std::lock_guard lock(background_mutex_);
       background_.request_stop();
@@ -193,6 +218,15 @@ class CloudBlockProvider::Impl final {
     return cloud::Merger(log_, client_, retry_parts_, pool_).run();
   }
 
+  CloudUploadStats upload_stats() const {
+    return uploader_.local() == nullptr ? CloudUploadStats{} : uploader_.local()->stats();
+  }
+
+  bool wait_until_uploaded(std::uint64_t timeout_ms) {
+    throw_if_closed();
+    return uploader_.local() == nullptr || uploader_.local()->wait_until_published(timeout_ms);
+  }
+
   CloudCacheStats cache_stats() const {
     const cloud::BlockCacheCounts counts = cache_.counts();
     return {counts.hits, counts.misses, counts.damaged, counts.bytes};
@@ -205,7 +239,7 @@ class CloudBlockProvider::Impl final {
 
   /// Where the WAL ends, after one more look into the bucket if that is below `wanted`.
   std::uint64_t known_end(const UUID& wal, std::uint64_t wanted) {
-    if (const auto end = uploader_.end_of(wal)) return *end;
+    if (const auto end = uploader_.pending().end_of(wal)) return *end;
     auto end = log_.end_of(wal);
     if (!end || *end < wanted) {
       register_.poll();
@@ -222,6 +256,12 @@ class CloudBlockProvider::Impl final {
     std::fill_n(out.begin(), size, std::byte{0});
     if (size >= at_least) return size;
     return size + read(wal, kWALFirstRecordOffset, out.subspan(size), at_least - size);
+  }
+
+  /// After a slot.
+  void keep_house() {
+    checkpoint(kCheckpointSlots);
+    merge_if_due();
   }
 
   void merge_if_due() {
@@ -269,8 +309,8 @@ class CloudBlockProvider::Impl final {
   BlockCache cache_;
   engine::WorkerPool pool_;
   CommitLog log_;
-  cloud::CloudRootRegister register_;
   cloud::WALUploader uploader_;
+  cloud::CloudRootRegister register_;
   cloud::WALReader reader_;
   const std::uint64_t merge_after_slots_;
   std::mutex merge_mutex_;  // held by who merges
@@ -306,5 +346,9 @@ RootRegister& CloudBlockProvider::root_register() { return impl_->root_register(
 void CloudBlockProvider::close() { impl_->close(); }
 CloudMergeReport CloudBlockProvider::merge() { return impl_->merge(); }
 CloudCacheStats CloudBlockProvider::cache_stats() const { return impl_->cache_stats(); }
+CloudUploadStats CloudBlockProvider::upload_stats() const { return impl_->upload_stats(); }
+bool CloudBlockProvider::wait_until_uploaded(std::uint64_t timeout_ms) {
+  return impl_->wait_until_uploaded(timeout_ms);
+}
 
 }  // namespace protobase

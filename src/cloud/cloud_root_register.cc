@@ -32,11 +32,19 @@ std::optional<RootVersion> CloudRootRegister::read() {
     const std::lock_guard lock(mutex_);
     if (log_.has_claimed() && is_writer_) return published_;
     const std::uint64_t now = clock_->monotonic_ns();
-    if (polled_ns_ && now - *polled_ns_ < poll_interval_ns_) return log_.root();
+    if (polled_ns_ && now - *polled_ns_ < poll_interval_ns_) return newest();
     polled_ns_ = now;
   }
   log_.poll();
-  return log_.root();
+  const std::lock_guard lock(mutex_);
+  return newest();
+}
+
+/// Never goes back, also for a writer whose journal was overtaken.
+std::optional<RootVersion> CloudRootRegister::newest() const {
+  const auto known = uploader_.root();
+  if (!published_) return known;
+  return known && known->sequence > published_->sequence ? known : published_;
 }
 
 void CloudRootRegister::poll() {
@@ -58,15 +66,15 @@ std::unique_ptr<RootLock> CloudRootRegister::lock(std::uint64_t timeout_ms) {
   is_locked_ = true;
   lock.unlock();
   auto held = std::make_unique<Lock>(*this);
-  log_.claim();
+  uploader_.claim_log();
   lock.lock();
-  if (!std::exchange(is_writer_, true)) published_ = log_.root();
+  if (!std::exchange(is_writer_, true)) published_ = uploader_.root();
   return held;
 }
 
 std::uint64_t CloudRootRegister::next_sequence() {
   throw_if_closed();
-  const auto root = log_.root();
+  const auto root = uploader_.root();
   const std::lock_guard lock(mutex_);
   return std::max(last_tried_, root ? root->sequence : 0) + 1;
 }
@@ -83,7 +91,8 @@ bool CloudRootRegister::compare_and_set(std::optional<std::uint64_t> expected_se
   const std::lock_guard lock(mutex_);
   const auto current = published_ ? std::optional(published_->sequence) : std::nullopt;
   // The slot that made the commit record durable has moved the root in the bucket: one PUT is both.
-  if (current != expected_sequence || log_.root() != next) return false;
+  // So has the entry of a journal, here.
+  if (current != expected_sequence || uploader_.root() != next) return false;
   published_ = next;
   return true;
 }

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "cloud/commit_log.h"
+#include "cloud/wal_uploader.h"
 #include "os/clock.h"
 #include "protobase/root_register.h"
 
@@ -19,9 +20,10 @@ namespace protobase::cloud {
 /// Thread-safe.
 class CloudRootRegister final : public RootRegister {
  public:
-  CloudRootRegister(CommitLog& log, std::shared_ptr<os::Clock> clock,
+  CloudRootRegister(CommitLog& log, WALUploader& uploader, std::shared_ptr<os::Clock> clock,
                     std::uint64_t poll_interval_ms, bool is_read_only)
       : log_(log),
+        uploader_(uploader),
         clock_(std::move(clock)),
         poll_interval_ns_(poll_interval_ms * 1'000'000),
         is_read_only_(is_read_only) {}
@@ -45,8 +47,10 @@ class CloudRootRegister final : public RootRegister {
   class Lock;
 
   void throw_if_closed() const;
+  std::optional<RootVersion> newest() const;
 
   CommitLog& log_;
+  WALUploader& uploader_;
   const std::shared_ptr<os::Clock> clock_;
   const std::uint64_t poll_interval_ns_;
   const bool is_read_only_;

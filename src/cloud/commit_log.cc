@@ -291,7 +291,12 @@ bool CommitLog::try_claim() {
 
 void CommitLog::throw_if_unusable() const {
   if (!deposed_.empty()) throw LockingError(deposed_);
-  if (outcome_unknown_) {
+  throw_if_unknown({});
+}
+
+/// Unless it is that of `commit_id`.
+void CommitLog::throw_if_unknown(const UUID& commit_id) const {
+  if (unknown_commit_ && *unknown_commit_ != commit_id) {
     throw UnexpectedError(location_ +
                           ": nothing more is written after a commit whose outcome is unknown; "
                           "close the storage and open it again");
@@ -300,7 +305,8 @@ void CommitLog::throw_if_unusable() const {
 
 void CommitLog::append(const SlotContents& contents) {
   const std::lock_guard io(io_mutex_);
-  throw_if_unusable();
+  if (!deposed_.empty()) throw LockingError(deposed_);
+  throw_if_unknown(contents.commit_id);
   SlotHeader header;
   {
     const std::shared_lock lock(state_mutex_);
@@ -346,12 +352,16 @@ void CommitLog::append(const SlotContents& contents) {
 }
 
 SlotWriter::Result CommitLog::put(const SlotHeader& header, const SlotWriter::Parts& parts) {
-  try {
-    return writer_.put(header, parts);
-  } catch (const ProtoBaseError&) {
-    outcome_unknown_ = true;
-    throw;
+  const bool was_unknown = unknown_commit_.has_value();
+  unknown_commit_ = header.commit_id;  // until it is known
+  SlotWriter::Result result = writer_.put(header, parts);
+  if (was_unknown && !result.is_stored()) {
+    result.is_in_doubt = true;  // by the tries before
+    // Refused now says nothing of a try whose answer was lost: it may still arrive.
+    if (result.refusal) std::rethrow_exception(result.refusal);
   }
+  unknown_commit_.reset();
+  return result;
 }
 
 void CommitLog::note_deposed(std::uint64_t epoch, std::uint64_t slot) {
@@ -370,7 +380,7 @@ bool CommitLog::was_stored_before(const SlotHeader& ours) {
     read_checkpoint_object(checkpoint_version_);
     if (!has_claimed()) read_tail();
   } catch (const ProtoBaseError&) {
-    outcome_unknown_ = true;
+    unknown_commit_ = ours.commit_id;
     throw;
   }
   return end_of(ours.wal).value_or(0) >= ours.end();
@@ -517,6 +527,11 @@ std::uint64_t CommitLog::unmerged() const {
 UUID CommitLog::newest_wal() const {
   const std::shared_lock lock(state_mutex_);
   return state_.index.wals().empty() ? UUID{} : state_.index.wals().back().id;
+}
+
+UUID CommitLog::store() const {
+  const std::shared_lock lock(state_mutex_);
+  return state_.store;
 }
 
 LogCheckpoint CommitLog::state() const {

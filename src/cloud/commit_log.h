@@ -70,7 +70,9 @@ class CommitLog final {
 
   /// Puts the next slot and returns when it is stored. LockingError: another writer took over.
   /// NothingTookEffect: nothing was stored, the same may be tried again. CloudStorageError with
-  /// kUnknown: it may be stored. Precondition: claim() returned, and nobody else appends.
+  /// kUnknown: it may be stored; the same contents, with the same commit id, may be tried again
+  /// until the outcome is known, and nothing else may. Precondition: claim() returned, nobody else
+  /// appends.
   void append(const SlotContents& contents);
 
   /// Puts a checkpoint when the newest one is `slots` behind or more, if nobody else did.
@@ -88,6 +90,8 @@ class CommitLog final {
   /// Slots known that are not merged.
   std::uint64_t unmerged() const;
   LogCheckpoint state() const;
+  UUID store() const;
+  const std::string& location() const noexcept { return location_; }
   /// Of the index.
   std::optional<WALIndex::Place> find_place(const UUID& wal, std::uint64_t offset) const;
   std::optional<std::uint64_t> end_of(const UUID& wal) const;
@@ -120,6 +124,7 @@ class CommitLog final {
   void create();
   bool try_claim();
   void throw_if_unusable() const;
+  void throw_if_unknown(const UUID& commit_id) const;
   SlotWriter::Result put(const SlotHeader& header, const SlotWriter::Parts& parts);
   void note_deposed(std::uint64_t epoch, std::uint64_t slot);
   bool was_stored_before(const SlotHeader& ours);
@@ -136,7 +141,7 @@ class CommitLog final {
   std::uint64_t checkpoint_slot_ = 0;
   std::atomic<std::uint64_t> claimed_epoch_{0};  // 0: nothing claimed
   std::string deposed_;                          // why nothing is put any more
-  bool outcome_unknown_ = false;
+  std::optional<UUID> unknown_commit_;           // the only one that may be put again
 
   mutable std::shared_mutex state_mutex_;
   bool is_open_ = false;

@@ -25,7 +25,10 @@ constexpr auto kNoVersion = "9223372036854775807";
 void create_object(CloudStorageClient& client, const RetryParts& retry_parts,
                    const std::string& key, std::span<const std::byte> object) {
   const auto is_stored = [&](const CloudPutCondition& condition) {
-    return with_retries(retry_parts, [&] { return client.put(key, {&object, 1}, condition); })
+    return with_retries(retry_parts,
+                        [&] {
+                          return client.put(key, {&object, 1}, condition);
+                        })
         .stored;
   };
   is_stored(CloudPutCondition::if_absent());

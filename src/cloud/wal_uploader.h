@@ -1,18 +1,17 @@
-// The writing half of CloudBlockProvider: collects what is written to its WALs and puts it into the
-// commit log at a sync, large amounts as segments before, several at a time.
-//
-// Invariants: a WAL's bytes are taken once, in order, without gaps; what was handed to a sync that
-// was refused is kept for the next one.
+// The writing half of CloudBlockProvider: collects what is written to its WALs and makes it durable
+// at a sync: as a slot of the commit log, or first in a journal here.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <unordered_map>
-#include <vector>
 
 #include "cloud/commit_log.h"
+#include "cloud/local_commits.h"
+#include "cloud/pending_wals.h"
+#include "cloud/slot_publisher.h"
 #include "protobase/wal.h"
 
 namespace protobase::cloud {
@@ -21,47 +20,39 @@ namespace protobase::cloud {
 class WALUploader final {
  public:
   WALUploader(CommitLog& log, std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
-              engine::WorkerPool& pool, std::uint64_t object_size)
-      : log_(log),
-        client_(std::move(client)),
-        retry_parts_(std::move(retry_parts)),
-        pool_(pool),
-        object_size_(object_size) {}
+              engine::WorkerPool& pool, const PublisherOptions& options)
+      : log_(log), retry_parts_(retry_parts), publisher_(log, client, retry_parts, pool, options) {}
+
+  /// From here on a sync is durable in a journal. Errors and `published` as of LocalCommits.
+  void commit_locally(LocalCommitsOptions options, std::function<void()> published);
 
   AtomPointer claim_wal();
-  void write(const WALWriteOperation& operation);
+  void write(const WALWriteOperation& operation) { pending_.write(operation); }
   /// nullopt: a WAL of another writer.
   std::optional<std::uint64_t> sync(const UUID& wal);
   /// Throws NotFoundError for a WAL that was not claimed here.
   void release_wal(const UUID& wal) const;
+  /// Takes over the writing, if that was not done before.
+  void claim_log() { publisher_.claim(); }
 
-  /// What is written to `wal` and not synced, from `offset` on: how much of `out` that fills.
-  std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out) const;
-  /// Where the written bytes of a WAL of ours end.
-  std::optional<std::uint64_t> end_of(const UUID& wal) const;
+  /// The newest durable root, as far as it is known here.
+  std::optional<RootVersion> root() const;
+  const PendingWALs& pending() const noexcept { return pending_; }
+  /// nullptr: a sync is a slot.
+  LocalCommits* local() const noexcept { return local_.get(); }
+  /// Puts what waits, as far as that can be done now.
+  void close();
 
  private:
-  struct Pending {
-    std::uint64_t begin = kWALFirstRecordOffset;  ///< all below is in the log
-    std::uint64_t end = kWALFirstRecordOffset;
-    std::uint64_t records = 0;  ///< of the whole WAL
-    std::vector<SharedBytes> parts;
-    std::optional<CommitMark> newest_commit;
-  };
-
-  void claim_log();
-  Pending snapshot(const UUID& wal) const;
-  void upload_segments(SlotContents& contents);
-  std::optional<RootVersion> new_root(const UUID& wal, const Pending& pending) const;
+  void publish(const UnsyncedRange& range);
+  std::optional<RootVersion> new_root(const UnsyncedRange& range) const;
 
   CommitLog& log_;
-  const std::shared_ptr<CloudStorageClient> client_;
   const RetryParts retry_parts_;
-  engine::WorkerPool& pool_;
-  const std::uint64_t object_size_;
-  std::mutex sync_mutex_;  // taken before the other
-  mutable std::mutex mutex_;
-  std::unordered_map<UUID, Pending> wals_;
+  SlotPublisher publisher_;
+  PendingWALs pending_;
+  std::mutex sync_mutex_;
+  std::unique_ptr<LocalCommits> local_;
 };
 
 }  // namespace protobase::cloud

@@ -54,10 +54,12 @@ INSTANTIATE_TEST_SUITE_P(Local, BlockProviderConformance,
 #ifdef PROTOBASE_HAVE_CLOUD
 const BlockProviderCase kS3{"S3", new_bucket<MockS3Client>};
 const BlockProviderCase kGoogle{"Google", new_bucket<MockGoogleCloudClient>};
+const BlockProviderCase kJournal{"Journal", new_journaled_bucket};
 
-INSTANTIATE_TEST_SUITE_P(Cloud, BlockProviderConformance, ::testing::Values(kS3, kGoogle),
+INSTANTIATE_TEST_SUITE_P(Cloud, BlockProviderConformance, ::testing::Values(kS3, kGoogle, kJournal),
                          [](const auto& test) { return test.param.name; });
-INSTANTIATE_TEST_SUITE_P(Cloud, DurableBlockProviderConformance, ::testing::Values(kS3, kGoogle),
+INSTANTIATE_TEST_SUITE_P(Cloud, DurableBlockProviderConformance,
+                         ::testing::Values(kS3, kGoogle, kJournal),
                          [](const auto& test) { return test.param.name; });
 #endif
 

@@ -31,6 +31,7 @@ INSTANTIATE_TEST_SUITE_P(Local, RootRegisterConformance,
 #ifdef PROTOBASE_HAVE_CLOUD
 INSTANTIATE_TEST_SUITE_P(Cloud, RootRegisterConformance,
                          ::testing::Values(RootRegisterCase{"S3", new_bucket<MockS3Client>},
+                                           RootRegisterCase{"Journal", new_journaled_bucket},
                                            RootRegisterCase{"Google",
                                                             new_bucket<MockGoogleCloudClient>}),
                          [](const auto& test) { return test.param.name; });

@@ -45,10 +45,12 @@ INSTANTIATE_TEST_SUITE_P(Local, SharedStorageConformance,
 #ifdef PROTOBASE_HAVE_CLOUD
 const SharedStorageCase kS3{"S3", new_bucket_storage<MockS3Client>};
 const SharedStorageCase kGoogle{"Google", new_bucket_storage<MockGoogleCloudClient>};
+const SharedStorageCase kJournal{"Journal", new_journaled_bucket_storage};
 
-INSTANTIATE_TEST_SUITE_P(Cloud, SharedStorageConformance, ::testing::Values(kS3, kGoogle),
+INSTANTIATE_TEST_SUITE_P(Cloud, SharedStorageConformance, ::testing::Values(kS3, kGoogle, kJournal),
                          [](const auto& test) { return test.param.name; });
-INSTANTIATE_TEST_SUITE_P(Cloud, DurableStorageConformance, ::testing::Values(kS3, kGoogle),
+INSTANTIATE_TEST_SUITE_P(Cloud, DurableStorageConformance,
+                         ::testing::Values(kS3, kGoogle, kJournal),
                          [](const auto& test) { return test.param.name; });
 #endif
 

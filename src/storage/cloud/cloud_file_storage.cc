@@ -1,8 +1,15 @@
 #include "protobase/cloud_file_storage.h"
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
 #include <utility>
+
+#include "protobase/errors.h"
 
 namespace protobase {
 namespace {
@@ -23,10 +30,64 @@ StorageOptions with_room(StorageOptions options, const CloudStorageOptions& clou
 
 }  // namespace
 
+/// Flushes what was pushed and not flushed, so that nothing waits longer than the interval, and the
+/// flush. Costs nothing while nothing is pushed.
+class CloudFileStorage::IntervalFlusher final {
+ public:
+  IntervalFlusher(CloudFileStorage& storage, std::uint64_t interval_ms, Logger logger)
+      : storage_(storage),
+        logger_(std::move(logger)),
+        pause_(std::max<std::uint64_t>(interval_ms / 2, 1)),
+        thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+ private:
+  void run(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock(mutex);
+    while (!stop.stop_requested()) {
+      never.wait_for(lock, stop, pause_, [] { return false; });
+      if (stop.stop_requested() || !flush()) return;
+    }
+  }
+
+  /// False: it will never succeed; who commits next is told.
+  bool flush() {
+    try {
+      if (storage_.stats().wal.buffered_bytes > 0) storage_.flush_wal();
+      return true;
+    } catch (const CloudStorageError& error) {
+      return tell(error, true);
+    } catch (const NotAuthorizedError& error) {
+      return tell(error, true);
+    } catch (const NoSpaceError& error) {
+      return tell(error, true);
+    } catch (const ProtoBaseError& error) {
+      return tell(error, false);
+    }
+  }
+
+  bool tell(const ProtoBaseError& error, bool may_succeed) const {
+    if (logger_) logger_(LogLevel::kWarning, std::string("not flushed: ") + error.what());
+    return may_succeed;
+  }
+
+  CloudFileStorage& storage_;
+  const Logger logger_;
+  const std::chrono::milliseconds pause_;
+  std::jthread thread_;  // last, because it is joined first
+};
+
 CloudFileStorage::CloudFileStorage(std::shared_ptr<CloudStorageClient> client,
                                    const CloudStorageOptions& cloud, const StorageOptions& options)
     : CloudFileStorage(open_provider(std::move(client), cloud, options),
-                       with_room(options, cloud)) {}
+                       with_room(options, cloud)) {
+  if (cloud.upload_interval_ms > 0 && cloud.access == SpaceAccess::kReadWrite) {
+    flusher_ = std::make_unique<IntervalFlusher>(*this, cloud.upload_interval_ms, cloud.logger);
+  }
+}
+
+CloudFileStorage::~CloudFileStorage() = default;
 
 CloudFileStorage::CloudFileStorage(std::shared_ptr<CloudBlockProvider> provider,
                                    const StorageOptions& options)
@@ -34,5 +95,9 @@ CloudFileStorage::CloudFileStorage(std::shared_ptr<CloudBlockProvider> provider,
 
 CloudMergeReport CloudFileStorage::merge() { return provider_->merge(); }
 CloudCacheStats CloudFileStorage::cache_stats() const { return provider_->cache_stats(); }
+CloudUploadStats CloudFileStorage::upload_stats() const { return provider_->upload_stats(); }
+bool CloudFileStorage::wait_until_uploaded(std::uint64_t timeout_ms) {
+  return provider_->wait_until_uploaded(timeout_ms);
+}
 
 }  // namespace protobase
