@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/percent_decode.h"
 #include "cli/exit_status.h"
 #include "protobase/errors.h"
@@ -118,12 +119,9 @@ BucketLocation bucket_at(BucketKind kind, std::string_view rest) {
 }  // namespace
 
 Location parse_location(std::string_view text) {
-  std::string scheme(scheme_of(text));
+  const std::string scheme = base::lower_case(scheme_of(text));
   if (scheme.empty()) return directory_at(text);
   const std::string_view rest = text.substr(scheme.size() + 1);
-  std::ranges::transform(scheme, scheme.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
   if (scheme == "file") return directory_at(rest);
   if (scheme == "s3") return bucket_at(BucketKind::kS3, rest);
   if (scheme == "gs") return bucket_at(BucketKind::kGoogle, rest);

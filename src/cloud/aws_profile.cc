@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "base/ascii.h"
 #include "protobase/errors.h"
 #include "protobase/shared_bytes.h"
 
@@ -9,15 +10,8 @@ namespace protobase::cloud {
 namespace {
 
 constexpr std::uint64_t kMaxFileBytes = 1 << 20;
-constexpr std::string_view kBlank = " \t\r";
 
 using Sections = std::map<std::string, std::map<std::string, std::string>>;
-
-std::string_view trimmed(std::string_view text) {
-  const auto begin = text.find_first_not_of(kBlank);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
 
 /// Without a comment behind it, which a blank must go before.
 std::string_view without_comment(std::string_view text) {
@@ -27,12 +21,6 @@ std::string_view without_comment(std::string_view text) {
       return text.substr(0, i);
   }
   return text;
-}
-
-std::string lower_case(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return result;
 }
 
 /// The path a variable or, without one, the home directory gives; nullopt when there is neither.
@@ -81,7 +69,7 @@ Sections parse_aws_profiles(std::string_view text, const std::string& path) {
     const std::string_view whole = text.substr(at, end - at);
     at = end + 1;
     ++number;
-    const std::string_view line = trimmed(without_comment(whole));
+    const std::string_view line = base::trimmed(without_comment(whole));
     if (line.empty()) continue;
     const bool is_indented = whole[0] == ' ' || whole[0] == '\t';
     const auto fail = [&](const std::string& why) {
@@ -90,20 +78,20 @@ Sections parse_aws_profiles(std::string_view text, const std::string& path) {
     const auto equals = line.find('=');
     if (is_indented) {
       if (group.empty() || equals == std::string_view::npos) continue;  // of no interest here
-      (*section)[group + "." + lower_case(trimmed(line.substr(0, equals)))] =
-          trimmed(line.substr(equals + 1));
+      (*section)[group + "." + base::lower_case(base::trimmed(line.substr(0, equals)))] =
+          base::trimmed(line.substr(equals + 1));
       continue;
     }
     if (line.starts_with('[')) {
       if (!line.ends_with(']')) fail("no ] at the end of the name of a section");
-      section = &sections[std::string(trimmed(line.substr(1, line.size() - 2)))];
+      section = &sections[std::string(base::trimmed(line.substr(1, line.size() - 2)))];
       group.clear();
       continue;
     }
     if (equals == std::string_view::npos) fail("no =");
     if (section == nullptr) fail("a setting in front of the first [section]");
-    const std::string name = lower_case(trimmed(line.substr(0, equals)));
-    const std::string& value = (*section)[name] = trimmed(line.substr(equals + 1));
+    const std::string name = base::lower_case(base::trimmed(line.substr(0, equals)));
+    const std::string& value = (*section)[name] = base::trimmed(line.substr(equals + 1));
     group = value.empty() ? name : "";
   }
   return sections;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "cloud/client_arguments.h"
+#include "cloud/content_range.h"
 #include "cloud/google_connection.h"
 #include "cloud/google_json.h"
 #include "cloud/google_upload.h"
@@ -35,34 +35,6 @@ constexpr std::uint64_t kMaxListBytes = std::uint64_t{16} << 20;
 // Google may answer with pages that are empty but not the last.
 constexpr int kMaxEmptyPages = 100;
 constexpr const char* kObjectFields = "name,size,generation,updated";
-
-std::optional<std::uint64_t> number_of(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-/// `bytes first-last/size`
-struct ContentRange {
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
-  std::uint64_t size = 0;
-};
-
-std::optional<ContentRange> parse_content_range(std::string_view text) {
-  constexpr std::string_view kUnit = "bytes ";
-  if (!text.starts_with(kUnit)) return std::nullopt;
-  text.remove_prefix(kUnit.size());
-  const auto dash = text.find('-');
-  const auto slash = text.find('/');
-  if (dash == text.npos || slash == text.npos || slash < dash) return std::nullopt;
-  const auto first = number_of(text.substr(0, dash));
-  const auto last = number_of(text.substr(dash + 1, slash - dash - 1));
-  const auto size = number_of(text.substr(slash + 1));
-  if (!first || !last || !size || *first > *last || *last >= *size) return std::nullopt;
-  return ContentRange{*first, *last, *size};
-}
 
 std::string range_header(const CloudRange& range) {
   return "bytes=" + std::to_string(range.offset) + "-" +
@@ -169,7 +141,7 @@ CloudObject GoogleCloudClient::Impl::part_of(const cloud::GoogleOperation& opera
   CloudObject object;
   const std::uint64_t length = response.body.size();
   const int status = response.status;
-  const auto told = parse_content_range(response.header("content-range"));
+  const auto told = cloud::parse_content_range(response.header("content-range"));
   object.bytes = SharedBytes(std::move(response.body));
   object.metadata.size = length;
   if (status == kOK) {  // the whole, whatever was asked for
@@ -217,7 +189,7 @@ std::optional<CloudObjectMetadata> GoogleCloudClient::Impl::head(const std::stri
   }
   if (response.status != kOK) connection_.fail(operation, response);
   try {
-    const Atom resource = cloud::parse_google_json(cloud::body_text(response));
+    const Atom resource = cloud::parse_google_json(response.text());
     auto metadata = cloud::parse_google_object(resource, connection_.prefix());
     if (metadata.key != key) throw ValidationError("it is of another object");
     return metadata;
@@ -266,8 +238,7 @@ cloud::GoogleListPage GoogleCloudClient::Impl::list_page(const cloud::QueryParam
   const auto response = connection_.send(operation, cloud::GoogleCount::kList, std::move(request));
   if (response.status != kOK) connection_.fail(operation, response);
   try {
-    cloud::GoogleListPage page =
-        cloud::parse_google_list(cloud::body_text(response), connection_.prefix());
+    cloud::GoogleListPage page = cloud::parse_google_list(response.text(), connection_.prefix());
     const auto is_before = [](const auto& a, const auto& b) { return a.key < b.key; };
     if (!std::is_sorted(page.objects.begin(), page.objects.end(), is_before) ||
         page.objects.size() > cloud::kMaxListedKeys) {

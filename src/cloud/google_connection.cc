@@ -96,7 +96,7 @@ std::string_view advice_for(CloudFailure failure) {
 
 /// HTML or XML: of whatever answers there, it is not the JSON API.
 bool is_page(const os::HTTPResponse& response) {
-  const std::string_view text = body_text(response);
+  const std::string_view text = response.text();
   const auto begin = text.find_first_not_of(" \t\r\n");
   return begin != std::string_view::npos && text[begin] == '<';
 }
@@ -108,10 +108,6 @@ std::uint64_t body_size(const os::HTTPRequest& request) {
 }
 
 }  // namespace
-
-std::string_view body_text(const os::HTTPResponse& response) noexcept {
-  return {reinterpret_cast<const char*>(response.body.data()), response.body.size()};
-}
 
 GoogleConnection::GoogleConnection(const GoogleCloudClientOptions& options)
     : bucket_(options.bucket),
@@ -197,7 +193,7 @@ void GoogleConnection::count_request(GoogleCount count, const os::HTTPRequest& r
 
 void GoogleConnection::fail(const GoogleOperation& operation,
                             const os::HTTPResponse& response) const {
-  const auto [reason, message] = parse_google_error(body_text(response));
+  const auto [reason, message] = parse_google_error(response.text());
   std::string words = "HTTP " + std::to_string(response.status);
   if (!reason.empty()) words += " " + reason;
   if (!message.empty()) words += ": " + message;
@@ -234,7 +230,7 @@ void GoogleConnection::expect_bucket(const GoogleOperation& operation,
                                      const os::HTTPResponse& response) const {
   if (is_page(response)) fail(operation, response);
   // Both are "notFound"; only the words tell them apart: "The specified bucket does not exist."
-  const std::string words = parse_google_error(body_text(response)).message;
+  const std::string words = parse_google_error(response.text()).message;
   const bool is_object = words.find("object") != std::string::npos;
   if (!is_object && words.find("bucket") != std::string::npos) fail(operation, response);
 }

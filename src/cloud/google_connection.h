@@ -77,7 +77,4 @@ class GoogleConnection final {
   GoogleCredentials credentials_;
 };
 
-/// The body of an answer as text; it lives as long as the answer.
-std::string_view body_text(const os::HTTPResponse& response) noexcept;
-
 }  // namespace protobase::cloud

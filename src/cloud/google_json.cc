@@ -1,11 +1,11 @@
 #include "cloud/google_json.h"
 
-#include <charconv>
 #include <cstdint>
 #include <optional>
 
 #include "base/utf8.h"
 #include "cloud/client_arguments.h"
+#include "cloud/content_range.h"
 #include "cloud/http_date.h"
 #include "format/json_decoder.h"
 #include "protobase/errors.h"
@@ -18,15 +18,6 @@ std::string needed_text(const Atom& object, std::string_view name) {
   std::string text = text_member(object, name);
   if (text.empty()) throw ValidationError("an object without \"" + std::string(name) + "\"");
   return text;
-}
-
-std::uint64_t parse_size(std::string_view text) {
-  std::uint64_t size = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), size);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    throw ValidationError("an object whose size is no number");
-  }
-  return size;
 }
 
 /// `error` is an object (JSON API) or a text (token servers).
@@ -62,7 +53,9 @@ CloudObjectMetadata parse_google_object(const Atom& resource, std::string_view p
   if (!name.starts_with(prefix)) throw ValidationError("an object that was not asked for");
   CloudObjectMetadata metadata;
   metadata.key = name.substr(prefix.size());
-  metadata.size = parse_size(needed_text(resource, "size"));
+  const auto size = parse_size(needed_text(resource, "size"));
+  if (!size) throw ValidationError("an object whose size is no number");
+  metadata.size = *size;
   metadata.version = needed_text(resource, "generation");
   check_generation(metadata.version);
   metadata.last_modified_us = parse_iso_time_us(text_member(resource, "updated")).value_or(0);

@@ -36,8 +36,7 @@ using Secrets = std::vector<std::string>;
 
 /// Of a token server: `error` and `error_description`, nothing when a secret of ours is in it.
 std::string words_of(const os::HTTPResponse& response, const Secrets& secrets) {
-  const std::string_view body(reinterpret_cast<const char*>(response.body.data()),
-                              response.body.size());
+  const std::string_view body = response.text();
   for (const auto& secret : secrets) {
     if (!secret.empty() && body.find(secret) != std::string_view::npos) return "(not shown)";
   }
@@ -47,8 +46,7 @@ std::string words_of(const os::HTTPResponse& response, const Secrets& secrets) {
 
 GoogleToken parse_token(const os::HTTPResponse& response, const std::string& who) {
   try {
-    const Atom answer = parse_google_json(
-        {reinterpret_cast<const char*>(response.body.data()), response.body.size()});
+    const Atom answer = parse_google_json(response.text());
     const Atom* const lifetime = answer.find("expires_in");
     GoogleToken token{text_member(answer, "access_token"), 0};
     const bool is_visible = std::all_of(token.text.begin(), token.text.end(),

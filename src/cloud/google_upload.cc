@@ -120,7 +120,7 @@ CloudPutResult GoogleUpload::result_of(const os::HTTPResponse& response) const {
   std::string problem = "the answer is of another object";
   try {
     // The name must be exactly the one that was put: as a prefix it leaves nothing behind.
-    const auto stored = parse_google_object(parse_google_json(body_text(response)), full_key_);
+    const auto stored = parse_google_object(parse_google_json(response.text()), full_key_);
     if (stored.key.empty() && stored.size == size_) return {true, stored.version};
   } catch (const ValidationError& error) {
     problem = std::string("the answer is not understood: ") + error.what();

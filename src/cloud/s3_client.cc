@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 
 #include "base/base64.h"
 #include "cloud/client_arguments.h"
+#include "cloud/content_range.h"
 #include "cloud/http_date.h"
 #include "cloud/s3_multipart.h"
 #include "cloud/s3_preconditions.h"
@@ -36,38 +36,6 @@ constexpr std::uint64_t kErrorBytes = 64 << 10;
 constexpr std::uint64_t kListBytes = 8 << 20;
 constexpr std::int64_t kMicrosPerSecond = 1'000'000;
 constexpr const char* kIsItS3 = "; is this the endpoint of an S3 store?";
-
-std::string_view text_of(const HTTPResponse& response) {
-  return {reinterpret_cast<const char*>(response.body.data()), response.body.size()};
-}
-
-std::optional<std::uint64_t> number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || stop != text.data() + text.size()) {
-    return std::nullopt;
-  }
-  return value;
-}
-
-/// `bytes first-last/size`
-struct ContentRange {
-  std::uint64_t first = 0, last = 0, size = 0;
-};
-
-std::optional<ContentRange> parse_content_range(std::string_view text) {
-  constexpr std::string_view kUnit = "bytes ";
-  const auto minus = text.find('-');
-  const auto slash = text.find('/');
-  if (!text.starts_with(kUnit) || minus == text.npos || slash == text.npos || slash < minus) {
-    return std::nullopt;
-  }
-  const auto first = number(text.substr(kUnit.size(), minus - kUnit.size()));
-  const auto last = number(text.substr(minus + 1, slash - minus - 1));
-  const auto size = number(text.substr(slash + 1));
-  if (!first || !last || !size || *first > *last || *last >= *size) return std::nullopt;
-  return ContentRange{*first, *last, *size};
-}
 
 }  // namespace
 
@@ -99,8 +67,8 @@ class S3Client::Impl final {
                        const CloudGetOptions& options) const;
   CloudObjectMetadata metadata(const std::string& key, std::uint64_t size,
                                const HTTPResponse& response) const;
-  void check_range(const S3Request& request, const ContentRange& told, const CloudRange& asked,
-                   std::uint64_t length) const;
+  void check_range(const S3Request& request, const cloud::ContentRange& told,
+                   const CloudRange& asked, std::uint64_t length) const;
   std::optional<std::string> put_whole(const std::string& full, cloud::ByteSpans parts,
                                        const CloudPutCondition& condition,
                                        const os::HTTPHeaders& headers);
@@ -165,7 +133,7 @@ CloudGetResult S3Client::Impl::get(const std::string& key, const CloudGetOptions
       if (known_version.empty()) transport_->fail(request, response);
       return {CloudGetStatus::kUnchanged};
     case kNotFound: {
-      const auto error = cloud::parse_s3_error(text_of(response));
+      const auto error = cloud::parse_s3_error(response.text());
       if (!error || error->code != "NoSuchKey") transport_->fail(request, response);
       return {CloudGetStatus::kAbsent};
     }
@@ -186,7 +154,7 @@ CloudGetResult S3Client::Impl::found(const S3Request& request, const std::string
   };
   std::uint64_t size = response.body.size();
   if (options.range) {
-    const auto told = parse_content_range(response.header("content-range"));
+    const auto told = cloud::parse_content_range(response.header("content-range"));
     if (response.status != kPartialContent || !told) unusable("no Content-Range for a range");
     check_range(request, *told, *options.range, size);
     size = told->size;
@@ -205,7 +173,7 @@ CloudGetResult S3Client::Impl::found(const S3Request& request, const std::string
   return result;
 }
 
-void S3Client::Impl::check_range(const S3Request& request, const ContentRange& told,
+void S3Client::Impl::check_range(const S3Request& request, const cloud::ContentRange& told,
                                  const CloudRange& asked, std::uint64_t length) const {
   const std::uint64_t last = std::min(asked.offset + asked.length, told.size) - 1;
   if (told.first == asked.offset && told.last == last && length == last - asked.offset + 1) return;
@@ -261,7 +229,7 @@ std::optional<std::string> S3Client::Impl::put_whole(const std::string& full,
   if (response.status == kPreconditionFailed && !headers.empty()) return std::nullopt;
   // Amazon's answer when there is nothing that could match.
   if (response.status == kNotFound && condition.kind == CloudPutCondition::Kind::kVersion) {
-    const auto error = cloud::parse_s3_error(text_of(response));
+    const auto error = cloud::parse_s3_error(response.text());
     if (error && error->code == "NoSuchKey") return std::nullopt;
   }
   if (response.status != kOK) transport_->fail(request, response);
@@ -279,7 +247,7 @@ std::optional<CloudObjectMetadata> S3Client::Impl::head(const std::string& key) 
     return std::nullopt;
   }
   if (response.status != kOK) transport_->fail(request, response);
-  const auto size = number(response.header("content-length"));
+  const auto size = cloud::parse_size(response.header("content-length"));
   auto result = metadata(key, size.value_or(0), response);
   if (!size || result.version.empty()) {
     cloud::throw_unusable(transport_->asked(request), response.status,
@@ -315,7 +283,7 @@ CloudListPage S3Client::Impl::list(const std::string& prefix, const std::string&
   const HTTPResponse response = send(request);
   if (response.status != kOK) transport_->fail(request, response);
   try {
-    return checked_page(request, cloud::parse_s3_list(text_of(response)), full_prefix, full_start,
+    return checked_page(request, cloud::parse_s3_list(response.text()), full_prefix, full_start,
                         max_keys);
   } catch (const ValidationError& error) {
     cloud::throw_unusable(transport_->asked(request), response.status,
@@ -366,7 +334,7 @@ void S3Client::Impl::remove_batch(std::span<const std::string> keys) {
   if (response.status != kOK) transport_->fail(request, response);
   std::vector<cloud::S3Error> errors;
   try {
-    errors = cloud::parse_s3_delete(text_of(response));
+    errors = cloud::parse_s3_delete(response.text());
   } catch (const ValidationError& error) {
     cloud::throw_unusable(transport_->asked(request), response.status, error.what());
   }

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/ascii.h"
 #include "cloud/http_date.h"
 #include "cloud/s3_xml.h"
 #include "cloud/url.h"
@@ -21,20 +22,9 @@ constexpr std::uint64_t kMaxAnswerBytes = 64 << 10;
 constexpr std::uint64_t kNearConnectMs = 1'000;
 constexpr std::uint64_t kNearTimeoutMs = 5'000;
 constexpr std::uint64_t kFarConnectMs = 5'000;
+constexpr std::uint64_t kFarTimeoutMs = 30'000;
 constexpr const char* kHopAdvice =
     "; in a container the instance's hop limit for metadata must be 2 or more";
-constexpr std::uint64_t kFarTimeoutMs = 30'000;
-
-std::string_view text_of(const os::HTTPResponse& response) {
-  return {reinterpret_cast<const char*>(response.body.data()), response.body.size()};
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  const auto begin = text.find_first_not_of(kBlank);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
 
 os::HTTPRequest near_request(std::string method, std::string url, os::HTTPHeaders headers) {
   return {std::move(method), std::move(url), std::move(headers), {},
@@ -70,7 +60,7 @@ os::HTTPResponse ask(os::HTTPClient& http, const os::HTTPRequest& request,
   if (response.status == kOK) return response;
   std::string text =
       "no S3 credentials from " + whom + ": status " + std::to_string(response.status);
-  const auto error = parse_s3_error(text_of(response));
+  const auto error = parse_s3_error(response.text());
   if (error) text += ", " + error->code.substr(0, 100);
   if (response.status == 429 || response.status >= 500) {
     throw CloudStorageError(CloudFailure::kNotSent, response.status, text);
@@ -161,7 +151,7 @@ S3Credentials assume_role(const WebIdentity& identity,
                                        {"Version", "2011-06-15"},
                                        {"RoleArn", identity.role},
                                        {"RoleSessionName", identity.session},
-                                       {"WebIdentityToken", std::string(trimmed(*token))}});
+                                       {"WebIdentityToken", std::string(base::trimmed(*token))}});
   const os::HTTPRequest request{"POST",
                                 sts_url(surroundings),
                                 {{"Content-Type", "application/x-www-form-urlencoded"}},
@@ -172,7 +162,7 @@ S3Credentials assume_role(const WebIdentity& identity,
   const std::string whom = "the token service for the role " + identity.role;
   const auto response = ask(*surroundings.http, request, whom);
   try {
-    const STSCredentials given = parse_sts_credentials(text_of(response));
+    const STSCredentials given = parse_sts_credentials(response.text());
     return {{given.access_key, given.secret_key, given.session_token}, given.expires_us};
   } catch (const ValidationError& error) {
     throw_unusable(whom, error.what());
@@ -276,7 +266,7 @@ class ContainerSource final : public S3CredentialsSource {
     const std::string whom = "the container's service";
     const auto response =
         ask(*surroundings_.http, near_request("GET", target, std::move(headers)), whom);
-    return parse_json_credentials(text_of(response), whom);
+    return parse_json_credentials(response.text(), whom);
   }
 
  private:
@@ -315,7 +305,7 @@ class ContainerSource final : public S3CredentialsSource {
     if (!token) {
       throw NotAuthorizedError("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: " + path + " is not there");
     }
-    return std::string(trimmed(*token));
+    return std::string(base::trimmed(*token));
   }
 
   const S3CredentialsSurroundings surroundings_;
@@ -329,9 +319,8 @@ class InstanceSource final : public S3CredentialsSource {
   std::string name() const override { return "the instance metadata"; }
 
   std::optional<S3Credentials> load() override {
-    std::string disabled = surroundings_.environment->get("AWS_EC2_METADATA_DISABLED").value_or("");
-    for (char& c : disabled) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    if (disabled == "true") return std::nullopt;
+    const auto disabled = surroundings_.environment->get("AWS_EC2_METADATA_DISABLED").value_or("");
+    if (base::lower_case(disabled) == "true") return std::nullopt;
     const std::string origin = this->origin();
     const auto token = session_token(origin);
     if (!token) return std::nullopt;
@@ -339,14 +328,14 @@ class InstanceSource final : public S3CredentialsSource {
     const std::string roles = origin + "/latest/meta-data/iam/security-credentials/";
     const auto list = perform(*surroundings_.http, near_request("GET", roles, headers), name());
     if (list.status == 404 && !was_there_) return std::nullopt;  // the instance has no role
-    const std::string_view names = text_of(list);
-    const std::string role(trimmed(names.substr(0, names.find('\n'))));
+    const std::string_view names = list.text();
+    const std::string role(base::trimmed(names.substr(0, names.find('\n'))));
     if (list.status != kOK || role.empty()) {
       throw_unusable(name(), "status " + std::to_string(list.status) + " for the list of roles");
     }
     const auto response = ask(*surroundings_.http,
                               near_request("GET", roles + percent_encode(role), headers), name());
-    auto credentials = parse_json_credentials(text_of(response), name());
+    auto credentials = parse_json_credentials(response.text(), name());
     was_there_ = true;
     return credentials;
   }
@@ -368,7 +357,7 @@ class InstanceSource final : public S3CredentialsSource {
                                       {{"X-aws-ec2-metadata-token-ttl-seconds", "21600"}});
     try {
       const auto response = surroundings_.http->perform(request);
-      const std::string token(trimmed(text_of(response)));
+      const std::string token(base::trimmed(response.text()));
       if (response.status == kOK && !token.empty()) return token;
       if (was_there_) throw_unusable(name(), "status " + std::to_string(response.status));
     } catch (const os::HTTPError& error) {

@@ -79,9 +79,7 @@ std::string s3_where(const S3Asked& asked) {
 }
 
 void throw_s3_error(const S3Asked& asked, const os::HTTPResponse& response) {
-  const std::string_view body(reinterpret_cast<const char*>(response.body.data()),
-                              response.body.size());
-  S3Error error = parse_s3_error(body).value_or(S3Error{});
+  S3Error error = parse_s3_error(response.text()).value_or(S3Error{});
   if (error.region.empty()) error.region = response.header("x-amz-bucket-region");
   throw_s3_error(asked, response.status, error);
 }

@@ -16,10 +16,6 @@ namespace {
 constexpr std::uint64_t kMaxParts = 10'000;
 constexpr int kOK = 200;
 
-std::string_view text_of(const os::HTTPResponse& response) {
-  return {reinterpret_cast<const char*>(response.body.data()), response.body.size()};
-}
-
 }  // namespace
 
 std::vector<std::span<const std::byte>> cut_spans(ByteSpans spans, std::uint64_t offset,
@@ -78,7 +74,7 @@ S3MultipartUpload::S3MultipartUpload(S3Transport& transport, std::string key)
   const auto response = transport_.send(begin);
   if (response.status != kOK) transport_.fail(begin, response);
   try {
-    id_ = parse_s3_upload_id(text_of(response));
+    id_ = parse_s3_upload_id(response.text());
   } catch (const ValidationError& error) {
     throw_unusable(transport_.asked(begin), response.status, error.what());
   }
@@ -175,7 +171,7 @@ std::optional<std::string> S3MultipartUpload::completed(const S3Request& request
                                                         bool is_conditional) {
   const S3Asked asked = transport_.asked(request);
   const bool is_refused = response.status == 412 || response.status == 404;
-  const auto told = is_refused ? parse_s3_error(text_of(response)) : std::nullopt;
+  const auto told = is_refused ? parse_s3_error(response.text()) : std::nullopt;
   if (is_conditional && (response.status == 412 || (told && told->code == "NoSuchKey"))) {
     return std::nullopt;
   }
@@ -185,7 +181,7 @@ std::optional<std::string> S3MultipartUpload::completed(const S3Request& request
   if (response.status != kOK) transport_.fail(request, response);
   S3CompleteAnswer answer;
   try {
-    answer = parse_s3_complete(text_of(response));
+    answer = parse_s3_complete(response.text());
   } catch (const ValidationError& error) {
     throw_unusable(asked, response.status, error.what());
   }

@@ -16,10 +16,6 @@ constexpr std::int64_t kClockToleranceUs = 60 * kMicrosPerSecond;
 // Amazon refuses from here; a refusal of a HEAD has no body that says why.
 constexpr std::int64_t kRefusedSkewUs = 15 * 60 * kMicrosPerSecond;
 
-std::string_view text_of(const os::HTTPResponse& response) {
-  return {reinterpret_cast<const char*>(response.body.data()), response.body.size()};
-}
-
 }  // namespace
 
 S3Transport::S3Transport(S3TransportOptions options,
@@ -126,7 +122,7 @@ void S3Transport::count(const S3Request& request) {
 bool S3Transport::put_right(const S3Request& request, const os::HTTPResponse& response,
                             const std::shared_ptr<const S3Credentials>& used) {
   if (response.status != 400 && response.status != 401 && response.status != 403) return false;
-  const auto error = parse_s3_error(text_of(response));
+  const auto error = parse_s3_error(response.text());
   if (request.method == "HEAD") {  // no body, so it may be either
     return (response.status == 403 && learn_clock(response)) ||
            (response.status == 400 && credentials_->renew(used));

@@ -1,9 +1,9 @@
 #include "cloud/s3_xml.h"
 
-#include <charconv>
 #include <pugixml.hpp>
 
 #include "base/utf8.h"
+#include "cloud/content_range.h"
 #include "cloud/http_date.h"
 #include "cloud/url.h"
 #include "protobase/errors.h"
@@ -54,13 +54,9 @@ std::string required_text(const pugi::xml_node& node, const char* name) {
 }
 
 std::uint64_t required_number(const pugi::xml_node& node, const char* name) {
-  const std::string text = required_text(node, name);
-  std::uint64_t value = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || stop != text.data() + text.size()) {
-    throw_malformed(std::string(name) + " is no number");
-  }
-  return value;
+  const auto value = parse_size(required_text(node, name));
+  if (!value) throw_malformed(std::string(name) + " is no number");
+  return *value;
 }
 
 std::int64_t required_time_us(const pugi::xml_node& node, const char* name) {

@@ -3,6 +3,7 @@
 #include <map>
 #include <string_view>
 
+#include "base/ascii.h"
 #include "cloud/http_date.h"
 #include "os/net/crypto.h"
 #include "protobase/shared_bytes.h"
@@ -12,12 +13,6 @@ namespace {
 
 constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
 constexpr std::size_t kDateDigits = 8;
-
-std::string lower_case(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return result;
-}
 
 /// Without blanks around it, each run of blanks within it as one space.
 std::string canonical_value(std::string_view value) {
@@ -40,7 +35,8 @@ struct CanonicalHeaders {
 CanonicalHeaders canonical_headers(const os::HTTPHeaders& headers) {
   std::map<std::string, std::string> by_name;
   for (const auto& [name, value] : headers) {
-    const auto [place, is_new] = by_name.try_emplace(lower_case(name), canonical_value(value));
+    const auto [place, is_new] =
+        by_name.try_emplace(base::lower_case(name), canonical_value(value));
     if (!is_new) place->second += "," + canonical_value(value);
   }
   CanonicalHeaders result;

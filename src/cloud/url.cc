@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.h"
 #include "protobase/errors.h"
 
 namespace protobase::cloud {
@@ -98,8 +99,7 @@ Endpoint parse_endpoint(std::string_view url, std::string_view what) {
     rest = rest.substr(0, colon);
   }
   if (!is_host(rest)) throw_no_endpoint(url, what);
-  endpoint.host = rest;
-  for (char& c : endpoint.host) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  endpoint.host = base::lower_case(rest);
   return endpoint;
 }
 

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/ascii.h"
 #include "os/net/http.h"
 #include "protobase/errors.h"
 
@@ -118,13 +119,6 @@ std::size_t take_body(char* bytes, std::size_t size, std::size_t count, void* co
   return length;
 }
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  const auto begin = text.find_first_not_of(kBlank);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
-
 /// Memory for the body at once, as far as its announced length is believable.
 void reserve_body(Transfer& transfer, std::string_view content_length) {
   std::uint64_t length = 0;
@@ -144,9 +138,8 @@ std::size_t take_header(char* bytes, std::size_t size, std::size_t count, void* 
     transfer.response.headers.clear();  // an interim answer came before
   const auto colon = line.find(':');
   if (colon == std::string_view::npos || line.starts_with("HTTP/")) return line.size();
-  std::string name(trimmed(line.substr(0, colon)));
-  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  const std::string_view value = trimmed(line.substr(colon + 1));
+  std::string name = base::lower_case(base::trimmed(line.substr(0, colon)));
+  const std::string_view value = base::trimmed(line.substr(colon + 1));
   if (name == "content-length") reserve_body(transfer, value);
   transfer.response.headers.emplace_back(std::move(name), value);
   return line.size();

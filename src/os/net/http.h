@@ -35,6 +35,10 @@ struct HTTPResponse {
 
   /// The first header of that (lower case) name; "" when there is none.
   std::string_view header(std::string_view name) const noexcept;
+  /// The body; lives as long as this.
+  std::string_view text() const noexcept {
+    return {reinterpret_cast<const char*>(body.data()), body.size()};
+  }
 };
 
 /// No usable answer came.
