@@ -4,6 +4,7 @@
 
 #include "base/endian.h"
 #include "base/hash.h"
+#include "cloud/copy_marker.h"
 #include "cloud/log_checkpoint.h"
 #include "cloud/slot.h"
 #include "fuzz/fuzzing.h"
@@ -42,6 +43,13 @@ void check_checkpoint(std::span<const std::byte> object) {
   require(cloud::read_checkpoint(cloud::write_checkpoint(*read), kLocation) == *read);
 }
 
+void check_marker(std::span<const std::byte> object) {
+  const auto read =
+      result_unless<ProtoBaseError>([&] { return cloud::read_copy_marker(object, kLocation); });
+  if (!read) return;
+  require(cloud::read_copy_marker(cloud::write_copy_marker(*read), kLocation) == *read);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -49,6 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size > 0) std::memcpy(bytes.data(), data, size);
   check_slot(bytes);
   check_checkpoint(bytes);
+  check_marker(bytes);
   if (size >= cloud::kSlotHeaderSize) {
     base::store_le<std::uint64_t>(bytes.data() + 248, base::xxh3({bytes.data(), 248}));
     check_slot(bytes);
