@@ -80,6 +80,8 @@ class BucketCopy {
       return finish_earlier(marker, *there);
     }
     take_place(marker);
+    // Who found the prefix empty just before the marker was there may have made a store in it.
+    check_undisturbed();
     put_wals(marker.has_value());
     publish();
     remove_marker();
@@ -131,8 +133,8 @@ class BucketCopy {
       CopyMarker ours{UUID::from_random(retry_parts_.random->bytes16()), source_.name().text, {}};
       for (const CopiedWAL& wal : source_.state().wals) ours.wals.push_back(wal.id);
       cloud::create_object(client_, retry_parts_, kCopyMarkerKey, cloud::write_copy_marker(ours));
-      marker = find_marker();  // somebody else's, if it was faster
-      if (!marker) throw_disturbed();
+      marker = find_marker();          // somebody else's, if it was faster
+      if (!marker) throw_disturbed();  // it came to its end meanwhile
     }
     if (!is_ours(*marker)) {
       throw ValidationError(fmt::format("{}, not of {}", cloud::unfinished_copy(location_, *marker),
@@ -146,6 +148,13 @@ class BucketCopy {
     if (page.objects.empty()) return;
     throw ValidationError(fmt::format("{} is not empty (there is {}): choose an empty prefix",
                                       location_, page.objects.front().key));
+  }
+
+  void check_undisturbed() const {
+    const auto there = find_checkpoint(client_, retry_parts_);
+    if (!there || there->store == made_.store) return;
+    remove_marker();  // of a copy that nobody can finish any more
+    throw_disturbed();
   }
 
   [[noreturn]] void throw_disturbed() const {
@@ -234,8 +243,7 @@ class BucketCopy {
       return client_.put(kCheckpointKey, {&part, 1}, CloudPutCondition::if_absent());
     });
     // Ours, perhaps by a try whose answer was lost; or that of another run of the same copy.
-    const auto there = find_checkpoint(client_, retry_parts_);
-    if (!there || there->store != made_.store) throw_disturbed();
+    check_undisturbed();
   }
 
   void remove_marker() const {

@@ -469,7 +469,7 @@ TEST_F(CloudCopyTest, ASourceThatGrewMeanwhileIsCopiedAsItIsThen) {
   fill(space());
   const auto made = new_bucket();
   const auto copy = [&](const SpacePlace& to) { copy_space(directory(space()), to, options()); };
-  ASSERT_TRUE(copy_cut_off(made, 8, true, copy));
+  ASSERT_TRUE(copy_cut_off(made, 10, true, copy));  // three segments have arrived
   commit(*std::make_unique<StandaloneFileStorage>(space()), "meanwhile");
   EXPECT_GT(copy_space(directory(space()), bucket(made), options()).resumed_bytes, 0u);
   EXPECT_TRUE(in(made) == in(space()));
@@ -516,6 +516,7 @@ TEST_F(CloudCopyTest, AStoreThatSomebodyMakesThereMeanwhileStays) {
   expect_error<ValidationError>([&] { copy_space(directory(space()), bucket(made), racing); },
                                 {"meanwhile"});
   EXPECT_EQ(open(made)->read_current_root(), root);
+  EXPECT_FALSE(has_object(made, "copy"));
   expect_error<ValidationError>([&] { copy_space(directory(space()), bucket(made), options()); },
                                 {"is a store already"});
 }
