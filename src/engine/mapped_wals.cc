@@ -28,8 +28,7 @@ std::size_t place_of_thread() noexcept {
 
 }  // namespace
 
-std::optional<CachedPayload> MappedWALs::find(const AtomPointer& pointer) {
-  if (!enabled_) return std::nullopt;
+std::optional<CachedPayload> MappedWALs::look_for(const AtomPointer& pointer) {
   View* const view = view_of(pointer.transaction_id);
   if (view == nullptr) return std::nullopt;
   const std::uint64_t begin = pointer.offset;

@@ -30,8 +30,11 @@ class MappedWALs final {
   MappedWALs& operator=(const MappedWALs&) = delete;
 
   /// The payload of the data record at `pointer`, in place; nullopt when it is not mapped, larger
-  /// than is good to map, not known to be durable, or not valid.
-  std::optional<CachedPayload> find(const AtomPointer& pointer);
+  /// than is good to map, not known to be durable, or not valid. The first question is asked here,
+  /// because every get of every storage asks it.
+  std::optional<CachedPayload> find(const AtomPointer& pointer) {
+    return enabled_ ? look_for(pointer) : std::nullopt;
+  }
 
  private:
   static constexpr std::size_t kMaxWALs = 1024;
@@ -52,6 +55,7 @@ class MappedWALs final {
     VerifiedPlaces verified;  ///< for `verify_once`
   };
 
+  std::optional<CachedPayload> look_for(const AtomPointer& pointer);
   View* view_of(const UUID& wal);
   View* open(const UUID& wal);
   bool is_durable(View& view, std::uint64_t end);
