@@ -23,13 +23,14 @@ constexpr const char* kLocation = "s3://bucket";
 
 void check_slot(std::span<const std::byte> object) {
   constexpr std::uint64_t kAnyNumber = 1;
-  const auto header = result_unless<ProtoBaseError>(
+  auto header = result_unless<ProtoBaseError>(
       [&] { return cloud::read_slot_header(object, kAnyNumber, kLocation); });
   if (!header) return;
   require(header->inline_bytes <= header->length && header->begin <= header->end());
   require(header->body_size() <= cloud::kMaxSlotBody + cloud::kMaxSegmentsOfSlot * 8);
-  const auto body = object.subspan(cloud::kSlotHeaderSize);
-  if (body.size() < header->segments * 8) return;
+  if (object.size() < cloud::kSlotHeaderSize + header->body_size()) return;
+  const auto body = object.subspan(cloud::kSlotHeaderSize, header->body_size());
+  header->body_hash = base::xxh3(body);  // or nothing behind the check would ever be reached
   const auto ends = result_unless<CorruptionError>(
       [&] { return cloud::read_segment_ends(*header, body, kLocation); });
   if (ends && !ends->empty()) require(ends->back() == header->end() - header->inline_bytes);

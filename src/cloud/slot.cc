@@ -153,8 +153,14 @@ std::optional<SlotKind> slot_kind_of_size(std::uint64_t object_size) noexcept {
 }
 
 std::vector<std::uint64_t> read_segment_ends(const SlotHeader& header,
-                                             std::span<const std::byte> ends,
+                                             std::span<const std::byte> body,
                                              const std::string& location) {
+  if (const std::uint64_t found = base::xxh3(body); found != header.body_hash) {
+    throw_damaged(
+        location, header.number,
+        fmt::format("body: expected checksum {:016x}, found {:016x}", header.body_hash, found));
+  }
+  const auto ends = body.subspan(header.inline_bytes);
   std::vector<std::uint64_t> read(header.segments);
   std::uint64_t before = header.begin;
   for (std::size_t i = 0; i < read.size(); ++i) {

@@ -64,10 +64,10 @@ std::uint64_t slot_object_size(const SlotHeader& header, SlotKind kind) noexcept
 /// nullopt: no slot has that size.
 std::optional<SlotKind> slot_kind_of_size(std::uint64_t object_size) noexcept;
 
-/// Where the segments end, checked against the header. `ends`: what the body ends with,
-/// header.segments x 8 bytes. Throws CorruptionError.
+/// Where the segments end, by which their objects are found: nothing but the checksum of the body
+/// tells that one is wrong. `body`: header.body_size() bytes. Throws CorruptionError.
 std::vector<std::uint64_t> read_segment_ends(const SlotHeader& header,
-                                             std::span<const std::byte> ends,
+                                             std::span<const std::byte> body,
                                              const std::string& location);
 
 std::string slot_key(std::uint64_t number);

@@ -65,11 +65,16 @@ void SlotReader::read(ListedSlot& slot) const {
                                       slot.size, slot_object_size(header, slot.kind)));
   }
   if (header.is_claim()) return;
-  if (header.segments > 0) {
-    const auto ends = get(kSlotHeaderSize + header.inline_bytes, header.segments * 8);
-    slot.segment_ends = read_segment_ends(header, ends.span(), location_);
-  }
   const auto body = object.span().subspan(kSlotHeaderSize);
+  if (header.segments > 0) {
+    SharedBytes rest;
+    auto whole = body;
+    if (whole.size() < header.body_size()) {
+      rest = get(kSlotHeaderSize, header.body_size());
+      whole = rest.span();
+    }
+    slot.segment_ends = read_segment_ends(header, whole.first(header.body_size()), location_);
+  }
   found_(header.wal, header.end() - header.inline_bytes,
          body.first(std::min<std::uint64_t>(body.size(), header.inline_bytes)));
 }

@@ -89,15 +89,32 @@ TEST(Slot, SegmentsEndInOrderWhereTheBodyBegins) {
   header.inline_bytes = 40;
   header.segments = 2;
   const auto read = [&](std::uint64_t first, std::uint64_t second) {
-    std::array<std::byte, 16> ends;
-    base::store_le<std::uint64_t>(ends.data(), first);
-    base::store_le<std::uint64_t>(ends.data() + 8, second);
-    return read_segment_ends(header, ends, kLocation);
+    std::array<std::byte, 56> body{};
+    base::store_le<std::uint64_t>(body.data() + 40, first);
+    base::store_le<std::uint64_t>(body.data() + 48, second);
+    header.body_hash = base::xxh3(body);
+    return read_segment_ends(header, body, kLocation);
   };
   EXPECT_EQ(read(4200, 4296), (std::vector<std::uint64_t>{4200, 4296}));
   EXPECT_THROW(read(4200, 4295), CorruptionError);
   EXPECT_THROW(read(4296, 4200), CorruptionError);
   EXPECT_THROW(read(4096, 4296), CorruptionError);
+}
+
+TEST(Slot, EveryFlippedBitOfABodyThatNamesSegmentsIsFound) {
+  SlotHeader header = example();
+  header.inline_bytes = 8;
+  header.segments = 2;
+  std::array<std::byte, 24> body{};
+  base::store_le<std::uint64_t>(body.data() + 8, 4200);
+  base::store_le<std::uint64_t>(body.data() + 16, 4328);
+  header.body_hash = base::xxh3(body);
+  EXPECT_EQ(read_segment_ends(header, body, kLocation), (std::vector<std::uint64_t>{4200, 4328}));
+  for (std::size_t bit = 0; bit < body.size() * 8; ++bit) {
+    body[bit / 8] ^= std::byte{1} << (bit % 8);
+    EXPECT_THROW(read_segment_ends(header, body, kLocation), CorruptionError) << bit;
+    body[bit / 8] ^= std::byte{1} << (bit % 8);
+  }
 }
 
 TEST(Slot, KeysOfSlotsAreRecognisedAndNoOthers) {

@@ -237,6 +237,26 @@ TEST_F(CloudFileStorageTest, ManyBytesGoOutAsSegmentsAndComeBack) {
   EXPECT_EQ(reader->verify({}).bad_places, 0u);
 }
 
+/// What is wrong in one bit, and still in order, must not get into an index, nor into a checkpoint.
+TEST_F(CloudFileStorageTest, AnEndOfASegmentThatIsDamagedIsNamed) {
+  CloudStorageOptions options = cloud();
+  options.object_size = 1 << 20;
+  Machine writer = open(options);
+  for (const char* letter : {"a", "b"}) {
+    writer->push_bytes(as_bytes(std::string(1'100'000, *letter)));
+  }
+  commit(writer, "root");
+  kill(writer);
+  const std::string key = "log/00000000000000000002";
+  const Bytes whole = *bucket_->find(key)->bytes;
+  Bytes damaged = whole;
+  damaged[256 + 1] ^= std::byte{8};
+  bucket_->put(key, damaged);
+  testing::expect_error<CorruptionError>([&] { open(); }, {key, "body: expected checksum"});
+  bucket_->put(key, whole);
+  EXPECT_EQ(open()->verify({}).bad_places, 0u);
+}
+
 TEST_F(CloudFileStorageTest, MergingKeepsEveryAddressAlsoForWhoReadMeanwhile) {
   Machine writer = open();
   const Machine old_reader = open();
