@@ -30,6 +30,15 @@ foreach(kind IN ITEMS crash faults file format storage wal)
     RUNTIME_OUTPUT_DIRECTORY "${PROTOBASE_TEST_DIR}")
 endforeach()
 
+# Processes that find the bugs of the cloud, for test/system/cloud_soak_test.py.
+if(PROTOBASE_CLOUD)
+  add_executable(soak_worker_with_bugs
+    "${PROJECT_SOURCE_DIR}/test/soak/soak_worker.cc" $<TARGET_OBJECTS:protobase_with_bugs>)
+  target_link_libraries(soak_worker_with_bugs PRIVATE protobase_soak)
+  set_target_properties(soak_worker_with_bugs PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${PROTOBASE_TEST_DIR}")
+endif()
+
 foreach(bug IN ITEMS none no_data_sync no_directory_sync checksum_ignored address_not_checksummed
     retry_after_failed_sync torn_tail_accepted root_before_data lock_outlives_kill ${cloud_bugs})
   protobase_add_script_test(planted_bug.${bug} 300

@@ -111,7 +111,7 @@ endforeach()
 # The process that tests kill, the program that kills it at a chosen system call, and the judge.
 file(GLOB soak_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/test/soak/*.cc")
 list(FILTER soak_sources EXCLUDE REGEX "(_test|/soak_worker|/kill_at_call)\\.cc$")
-add_library(protobase_soak STATIC ${soak_sources})
+add_library(protobase_soak STATIC ${soak_sources} "${PROJECT_SOURCE_DIR}/cli/location.cc")
 target_link_libraries(protobase_soak PUBLIC protobase_test_support)
 foreach(program IN ITEMS soak_worker kill_at_call)
   add_executable(${program} "${PROJECT_SOURCE_DIR}/test/soak/${program}.cc")
@@ -154,6 +154,9 @@ file(GLOB scripts CONFIGURE_DEPENDS
 list(FILTER scripts EXCLUDE REGEX "/(lib|_)[^/]*$")  # lib*.sh and _*.py are shared parts
 if(NOT PROTOBASE_CLOUD OR NOT plain_build)  # servers and signatures: once is enough
   list(FILTER scripts EXCLUDE REGEX "/(cloud|sigv4)_[^/]*$")
+endif()
+if(PROTOBASE_CLOUD AND PROTOBASE_SANITIZE)  # but these are our processes, with all their threads
+  list(APPEND scripts "${PROJECT_SOURCE_DIR}/test/system/cloud_soak_test.py")
 endif()
 foreach(script IN LISTS scripts)
   cmake_path(GET script STEM name)

@@ -21,8 +21,8 @@ struct Placed {
 
 class Judge {
  public:
-  Judge(SharedStorage& storage, std::span<const Record> records)
-      : storage_(storage), records_(records) {}
+  Judge(SharedStorage& storage, std::span<const Record> records, Reads reads)
+      : storage_(storage), records_(records), reads_(reads) {}
 
   Judgement run() {
     read_history();
@@ -66,7 +66,8 @@ class Judge {
     for (const Call& call : record.calls) {
       if (call.is_commit()) place_commit(call);
       if (call.action == Action::kRead && call.outcome == Outcome::kYes) {
-        placed_.push_back({&call, place_of(call.seen, "a read root")});
+        const std::size_t place = place_of(call.seen, "a read root");
+        if (reads_ == Reads::kNewest) placed_.push_back({&call, place});
         ++judgement_.reads;
       }
     }
@@ -83,7 +84,7 @@ class Judge {
       if (call.outcome == Outcome::kNo) refused_.push_back(&call);
       return;
     }
-    if (call.outcome == Outcome::kNo || call.outcome == Outcome::kRefused) {
+    if (call.outcome != Outcome::kYes && call.outcome != Outcome::kUnknown) {
       throw Violation("commit " + call.name + " was answered with no and is in the history");
     }
     Entry& entry = history_[found->second - 1];
@@ -186,6 +187,7 @@ class Judge {
 
   SharedStorage& storage_;
   const std::span<const Record> records_;
+  const Reads reads_;
   std::vector<Entry> history_;  ///< oldest first
   std::unordered_map<AtomPointer, std::size_t> places_;
   std::vector<Placed> placed_;
@@ -195,8 +197,8 @@ class Judge {
 
 }  // namespace
 
-Judgement judge(SharedStorage& storage, std::span<const Record> records) {
-  return Judge(storage, records).run();
+Judgement judge(SharedStorage& storage, std::span<const Record> records, Reads reads) {
+  return Judge(storage, records, reads).run();
 }
 
 }  // namespace protobase::soak

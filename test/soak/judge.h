@@ -24,8 +24,16 @@ struct Judgement {
   std::uint64_t reads = 0;         ///< of the root, checked for their place in the history
 };
 
+/// What reads of the root promise.
+enum class Reads {
+  kNewest,  ///< what was acknowledged before
+  /// Some root of the history: a writer in a bucket does not ask whether it was deposed.
+  kMayBeOld,
+};
+
 /// `records` are those of every process that ever opened the space; none of them still writes.
 /// Throws Violation, and what the storage throws.
-Judgement judge(SharedStorage& storage, std::span<const Record> records);
+Judgement judge(SharedStorage& storage, std::span<const Record> records,
+                Reads reads = Reads::kNewest);
 
 }  // namespace protobase::soak

@@ -35,9 +35,9 @@ class JudgeTest : public ::testing::Test {
     record_ = read_record(stream);
   }
 
-  std::string violation() {
+  std::string violation(Reads reads = Reads::kNewest) {
     try {
-      judge(*storage_, std::vector{record_});
+      judge(*storage_, std::vector{record_}, reads);
       return "";
     } catch (const Violation& violation) {
       return violation.what();
@@ -137,6 +137,20 @@ TEST_F(JudgeTest, AReadOfARootThatNeverWasIsFound) {
   work("psr");
   call(Action::kRead, 0).seen = record_.pushes[0].pointer;
   EXPECT_THAT(violation(), HasSubstr("a read root"));
+}
+
+TEST_F(JudgeTest, WhereReadsMayBeOldOnlyARootThatNeverWasIsFound) {
+  work("sssr");
+  call(Action::kRead, 0).seen = call(Action::kSet, 1).root;
+  EXPECT_THAT(violation(Reads::kMayBeOld), IsEmpty());
+  call(Action::kRead, 0).seen = AtomPointer{};
+  EXPECT_THAT(violation(Reads::kMayBeOld), HasSubstr("a read root"));
+}
+
+TEST_F(JudgeTest, ACommitThatFailedWithoutEffectAndIsThereIsFound) {
+  work("ss");
+  call(Action::kSet, 1).outcome = Outcome::kFailed;
+  EXPECT_THAT(violation(), HasSubstr("answered with no"));
 }
 
 TEST_F(JudgeTest, ACompareAndSetOverAnotherRootIsFound) {

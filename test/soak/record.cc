@@ -11,7 +11,7 @@ namespace protobase::soak {
 namespace {
 
 constexpr std::array<std::string_view, 5> kActions = {"set", "cas", "read", "flush", "open"};
-constexpr std::array<std::string_view, 4> kOutcomes = {"unknown", "yes", "no", "refused"};
+constexpr std::array<std::string_view, 5> kOutcomes = {"unknown", "yes", "no", "refused", "failed"};
 
 template <typename Value, std::size_t n>
 Value parse_word(const std::array<std::string_view, n>& words, const std::string& word) {

@@ -5,7 +5,7 @@
 //   B <thread> <ns> set <name> <pointer>            begins: commit of the atom <name>
 //   B <thread> <ns> cas <name> <pointer> <expected> begins: compare-and-set
 //   B <thread> <ns> read|flush|open                 begins
-//   E <thread> <ns> yes|no|refused|unknown [<root>] ends; the root is what a read saw
+//   E <thread> <ns> yes|no|refused|failed|unknown [<root>] ends; the root is what a read saw
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,8 @@ enum class Outcome {
   kUnknown,  ///< no answer yet, or "unknown": it may still take effect
   kYes,
   kNo,       ///< compare-and-set: the root was another
-  kRefused,  ///< an error that says: nothing of it took effect
+  kRefused,  ///< LockingError: nothing of it took effect
+  kFailed,   ///< another error that says: nothing of it took effect
 };
 
 inline constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();

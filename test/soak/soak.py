@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """./dev soak: workers on one space, killed and paused at random, until the time is up.
 
-Usage: soak.py --minutes N [--seed S] [--directory D]. Exit status 1 when a promise was broken: the space and
+Usage: soak.py --minutes N [--seed S] [--directory D] [--cloud [--lanes N] [--endpoint URL [--google]]]. With --cloud
+the space is in a bucket behind a proxy that misbehaves: short runs, --lanes of them side by side, each with the next
+seed; the bucket is one in memory, or "soak" at the endpoint, keys from the environment (_cloud_soak_run.py). Exit status 1 when a promise was broken: the space and
 the records that show it are kept and named. Ends by itself; Ctrl-C ends it earlier, with all its processes.
 """
 
@@ -15,6 +17,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
+import _cloud_soak_run
 import _soak_run
 
 
@@ -23,7 +26,18 @@ def parse_arguments():
     parser.add_argument("--minutes", type=float, default=1)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--directory", help="where the spaces are made; default: a temporary one")
+    parser.add_argument("--cloud", action="store_true", help="a bucket behind a misbehaving proxy")
+    parser.add_argument("--lanes", type=int, default=6, help="runs side by side, with --cloud")
+    parser.add_argument("--endpoint", default="memory", help="of an object store with a bucket `soak`")
+    parser.add_argument("--google", action="store_true", help="the endpoint speaks Google's API")
     return parser.parse_args()
+
+
+def make_soak(arguments, directory):
+    if not arguments.cloud:
+        return _soak_run.Soak(directory, arguments.seed, arguments.minutes * 60)
+    return _cloud_soak_run.Lanes(directory, arguments.lanes, arguments.seed, arguments.minutes * 60,
+                                 arguments.endpoint, "gs" if arguments.google else "s3")
 
 
 def end_on_signal(number, _):
@@ -38,10 +52,10 @@ def main():
         pathlib.Path(parent).mkdir(parents=True, exist_ok=True)
     directory = tempfile.mkdtemp(prefix="protobase-soak-", dir=parent)
     print(f"seed {arguments.seed}, {arguments.minutes:g} minutes, in {directory}", flush=True)
-    soak = _soak_run.Soak(directory, arguments.seed, arguments.minutes * 60)
+    soak = make_soak(arguments, directory)
     try:
         soak.run()
-    except _soak_run.Failure as failure:
+    except (_soak_run.Failure, _cloud_soak_run.Failure) as failure:
         print(f"{soak.summary()}\nFAILED, all is kept in {directory}: {failure}")
         return 1
     except KeyboardInterrupt:

@@ -1,11 +1,14 @@
 // The process that the kill tests, the soak and the power cut start, kill, stop and start again. It
 // works on a space and writes the record of what it does to standard output; or it judges a space.
 //
+//   SPACE: a directory, or a bucket as the command line takes it, with short timeouts
+//
 //   soak_worker work SPACE TAG THREADS WAL_KIB LETTERS [SEED STEPS]
 //       runs the letters (worker.h) once, or with a seed so many random ones of them in each
 //       thread (0: without end); "-": as they come from standard input
 //   soak_worker check SPACE TAG WAL_KIB RECORD...
-//       opens the space, judges it by the records, and commits something new to it
+//       opens the space, judges it by the records, and commits something new to it; reads in a
+//       bucket may have seen older roots
 //   soak_worker verify SPACE
 //       reads and checks everything, as a reader beside the others
 #include <signal.h>
@@ -24,6 +27,7 @@
 
 #include "protobase/errors.h"
 #include "protobase/standalone_file_storage.h"
+#include "test/soak/bucket.h"
 #include "test/soak/judge.h"
 #include "test/soak/record.h"
 #include "test/soak/worker.h"
@@ -44,6 +48,9 @@ void report_to_stdout(const std::string& line) {
   }
 }
 
+/// Of `work`: other than 0, because it broke off, and other than 1, because nothing is wrong.
+constexpr int kBrokeOff = 3;
+
 std::unique_ptr<SharedStorage> open(const std::string& space, const std::string& wal_kib) {
   StorageOptions options;
   options.buffer_size = 4096;
@@ -54,6 +61,10 @@ std::unique_ptr<SharedStorage> open(const std::string& space, const std::string&
     if (level == LogLevel::kInfo) return;
     std::fprintf(stderr, "log: %.*s\n", static_cast<int>(message.size()), message.data());
   };
+  if (is_bucket(space)) {
+    options.enable_atom_object_cache = options.enable_atom_bytes_cache = false;
+    return open_bucket(space, options, SpaceAccess::kReadWrite);
+  }
   return std::make_unique<StandaloneFileStorage>(space, options);
 }
 
@@ -75,7 +86,8 @@ Plan plan_of(const Arguments& arguments, unsigned thread) {
 int work(const Arguments& arguments) {
   if (arguments.size() != 5 && arguments.size() != 7) throw std::invalid_argument("work");
   Worker worker(
-      arguments[1], [&] { return open(arguments[0], arguments[3]); }, report_to_stdout);
+      arguments[1], [&] { return open(arguments[0], arguments[3]); }, report_to_stdout,
+      is_bucket(arguments[0]) ? Merge(merge_bucket) : nullptr);
   worker.open();
   const unsigned threads = static_cast<unsigned>(std::stoul(arguments[2]));
   std::vector<std::exception_ptr> errors(threads);
@@ -94,8 +106,18 @@ int work(const Arguments& arguments) {
   for (const auto& error : errors) {
     if (error) std::rethrow_exception(error);
   }
-  worker.close();
+  if (!worker.is_over()) worker.close();
   return 0;
+}
+
+/// A store in a bucket cannot be used while its requests fail; that breaks no promise.
+int work_in_bucket(const Arguments& arguments) {
+  try {
+    return work(arguments);
+  } catch (const ProtoBaseError& error) {
+    std::fprintf(stderr, "broke off: %s\n", error.what());
+    return kBrokeOff;
+  }
 }
 
 std::vector<Record> read_records(std::span<const std::string> paths) {
@@ -113,7 +135,8 @@ int check(const Arguments& arguments) {
   const auto records = read_records(std::span(arguments).subspan(3));
   const auto open_and_judge = [&] {
     auto storage = open(arguments[0], arguments[2]);
-    const Judgement found = judge(*storage, records);
+    const Reads reads = is_bucket(arguments[0]) ? Reads::kMayBeOld : Reads::kNewest;
+    const Judgement found = judge(*storage, records, reads);
     std::fprintf(stderr, "judged: %zu commits %zu acknowledged %zu atoms %zu reads\n",
                  static_cast<std::size_t>(found.commits),
                  static_cast<std::size_t>(found.acknowledged),
@@ -129,8 +152,11 @@ int check(const Arguments& arguments) {
 
 int verify(const Arguments& arguments) {
   if (arguments.size() != 1) throw std::invalid_argument("verify");
-  StandaloneFileStorage storage(arguments[0], {}, SpaceAccess::kReadOnly);
-  const VerifyReport report = storage.verify({});
+  const std::unique_ptr<SharedStorage> storage =
+      is_bucket(arguments[0]) ? open_bucket(arguments[0], {}, SpaceAccess::kReadOnly)
+                              : std::make_unique<StandaloneFileStorage>(
+                                    arguments[0], StorageOptions{}, SpaceAccess::kReadOnly);
+  const VerifyReport report = storage->verify({});
   for (const auto& bad : report.bad) {
     std::fprintf(stderr, "bad: %s: %s\n", bad.pointer.to_string().c_str(), bad.reason.c_str());
   }
@@ -140,6 +166,9 @@ int verify(const Arguments& arguments) {
 int run(int argc, char** argv) {
   const Arguments arguments(argv + std::min(argc, 2), argv + argc);
   const std::string mode = argc > 1 ? argv[1] : "";
+  if (mode == "work" && arguments.size() > 1 && is_bucket(arguments[0])) {
+    return work_in_bucket(arguments);
+  }
   if (mode == "work") return work(arguments);
   if (mode == "check") return check(arguments);
   if (mode == "verify") return verify(arguments);

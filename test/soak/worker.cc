@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <stdexcept>
 #include <utility>
 
@@ -13,6 +14,8 @@ namespace {
 constexpr std::size_t kSmall = 200;
 constexpr std::size_t kLarge = 20'000;
 constexpr std::size_t kRoot = 100;
+constexpr std::size_t kBulk = 1'200'000;
+constexpr unsigned kMaxFailures = 8;
 
 std::uint64_t now_ns() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
@@ -47,7 +50,13 @@ Plan random_plan(const std::string& letters, std::uint64_t seed, std::uint64_t s
 }
 
 Worker::Worker(std::string tag, OpenStorage open, Report report)
-    : tag_(std::move(tag)), open_(std::move(open)), report_(std::move(report)) {}
+    : Worker(std::move(tag), std::move(open), std::move(report), nullptr) {}
+
+Worker::Worker(std::string tag, OpenStorage open, Report report, Merge merge)
+    : tag_(std::move(tag)),
+      open_(std::move(open)),
+      report_(std::move(report)),
+      merge_(std::move(merge)) {}
 
 void Worker::open() {
   Call call;
@@ -62,23 +71,26 @@ void Worker::close() {
 }
 
 void Worker::run(unsigned thread, const Plan& plan) {
-  while (const char letter = plan()) step(thread, letter);
+  for (char letter = plan(); letter != 0 && !is_over_; letter = plan()) step(thread, letter);
 }
 
 void Worker::step(unsigned thread, char letter) {
   switch (letter) {
     case 'p': push(thread, kSmall); break;
     case 'l': push(thread, kLarge); break;
+    case 'b': push_bulk(thread); break;
     case 'x': roll_over(thread); break;
     case 'f': flush(thread); break;
     case 's': commit(thread, Action::kSet, std::nullopt); break;
     case 'c': commit(thread, Action::kCompareAndSet, read(thread)); break;
     case 'w': commit(thread, Action::kCompareAndSet, push(thread, kRoot).pointer); break;
     case 'r': read(thread); break;
+    case 'g': get(thread); break;
     case 'o':
       close();
       open();
       break;
+    case 'm': merge(); break;
     case 'k': std::raise(SIGKILL); break;
     default: throw std::invalid_argument(std::string("no step of a plan: ") + letter);
   }
@@ -89,6 +101,10 @@ Push Worker::push(unsigned thread, std::size_t size) {
   push.pointer = storage_->push_bytes(as_bytes(payload_of(push.name, size)));
   report_(pushed_line(thread, push));
   return push;
+}
+
+void Worker::push_bulk(unsigned thread) {
+  for (std::size_t pushed = 0; pushed < kBulk; pushed += kLarge) push(thread, kLarge);
 }
 
 void Worker::roll_over(unsigned thread) {
@@ -130,6 +146,31 @@ void Worker::flush(unsigned thread) {
   report_call(call, [&](Call&) { storage_->flush_wal(); });
 }
 
+/// What comes back is right, whoever pushed it and whatever the way did to it.
+void Worker::get(unsigned thread) {
+  const auto root = read(thread);
+  if (!root) return;
+  try {
+    const SharedBytes bytes = storage_->get_bytes(*root);
+    const auto name = name_in(bytes.as_text());
+    if (!name || payload_of(*name, bytes.size()) != bytes.as_text()) {
+      throw std::runtime_error("wrong bytes at " + root->to_string());
+    }
+  } catch (const ProtoBaseError& error) {
+    if (!merge_) throw;
+    std::fprintf(stderr, "get: %s\n", error.what());
+  }
+}
+
+/// May be broken off by anything.
+void Worker::merge() {
+  try {
+    merge_(*storage_);
+  } catch (const ProtoBaseError& error) {
+    std::fprintf(stderr, "merge: %s\n", error.what());
+  }
+}
+
 /// An outcome of its own is reported as such; any other error is, for the record, no answer.
 template <typename Work>
 void Worker::report_call(Call call, Work work) {
@@ -142,6 +183,15 @@ void Worker::report_call(Call call, Work work) {
     call.outcome = Outcome::kRefused;
   } catch (const OutcomeUnknownError&) {
     call.outcome = Outcome::kUnknown;
+  } catch (const ProtoBaseError& error) {
+    if (!merge_ || call.action == Action::kOpen || call.action == Action::kRead) throw;
+    std::fprintf(stderr, "failed: %s\n", error.what());
+    call.outcome = Outcome::kFailed;
+  }
+  const bool is_usual = call.outcome == Outcome::kYes || call.outcome == Outcome::kNo;
+  const unsigned failures = is_usual ? failures_ = 0 : ++failures_;
+  if (merge_ && !is_usual) {
+    is_over_ = is_over_ || call.outcome != Outcome::kFailed || failures == kMaxFailures;
   }
   call.end_ns = now_ns();
   report_(end_line(call));

@@ -10,11 +10,14 @@ import threading
 
 from _space import BUILD_DIR, SANITIZED
 
-WORKER = str(BUILD_DIR / "test" / "soak_worker")
+JUDGE = str(BUILD_DIR / "test" / "soak_worker")
+WORKER = os.environ.get("PROTOBASE_SOAK_WORKER", JUDGE)  # test/planted_bugs sets another one
 KILL_AT_CALL = str(BUILD_DIR / "test" / "kill_at_call")
 KILLED = 137
 # Leaks cannot be looked for under ptrace; nor does a process that is killed report any.
-ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"} if SANITIZED else None
+ENVIRONMENT = os.environ
+if SANITIZED:
+    ENVIRONMENT["ASAN_OPTIONS"] = "detect_leaks=0"
 
 
 class Space:
@@ -39,7 +42,7 @@ class Space:
         return [WORKER, "work", self.path, tag, str(threads), str(self.wal_kib), *map(str, plan)]
 
     def check_command(self, tag, records):
-        return [WORKER, "check", self.path, tag, str(self.wal_kib), *records]
+        return [JUDGE, "check", self.path, tag, str(self.wal_kib), *records]
 
     def check(self):
         """Opens the space, judges it, commits to it; returns what the judge counted."""
