@@ -145,6 +145,7 @@ void LoopbackHTTPServer::serve(int socket, std::size_t connection) {
     request->connection = connection;
     const Reply reply = handler_(*request);
     send_all(socket, reply.bytes);
+    send_all(socket, reply.second_piece);
     if (reply.close) break;
   }
   ::shutdown(socket, SHUT_RDWR);

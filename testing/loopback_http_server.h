@@ -31,6 +31,9 @@ class LoopbackHTTPServer final {
   struct Reply {
     std::string bytes;   ///< sent as they stand
     bool close = false;  ///< the connection, behind the bytes
+    /// If not empty: sent behind them as a piece of its own, which the kernel keeps back (Nagle)
+    /// until the first piece is acknowledged.
+    std::string second_piece{};
   };
   /// Runs in the connection's thread.
   using Handler = std::function<Reply(const Request&)>;

@@ -1,8 +1,11 @@
 // HTTPClient on libcurl; the only file that knows it. A handle of libcurl carries one request at a
 // time and keeps one connection; idle handles wait in a pool for the next request to their server.
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -82,6 +85,7 @@ class Library final {
 /// One request under way: what libcurl's callbacks read and write.
 struct Transfer {
   const HTTPRequest& request;
+  curl_socket_t socket = CURL_SOCKET_BAD;  ///< of a connection kept from before
   HTTPResponse response{};
   std::size_t part = 0;       ///< of the body, that is sent next ...
   std::size_t part_sent = 0;  ///< ... but for so many bytes
@@ -129,13 +133,23 @@ void reserve_body(Transfer& transfer, std::string_view content_length) {
   transfer.response.body.reserve(std::min<std::size_t>(length, kMaxReservedBytes));
 }
 
+/// Tells the server at once that the headers have come. Some (Ceph) write headers and body in two
+/// pieces without TCP_NODELAY: their kernel keeps the second one back until the first is
+/// acknowledged, and ours takes 40 ms over that on a connection that was used before.
+void acknowledge(curl_socket_t socket) {
+  constexpr int kOn = 1;
+  if (socket == CURL_SOCKET_BAD) return;
+  static_cast<void>(::setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &kOn, sizeof kOn));
+}
+
 std::size_t take_header(char* bytes, std::size_t size, std::size_t count, void* context) {
   auto& transfer = *static_cast<Transfer*>(context);
   const std::string_view line(bytes, size * count);
   transfer.header_bytes += line.size();
   if (transfer.header_bytes > kMaxHeaderBytes) return 0;
   if (line.starts_with("HTTP/"))
-    transfer.response.headers.clear();  // an interim answer came before
+    transfer.response.headers.clear();               // an interim answer came before
+  if (line == "\r\n") acknowledge(transfer.socket);  // the last line
   const auto colon = line.find(':');
   if (colon == std::string_view::npos || line.starts_with("HTTP/")) return line.size();
   std::string name = base::lower_case(base::trimmed(line.substr(0, colon)));
@@ -322,6 +336,7 @@ HTTPResponse CurlHTTPClient::perform(const HTTPRequest& request) {
   std::array<char, CURL_ERROR_SIZE> words{};
   const NoSIGPIPE no_sigpipe;
   Handle handle = take_handle(origin);
+  static_cast<void>(curl_easy_getinfo(handle.get(), CURLINFO_ACTIVESOCKET, &transfer.socket));
   set_up_connection(handle.get(), request);
   set_up_body(handle.get(), request);
   set_up_callbacks(handle.get(), transfer);
