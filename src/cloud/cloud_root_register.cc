@@ -32,7 +32,7 @@ std::optional<RootVersion> CloudRootRegister::read() {
     const std::lock_guard lock(mutex_);
     if (log_.has_claimed() && is_writer_) return published_;
     const std::uint64_t now = clock_->monotonic_ns();
-    if (polled_ns_ && now - *polled_ns_ < poll_interval_ns_) return newest();
+    if (now - polled_ns_ < poll_interval_ns_) return newest();
     polled_ns_ = now;
   }
   log_.poll();

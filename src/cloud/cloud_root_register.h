@@ -26,7 +26,8 @@ class CloudRootRegister final : public RootRegister {
         uploader_(uploader),
         clock_(std::move(clock)),
         poll_interval_ns_(poll_interval_ms * 1'000'000),
-        is_read_only_(is_read_only) {}
+        is_read_only_(is_read_only),
+        polled_ns_(clock_->monotonic_ns()) {}
 
   /// A reader asks the bucket when the interval is over.
   std::optional<RootVersion> read() override;
@@ -59,7 +60,7 @@ class CloudRootRegister final : public RootRegister {
   std::condition_variable unlocked_;
   bool is_locked_ = false;
   std::uint64_t last_tried_ = 0;
-  std::optional<std::uint64_t> polled_ns_;
+  std::uint64_t polled_ns_;  // opening the log, which comes next, is such a look too
   bool is_writer_ = false;
   std::optional<RootVersion> published_;  // as a writer
 };

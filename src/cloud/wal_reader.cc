@@ -16,6 +16,9 @@ namespace protobase::cloud {
 namespace {
 // Of a long read, what one request fetches.
 constexpr std::uint64_t kPiece = std::uint64_t{8} << 20;
+// What is asked for behind the bytes needed is fetched with them up to this: mostly the record
+// whose header is needed.
+constexpr std::uint64_t kReadOn = 4096;
 }  // namespace
 
 std::size_t WALReader::read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
@@ -47,7 +50,8 @@ void WALReader::fetch_piece(const UUID& wal, const Piece& piece) {
   }
 }
 
-/// One request: the block around `offset`, or more if so much is needed, as far as its object goes.
+/// One request: the block around `offset`, or as many bytes that do not end with it, or more if so
+/// much is needed; as far as its object goes.
 std::size_t WALReader::fetch(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
                              std::uint64_t needed) {
   const auto place = log_.find_place(wal, offset);
@@ -56,8 +60,10 @@ std::size_t WALReader::fetch(const UUID& wal, std::uint64_t offset, std::span<st
                                     wal.to_string(), offset));
   }
   const std::uint64_t block = cache_.block_size();
-  const std::uint64_t from = std::max(place->begin, offset / block * block);
-  const std::uint64_t wanted = std::max((offset / block + 1) * block, offset + needed);
+  const std::uint64_t block_end = (offset / block + 1) * block;
+  const std::uint64_t asked = std::max(needed, std::min<std::uint64_t>(out.size(), kReadOn));
+  const std::uint64_t wanted = std::max(block_end, offset + asked);
+  const std::uint64_t from = std::max(place->begin, std::min(offset, wanted - block));
   const std::uint64_t to = std::min(place->extent.end, wanted);
   const SharedBytes bytes = get(wal, from, to - from);
   cache_.put(wal, from, bytes.span());
