@@ -45,3 +45,17 @@ if(nlohmann_json_FOUND AND NOT compare_missing)
     OUTPUT_NAME protobase-compare RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bench")
   add_custom_target(compare DEPENDS protobase_compare)
 endif()
+
+# bench/cloud beside bare requests to the same object store; target `cloud_bench`.
+if(nlohmann_json_FOUND AND PROTOBASE_CLOUD)
+  file(GLOB cloud_bench_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/cloud/*.cc")
+  add_executable(protobase_cloud_bench EXCLUDE_FROM_ALL ${cloud_bench_sources}
+    "${PROJECT_SOURCE_DIR}/bench/compare/measure.cc")
+  target_include_directories(protobase_cloud_bench PRIVATE
+    "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/bench/cloud")
+  target_link_libraries(protobase_cloud_bench PRIVATE protobase_flags protobase_cloud_internal
+    protobase_core_internal nlohmann_json::nlohmann_json CURL::libcurl)
+  set_target_properties(protobase_cloud_bench PROPERTIES
+    OUTPUT_NAME protobase-cloud-bench RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bench")
+  add_custom_target(cloud_bench DEPENDS protobase_cloud_bench)
+endif()

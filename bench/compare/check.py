@@ -6,6 +6,7 @@ the ratio within a round, so that what slows the machine for a while slows both 
 """
 
 import json
+import operator
 import statistics
 import sys
 
@@ -136,12 +137,15 @@ def life_targets(r):
            lambda: r.ratio("scan_hit_rate", "before", "after"), ">=", 0.9)
 
 
-def judge(report):
+TARGETS = (commit_targets, push_targets, hot_targets, cold_targets, codec_targets, life_targets)
+SIGNS = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
+
+
+def judge(report, groups=TARGETS):
     """(lines, whether all data were there)."""
     r = Results(report)
     lines, complete = [], True
-    for group in (commit_targets, push_targets, hot_targets, cold_targets, codec_targets,
-                  life_targets):
+    for group in groups:
         for text, measure, sign, wanted in group(r):
             try:
                 value = measure()
@@ -149,17 +153,17 @@ def judge(report):
                 lines.append(f"NO DATA     {text}: {missing}")
                 complete = False
                 continue
-            good = value <= wanted if sign == "<=" else value >= wanted
+            good = SIGNS[sign](value, wanted)
             lines.append(f"{'pass' if good else 'FALL SHORT':<11} {text}: {value:.3g} "
                          f"({sign} {wanted:.3g})")
     return lines, complete
 
 
-def main():
+def main(judge_report=judge, usage=__doc__):
     if len(sys.argv) != 2:
-        sys.exit(__doc__)
+        sys.exit(usage)
     with open(sys.argv[1], encoding="utf-8") as file:
-        lines, complete = judge(json.load(file))
+        lines, complete = judge_report(json.load(file))
     print(*lines, sep="\n")
     sys.exit(0 if complete else 1)
 

@@ -133,9 +133,9 @@ def processor():
     return platform.machine()
 
 
-def versions():
+def versions(packages):
     found = {}
-    for package in PACKAGES:
+    for package in packages:
         done = subprocess.run(["dpkg-query", "-W", "-f=${Version}", package], capture_output=True,
                               text=True, check=False)
         found[package] = done.stdout.strip() or "not from a package"
@@ -148,11 +148,11 @@ def file_system(directory):
     return done.stdout.strip() or "not known"
 
 
-def machine(directory):
+def machine(directory, packages=PACKAGES):
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {"processor": processor(), "cores": os.cpu_count(), "memory_GiB": round(memory, 1),
             "kernel": platform.release(), "file_system": file_system(directory),
-            "versions": versions()}
+            "versions": versions(packages)}
 
 
 def measure(arguments):

@@ -43,6 +43,7 @@ class Server:
     endpoint: str
     access_key: str = ""
     secret_key: str = ""
+    directory: pathlib.Path | None = None  # radosgw: of its configuration, and of rgw.log, a line for each request
 
 
 def skip(reason):
@@ -130,7 +131,7 @@ crash dir = {directory}/crash
 mon data = {directory}/mon
 osd data = {directory}/osd
 osd objectstore = memstore
-memstore device bytes = 2147483648
+memstore device bytes = {memory_bytes}
 osd pool default size = 1
 osd pool default min size = 1
 osd pool default pg num = 4
@@ -150,21 +151,21 @@ rgw run sync thread = false
 
 
 @contextlib.contextmanager
-def radosgw():
+def radosgw(memory_bytes=2 << 30):
     """Monitor, one object store in memory, gateway."""
     missing = [name for name in CEPH_PROGRAMS if not shutil.which(name)]
     if missing:
         skip(f"radosgw: not installed: {' '.join(missing)} (Debian packages radosgw ceph-mon ceph-osd)")
     with tempfile.TemporaryDirectory(prefix="protobase-ceph-") as directory, contextlib.ExitStack() as stack:
-        server = start_ceph(pathlib.Path(directory), stack)
+        server = start_ceph(pathlib.Path(directory), stack, memory_bytes)
         yield server
 
 
-def start_ceph(directory, stack):
+def start_ceph(directory, stack, memory_bytes):
     ports = {"v1": free_port(), "v2": free_port(), "http": free_port()}
     fsid, osd_id = str(uuid.uuid4()), str(uuid.uuid4())
     config = directory / "ceph.conf"
-    config.write_text(CEPH_CONFIG.format(fsid=fsid, directory=directory, **ports))
+    config.write_text(CEPH_CONFIG.format(fsid=fsid, directory=directory, memory_bytes=memory_bytes, **ports))
     for name in ("mon", "osd", "rgw", "crash"):
         (directory / name).mkdir()
 
@@ -193,7 +194,7 @@ def start_ceph(directory, stack):
     access_key, secret_key = "PROTOBASETESTACCESS", "protobase/test+secret"
     run("radosgw-admin", "user", "create", "--uid=test", "--display-name=test", f"--access-key={access_key}",
         f"--secret-key={secret_key}")
-    return Server("radosgw", first_line("radosgw", "--version"), endpoint, access_key, secret_key)
+    return Server("radosgw", first_line("radosgw", "--version"), endpoint, access_key, secret_key, directory)
 
 
 # --- moto -------------------------------------------------------------------------------------------

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""Starts Ceph's radosgw on the loopback interface, measures, and writes cloud.json, cloud.md and cloud.svg.
+
+Usage: cloud_bench.py --program FILE --directory DIR --output DIR [--quick] [--only GROUP,...] [--commits N]
+                      [--budget SECONDS]
+
+--directory gets 1 GiB (--quick: 128 MiB) of files to upload, removed at the end. README.md says how it measures.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "compare"), str(HERE.parents[1] / "test" / "system")]
+import _cloud_servers
+import access_log
+import cloud_check
+import cloud_page
+import compare
+import figures
+import plots
+
+PACKAGES = ("radosgw", "rclone", "libcurl4", "libssl3", "g++")
+MEMORY_BYTES = 8 << 30  # of the server's objects; what a bulk turn put is removed behind it
+FILE_BYTES = 8 << 20
+PARALLEL = 8
+UPLOADERS = ("protobase", "bare_put", "rclone")
+PROGRAM_TIMEOUT_S = 1500
+
+
+class Runner:
+    """The program, the server, and how much of everything."""
+
+    def __init__(self, arguments, server):
+        self.arguments, self.server, self.quick = arguments, server, arguments.quick
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RCLONE_"))}
+        self.environment = {**clean, "AWS_ACCESS_KEY_ID": server.access_key,
+                            "AWS_SECRET_ACCESS_KEY": server.secret_key}
+        self.workloads = {}
+
+    def run(self, group, *options, bucket="bench"):
+        command = [self.arguments.program, group, "--endpoint", self.server.endpoint, "--bucket", bucket,
+                   "--prefix", "run", *map(str, options)] + ["--quick"] * self.quick
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True,
+                              env=self.environment, timeout=PROGRAM_TIMEOUT_S)
+        return json.loads(done.stdout)
+
+    def keep(self, results):
+        for result in results:
+            self.workloads[result["workload"]] = {key: result[key] for key in ("unit", "samples", "extra")}
+
+    def latency(self):
+        self.keep(self.run("latency"))
+
+    def requests(self):
+        results = self.run("requests")
+        for row in results[0]["extra"].values():
+            row["server"] = access_log.counts(self.server, "bench", row["prefix"], row["client_total"])
+        self.keep(results)
+
+    def idle(self):
+        self.keep(self.counted(self.run("idle", "--seconds", 10 if self.quick else 60)))
+
+    def log(self):
+        commits = self.arguments.commits or (2_000 if self.quick else 100_000)
+        self.keep(self.counted(self.run("log", "--commits", 10)))
+        self.keep(self.counted(self.run("log", "--commits", commits, "--merge", "--budget", self.arguments.budget)))
+        self.keep(self.run("log", "--commits", commits, "--merge", "--mock"))
+
+    def counted(self, results):
+        """With what the server says of the same prefix."""
+        for result in results:
+            extra = result["extra"]
+            extra["server"] = access_log.counts(self.server, "bench", extra["prefix"], extra["client_total"])
+        return results
+
+    def bulk(self):
+        files = self.make_files(16 if self.quick else 128)
+        size = sum(file.stat().st_size for file in files.iterdir())
+        samples, bytes_sent = {name: [] for name in UPLOADERS}, []
+        for turn in range(-1, 3 if self.quick else 5):  # the first is thrown away
+            for i in range(len(UPLOADERS)):
+                name = UPLOADERS[(i + turn + 1) % len(UPLOADERS)]
+                seconds, sent = self.upload(name, f"bulk-{turn + 1}-{i}", files)
+                if turn >= 0:
+                    samples[name].append(size / 1e6 / seconds)
+                    bytes_sent += sent
+        self.workloads["bulk"] = {"unit": "MB/s", "samples": samples, "extra": {
+            "bytes": size, "parallel": PARALLEL, "bytes_per_byte": max(bytes_sent) / size}}
+
+    def upload(self, name, bucket, files):
+        """(seconds of the whole process, [bytes it says it sent])."""
+        self.run("make_bucket", bucket=bucket)
+        start = time.monotonic()
+        sent = []
+        if name == "rclone":
+            self.rclone(files, bucket)
+        else:
+            results = self.run("upload", "--directory", files, "--as", name, "--parallel", PARALLEL, bucket=bucket)
+            sent = [row["client_total"]["bytes_sent"] for row in results if "client_total" in row]
+        seconds = time.monotonic() - start
+        self.remove_bucket(bucket)
+        return seconds, sent
+
+    def remove_bucket(self, bucket):
+        """At once, so that the server's memory has room for the next turn."""
+        subprocess.run(["radosgw-admin", "-c", self.server.directory / "ceph.conf", "bucket", "rm", "--purge-objects",
+                        "--bypass-gc", f"--bucket={bucket}"], check=True, capture_output=True, timeout=120)
+
+    def rclone(self, files, bucket):
+        remote = {"TYPE": "s3", "PROVIDER": "Ceph", "ENV_AUTH": "true", "ENDPOINT": self.server.endpoint}
+        environment = {**self.environment, **{f"RCLONE_CONFIG_CEPH_{key}": value for key, value in remote.items()}}
+        subprocess.run(["rclone", "copy", files, f"ceph:{bucket}", "--config", "", "--transfers", str(PARALLEL),
+                        "--checkers", str(PARALLEL), "--no-traverse", "--s3-no-check-bucket", "--quiet"],
+                       stdin=subprocess.DEVNULL, check=True, env=environment, timeout=PROGRAM_TIMEOUT_S)
+
+    def make_files(self, count):
+        """They do not compress, and lie in the page cache."""
+        place = self.arguments.directory / "files"
+        place.mkdir(parents=True)
+        for number in range(count):
+            (place / f"{number:03}").write_bytes(os.urandom(FILE_BYTES))
+        return place
+
+
+def commit_id():
+    done = subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True,
+                          text=True, check=False)
+    return done.stdout.strip() or "not known"
+
+
+def measure(arguments):
+    shutil.rmtree(arguments.directory, ignore_errors=True)
+    arguments.directory.mkdir(parents=True)
+    with _cloud_servers.radosgw(MEMORY_BYTES) as server:
+        runner = Runner(arguments, server)
+        runner.run("make_bucket")
+        report = {"date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+                  "commit": commit_id(), "quick": arguments.quick, "server": server.version,
+                  "machine": compare.machine(arguments.directory, PACKAGES),
+                  "seeds": "records: std::mt19937_64 of their number; files: the kernel's random bytes",
+                  "pressure_before": compare.pressure(), "load_before": os.getloadavg(), "seconds": {}}
+        for name in ("latency", "requests", "idle", "log", "bulk"):
+            if arguments.only and name not in arguments.only:
+                continue
+            print(f"{name} ...", end=" ", flush=True)
+            start = time.monotonic()
+            getattr(runner, name)()
+            report["seconds"][name] = round(time.monotonic() - start, 1)
+            print(f"{report['seconds'][name]} s", flush=True)
+    report.update(pressure_after=compare.pressure(), load_after=os.getloadavg(), workloads=runner.workloads)
+    return report
+
+
+def write(report, output):
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "cloud.json").write_text(figures.to_json(report), encoding="utf-8")
+    lines, _ = cloud_check.judge(report)
+    (output / "cloud.md").write_text(cloud_page.page(report, lines), encoding="utf-8")
+    timed = [name for name, workload in report["workloads"].items() if workload["samples"]]
+    if timed:
+        (output / "cloud.svg").write_text(plots.plot(timed, report["workloads"]), encoding="utf-8")
+    print(*lines, sep="\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--directory", required=True, type=pathlib.Path)
+    parser.add_argument("--output", required=True, type=pathlib.Path)
+    parser.add_argument("--quick", action="store_true", help="less data, fewer rounds")
+    parser.add_argument("--only", type=lambda text: text.split(","), help="groups, by commas")
+    parser.add_argument("--commits", type=int, help="of the long log (100,000; --quick: 2,000)")
+    parser.add_argument("--budget", type=int, default=420, help="seconds after which it gets no more commits")
+    arguments = parser.parse_args()
+    try:
+        write(measure(arguments), arguments.output)
+    finally:
+        shutil.rmtree(arguments.directory, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
