@@ -12,11 +12,14 @@
 #include "cloud/copy_marker.h"
 #include "cloud/create_object.h"
 #include "cloud/refusal.h"
+#include "engine/beside.h"
 #include "protobase/block_provider.h"
 #include "protobase/errors.h"
 
 namespace protobase::cloud {
 namespace {
+
+using engine::Beside;
 
 constexpr unsigned kPageSize = 1000;
 constexpr unsigned kMaxClaims = 64;
@@ -42,6 +45,7 @@ CommitLog::CommitLog(std::shared_ptr<CloudStorageClient> client, RetryParts retr
     : client_(std::move(client)),
       retry_parts_(std::move(retry_parts)),
       location_(client_->location()),
+      pool_(pool),
       reader_(client_, retry_parts_, pool, std::move(found)),
       writer_(client_, retry_parts_, reader_) {}
 
@@ -171,17 +175,21 @@ void CommitLog::read_tail() {
 /// removed, so a checkpoint that is read after the listing tells.
 bool CommitLog::read_and_take_up(std::vector<ListedSlot>& slots) {
   const std::uint64_t first = slots.front().number;
-  try {
-    reader_.read_needed(slots);
-  } catch (const CorruptionError&) {
-    if (read_checkpoint_object(checkpoint_version_)) return false;
-    throw;
-  }
   const bool has_claim = std::any_of(slots.begin(), slots.end(), [](const ListedSlot& slot) {
     return slot.kind == SlotKind::kClaim;
   });
-  if (has_claim && !base::is_planted(base::PlantedBug::kBoundaryIgnored)) {
-    read_checkpoint_object(checkpoint_version_);
+  const bool must_look = has_claim && !base::is_planted(base::PlantedBug::kBoundaryIgnored);
+  const auto look = [this] { return read_checkpoint_object(checkpoint_version_); };
+  // Beside the slots: so it costs no time of its own.
+  Beside<bool> looked(pool_, must_look ? look : std::function<bool()>());
+  try {
+    reader_.read_needed(slots);
+  } catch (const CorruptionError&) {
+    if (must_look ? looked.get() : look()) return false;
+    throw;
+  }
+  if (must_look) {
+    looked.get();
     if (boundary() > first || newest_slot() + 1 != first) return false;
   }
   take_up(slots);

@@ -132,6 +132,7 @@ class CommitLog final {
   const std::shared_ptr<CloudStorageClient> client_;
   const RetryParts retry_parts_;
   const std::string location_;
+  engine::WorkerPool& pool_;
   const SlotReader reader_;
   const SlotWriter writer_;
 

@@ -13,11 +13,16 @@ constexpr auto kNoVersion = "9223372036854775807";
 /// Leaves nothing behind that would let the next one in.
 [[noreturn]] void throw_unfit(CloudStorageClient& client, const RetryParts& retry_parts,
                               const std::string& key, const char* condition) {
-  with_retries(retry_parts, [&] { return client.remove({&key, 1}), 0; });
+  std::string left;
+  try {
+    with_retries(retry_parts, [&] { return client.remove({&key, 1}), 0; });
+  } catch (const ProtoBaseError& error) {
+    left = fmt::format("; remove its object {} by hand ({})", key, error.what());
+  }
   throw NotSupportedError(
       fmt::format("{}: this store does not honour {}, on which the safety of every commit rests: "
-                  "nothing may be kept there; `protobase doctor` tells more",
-                  client.location(), condition));
+                  "nothing may be kept there; `protobase doctor` tells more{}",
+                  client.location(), condition, left));
 }
 
 }  // namespace

@@ -536,9 +536,14 @@ class CarelessClient final : public CloudStorageClient {
                      unsigned max_keys) override {
     return base_.list(prefix, start_after, max_keys);
   }
-  void remove(std::span<const std::string> keys) override { base_.remove(keys); }
+  void remove(std::span<const std::string> keys) override {
+    if (!may_remove) throw NotAuthorizedError("no right to remove");
+    base_.remove(keys);
+  }
   CloudRequestCounts counts() const override { return base_.counts(); }
   std::string location() const override { return base_.location(); }
+
+  bool may_remove = true;
 
  private:
   const CloudPutCondition::Kind ignored_;
@@ -558,6 +563,12 @@ TEST_F(CloudFileStorageTest, AnEndpointThatIgnoresPreconditionsIsRefusedEveryTim
     }
     EXPECT_TRUE(client->list({}, {}, 1).objects.empty()) << "something was left";
   }
+  const auto client = std::make_shared<CarelessClient>(kAbsent);
+  client->may_remove = false;
+  CloudFileStorage storage(client, cloud());
+  const AtomPointer root = storage.push_bytes(as_bytes("root"));
+  testing::expect_error<NotSupportedError>([&] { storage.set_current_root(root); },
+                                           {"create-if-absent", "checkpoint by hand"});
 }
 
 TEST_F(CloudFileStorageTest, OptionsOutOfRangeAreNamed) {
