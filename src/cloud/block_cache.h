@@ -54,6 +54,7 @@ class BlockCache final {
   bool drop(const UUID& wal, std::uint64_t offset, std::uint64_t size);
 
   std::uint64_t block_size() const noexcept { return options_.block_size; }
+  std::uint64_t may_hold() const noexcept { return options_.max_bytes; }
   BlockCacheCounts counts() const;
 
  private:

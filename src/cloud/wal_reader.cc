@@ -16,6 +16,11 @@ namespace protobase::cloud {
 namespace {
 // Of a long read, what one request fetches.
 constexpr std::uint64_t kPiece = std::uint64_t{8} << 20;
+// Of what is read in order, the most that one request brings beyond what is needed: requests cost
+// more than bytes, and this is the size from which on they no longer do.
+constexpr std::uint64_t kMostAhead = std::uint64_t{1} << 20;
+// A read that begins so near behind the last one goes on with it; it brings as much more.
+constexpr std::uint64_t kStep = 64 * 1024;
 // What is asked for behind the bytes needed is fetched with them up to this: mostly the record
 // whose header is needed.
 constexpr std::uint64_t kReadOn = 4096;
@@ -64,13 +69,26 @@ std::size_t WALReader::fetch(const UUID& wal, std::uint64_t offset, std::span<st
   const std::uint64_t asked = std::max(needed, std::min<std::uint64_t>(out.size(), kReadOn));
   const std::uint64_t wanted = std::max(block_end, offset + asked);
   const std::uint64_t from = std::max(place->begin, std::min(offset, wanted - block));
-  const std::uint64_t to = std::min(place->extent.end, wanted);
+  const std::uint64_t most = std::min(kMostAhead, cache_.may_hold() / 4);
+  const std::uint64_t to = read_ahead_.end_of_range(
+      wal, {.offset = offset, .wanted = wanted, .end = place->extent.end}, most);
   const SharedBytes bytes = get(wal, from, to - from);
   cache_.put(wal, from, bytes.span());
   const auto here = bytes.span().subspan(offset - from);
   const std::size_t size = std::min(here.size(), out.size());
   std::memcpy(out.data(), here.data(), size);
   return size;
+}
+
+/// Where a request for `range` is to end.
+std::uint64_t WALReader::ReadAhead::end_of_range(const UUID& wal, const Range& range,
+                                                 std::uint64_t most) {
+  const std::lock_guard lock(mutex_);
+  const bool goes_on = wal == wal_ && range.offset >= end_ && range.offset - end_ < kStep;
+  ahead_ = goes_on ? std::min(std::max(ahead_ * 2, kStep), most) : 0;
+  wal_ = wal;
+  end_ = std::min(range.end, range.wanted + ahead_);
+  return end_;
 }
 
 SharedBytes WALReader::get(const UUID& wal, std::uint64_t from, std::uint64_t size) {

@@ -1,9 +1,10 @@
 // The reading half of CloudBlockProvider: finds the object that holds a place of a WAL, fetches a
-// block of it by a range GET, keeps it in the cache.
+// block of it by a range GET, keeps it in the cache. Reads in order bring more with each request.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 
 #include "cloud/block_cache.h"
@@ -35,6 +36,24 @@ class WALReader final {
     std::span<std::byte> out;
   };
 
+  /// Whether reads follow each other, and how much more to bring then: twice as much each time. A
+  /// guess, shared by all threads.
+  class ReadAhead final {
+   public:
+    struct Range {
+      std::uint64_t offset = 0;  ///< where the read begins
+      std::uint64_t wanted = 0;  ///< where it may end
+      std::uint64_t end = 0;     ///< where the object ends
+    };
+    std::uint64_t end_of_range(const UUID& wal, const Range& range, std::uint64_t most);
+
+   private:
+    std::mutex mutex_;
+    UUID wal_;
+    std::uint64_t end_ = 0;  // of the last request
+    std::uint64_t ahead_ = 0;
+  };
+
   void read_long(const UUID& wal, std::uint64_t offset, std::span<std::byte> out);
   void fetch_piece(const UUID& wal, const Piece& piece);
   std::size_t fetch(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
@@ -48,6 +67,7 @@ class WALReader final {
   const std::shared_ptr<CloudStorageClient> client_;
   const RetryParts retry_parts_;
   engine::WorkerPool& pool_;
+  ReadAhead read_ahead_;
 };
 
 }  // namespace protobase::cloud

@@ -174,6 +174,24 @@ TEST_F(CloudFileStorageTest, AClosedStoresFirstAtomIsThreeRequestsInAll) {
   EXPECT_EQ(made.lists, 1u);
 }
 
+TEST_F(CloudFileStorageTest, ReadingInOrderBringsMoreWithEachRequest) {
+  Machine writer = open();
+  std::vector<AtomPointer> pointers;
+  for (int i = 0; i < 20'000; ++i) {
+    pointers.push_back(writer->push_bytes(as_bytes(std::string(200, 'c'))));
+  }
+  commit(writer, "root");
+  const std::uint64_t bytes = pointers.back().offset;
+  CloudStorageOptions options = cloud();
+  options.access = SpaceAccess::kReadOnly;
+  const Machine reader = open(options);
+  const CloudRequestCounts made = requests(reader, [&] {
+    for (const AtomPointer& pointer : pointers) EXPECT_EQ(get(reader, pointer).size(), 200u);
+  });
+  EXPECT_LE(made.gets, 4 + bytes / (1 << 20) + 4) << "64 KiB, then twice as much each, up to 1 MiB";
+  EXPECT_LE(made.bytes_received, bytes + (1 << 20));
+}
+
 TEST_F(CloudFileStorageTest, IdlingCostsNothingAndWatchingOneRequestAnInterval) {
   const Machine writer = open();
   commit(writer, "root");
