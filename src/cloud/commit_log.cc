@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_map>
 #include <utility>
 
 #include "base/endian.h"
@@ -11,6 +10,7 @@
 #include "base/planted_bug.h"
 #include "cloud/copy_marker.h"
 #include "cloud/create_object.h"
+#include "cloud/object_check.h"
 #include "cloud/refusal.h"
 #include "engine/beside.h"
 #include "protobase/block_provider.h"
@@ -480,39 +480,20 @@ std::vector<UUID> CommitLog::list_wals() const {
 }
 
 std::vector<BadPlace> CommitLog::find_damage() {
-  std::unordered_map<std::string, std::uint64_t> sizes;
-  for (const char* const prefix : {kSlotPrefix, kSegmentPrefix}) {
-    CloudListPage page;
-    do {
-      const std::string behind = page.objects.empty() ? std::string() : page.objects.back().key;
-      page = retried([&] { return client_->list(prefix, behind, kPageSize); });
-      for (const auto& object : page.objects) sizes.emplace(object.key, object.size);
-    } while (page.is_truncated);
-  }
+  constexpr int kLooks = 3;  // slots may be merged away while the bucket is looked through
+  const ObjectCheck objects(client_, retry_parts_);
   std::vector<BadPlace> bad;
+  for (int looks = 0; looks < kLooks; ++looks) {
+    const LogCheckpoint known = state();
+    bad = objects.find_bad(known.index);
+    if (bad.empty()) break;
+    refresh();
+    if (state().index == known.index) break;
+  }
   try {
     throw_if_broken();
   } catch (const CorruptionError& error) {
-    bad.push_back({{}, error.what()});
-  }
-  const LogCheckpoint known = state();
-  for (const IndexedWAL& wal : known.index.wals()) {
-    std::uint64_t begin = wal.begin();
-    for (const Extent& extent : wal.extents) {
-      const bool is_slot = extent.slot != 0;
-      const std::string key = is_slot ? slot_key(extent.slot)
-                                      : segment_key(wal.id, begin, extent.end, extent.segment_id);
-      const std::uint64_t least = extent.end - begin + (is_slot ? kSlotHeaderSize : 0);
-      const auto found = sizes.find(key);
-      if (found == sizes.end()) {
-        bad.push_back({{wal.id, begin}, "object " + key + " is missing"});
-      } else if (found->second < least) {
-        bad.push_back(
-            {{wal.id, begin},
-             fmt::format("object {}: expected {} bytes, found {}", key, least, found->second)});
-      }
-      begin = extent.end;
-    }
+    bad.insert(bad.begin(), {{}, error.what()});
   }
   return bad;
 }

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cloud/memory_bucket.h"
@@ -502,6 +503,19 @@ TEST_F(CloudFileStorageTest, AMissingSegmentIsNamedByVerify) {
   const auto report = reader->verify({});
   ASSERT_GE(report.bad_places, 1u);
   EXPECT_NE(report.bad.front().reason.find(key), std::string::npos);
+}
+
+TEST_F(CloudFileStorageTest, AMergeDuringVerifyIsNoDamage) {
+  Machine writer = open();
+  for (int i = 0; i < 10; ++i) commit(writer, "commit");
+  const Machine reader = open();
+  bool is_merged = false;
+  reader.client->set_before([&](CloudCall call, const std::string&) {
+    if (call != CloudCall::kList || std::exchange(is_merged, true)) return;
+    EXPECT_GT(writer->merge().removed, 0u);
+  });
+  EXPECT_EQ(reader->verify({}).bad_places, 0u);
+  EXPECT_TRUE(is_merged);
 }
 
 TEST_F(CloudFileStorageTest, TheCacheInADirectorySurvivesAndIsNeverNeeded) {

@@ -1,0 +1,56 @@
+#include "cloud/object_check.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "cloud/slot.h"
+
+namespace protobase::cloud {
+namespace {
+
+constexpr unsigned kPageSize = 1000;
+
+}  // namespace
+
+ObjectCheck::ObjectCheck(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts)
+    : client_(std::move(client)), retry_parts_(std::move(retry_parts)) {
+  for (const char* const prefix : {kSlotPrefix, kSegmentPrefix}) {
+    CloudListPage page;
+    do {
+      const std::string behind = page.objects.empty() ? std::string() : page.objects.back().key;
+      page = with_retries(retry_parts_, [&] { return client_->list(prefix, behind, kPageSize); });
+      for (const auto& object : page.objects) listed_.emplace(object.key, object.size);
+    } while (page.is_truncated);
+  }
+}
+
+std::vector<BadPlace> ObjectCheck::find_bad(const WALIndex& index) const {
+  std::vector<BadPlace> bad;
+  for (const IndexedWAL& wal : index.wals()) {
+    std::uint64_t begin = wal.begin();
+    for (const Extent& extent : wal.extents) {
+      const bool is_slot = extent.slot != 0;
+      const std::string key = is_slot ? slot_key(extent.slot)
+                                      : segment_key(wal.id, begin, extent.end, extent.segment_id);
+      const std::uint64_t least = extent.end - begin + (is_slot ? kSlotHeaderSize : 0);
+      const auto size = size_of(key);
+      if (!size) {
+        bad.push_back({{wal.id, begin}, "object " + key + " is missing"});
+      } else if (*size < least) {
+        bad.push_back({{wal.id, begin},
+                       fmt::format("object {}: expected {} bytes, found {}", key, least, *size)});
+      }
+      begin = extent.end;
+    }
+  }
+  return bad;
+}
+
+std::optional<std::uint64_t> ObjectCheck::size_of(const std::string& key) const {
+  if (const auto found = listed_.find(key); found != listed_.end()) return found->second;
+  const auto now = with_retries(retry_parts_, [&] { return client_->head(key); });
+  return now ? std::optional(now->size) : std::nullopt;
+}
+
+}  // namespace protobase::cloud

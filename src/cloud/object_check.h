@@ -1,0 +1,36 @@
+// Whether the objects that the index of a log names are in the bucket.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "cloud/retry.h"
+#include "cloud/wal_index.h"
+#include "protobase/cloud_storage_client.h"
+#include "protobase/wal.h"
+
+namespace protobase::cloud {
+
+/// For one thread.
+class ObjectCheck final {
+ public:
+  /// Lists the bucket.
+  ObjectCheck(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts);
+
+  /// Objects that are missing, or too small. What was not listed is asked for once more, because it
+  /// may have come since.
+  std::vector<BadPlace> find_bad(const WALIndex& index) const;
+
+ private:
+  std::optional<std::uint64_t> size_of(const std::string& key) const;
+
+  const std::shared_ptr<CloudStorageClient> client_;
+  const RetryParts retry_parts_;
+  std::unordered_map<std::string, std::uint64_t> listed_;
+};
+
+}  // namespace protobase::cloud
