@@ -82,6 +82,14 @@ class BlockProvider {
     return false;
   }
 
+  /// Of a version-1 WAL: a place at or before `offset` where a record begins, the nearest that is
+  /// known without reading.
+  virtual std::uint64_t record_begin_before(const UUID& wal, std::uint64_t offset) {
+    static_cast<void>(wal);
+    static_cast<void>(offset);
+    return kWALFirstRecordOffset;
+  }
+
   /// Whether map() is worth asking.
   virtual bool can_map() const noexcept { return false; }
   /// The WAL from its first byte on, in memory, with room to grow. Only what describe() calls

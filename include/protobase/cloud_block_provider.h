@@ -49,7 +49,7 @@ struct PROTOBASE_EXPORT CloudStorageOptions {
   /// missing. Not safe to delete, and not to be shared between stores or processes.
   std::string journal_dir;
   /// Of kLocal: bytes that may wait for the bucket; a commit beyond waits, commit_timeout_ms at
-  /// most. 1 MiB - 64 GiB; they are held in memory too.
+  /// most. 1 MiB - 64 GiB; they are held in memory too. One larger than this is let through alone.
   std::uint64_t max_journal_bytes = std::uint64_t{256} << 20;
   /// CloudFileStorage: what is pushed is published (or, with kLocal, in the journal) after this
   /// time even when nobody commits or flushes. 0: not before. At most a day.
@@ -59,7 +59,7 @@ struct PROTOBASE_EXPORT CloudStorageOptions {
   double max_put_rate = 0;
   Logger logger{};  ///< silent when empty
 
-  std::shared_ptr<os::FileSystem> file_system{};  ///< of the cache; null: the machine's
+  std::shared_ptr<os::FileSystem> file_system{};  ///< of cache and journal; null: the machine's
   std::shared_ptr<os::Clock> clock{};             ///< null: the machine's
   std::shared_ptr<os::Random> random{};           ///< null: the kernel's
 
@@ -95,7 +95,8 @@ struct CloudMergeReport {
 /// kLocal one fdatasync of the journal. What the journal holds is put by close(), as far as it can
 /// be, and else by the next opening with the same journal_dir, which throws LockingError when
 /// another writer moved the root meanwhile (the journal stays). One
-/// writer at a time: the first sync or root lock of a provider takes over from whoever wrote
+/// writer at a time: the first sync or root lock of a provider, or an opening that finds something
+/// in its journal, takes over from whoever wrote
 /// before, who gets LockingError from then on, for good.
 class PROTOBASE_EXPORT CloudBlockProvider final : public BlockProvider {
  public:
@@ -113,6 +114,8 @@ class PROTOBASE_EXPORT CloudBlockProvider final : public BlockProvider {
   std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
                    std::size_t at_least) override;
   bool drop_copies(const UUID& wal, std::uint64_t offset, std::uint64_t size) override;
+  /// The beginning of the object around it.
+  std::uint64_t record_begin_before(const UUID& wal, std::uint64_t offset) override;
   WALDescription describe(const UUID& wal) override;
   std::vector<BadPlace> find_damage() override;
   std::vector<UUID> list_wals() override;

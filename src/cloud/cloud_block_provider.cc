@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <filesystem>
 #include <limits>
 #include <mutex>
 #include <string>
@@ -52,6 +53,16 @@ cloud::LocalCommitsOptions local_options(const CloudStorageOptions& options) {
           options.file_system ? options.file_system : os::posix_file_system(), options.logger};
 }
 
+bool is_below(const std::string& path, const std::string& directory) {
+  if (path.empty() || directory.empty()) return false;
+  const auto whole = [](const std::string& name) {
+    std::string normal = std::filesystem::path(os::absolute_path(name)).lexically_normal().string();
+    while (normal.ends_with('/')) normal.pop_back();
+    return normal + "/";
+  };
+  return whole(path).starts_with(whole(directory));
+}
+
 std::shared_ptr<CloudStorageClient> checked(std::shared_ptr<CloudStorageClient> client,
                                             const CloudStorageOptions& options) {
   if (!client) throw ValidationError("CloudBlockProvider needs a client of a bucket, got none");
@@ -79,7 +90,14 @@ void CloudStorageOptions::validate() const {
   if (max_put_rate != 0) check_range<double>("max_put_rate", max_put_rate, 0.01, 100'000);
   const bool is_local = commit_durability == CommitDurability::kLocal;
   if (is_local && access == SpaceAccess::kReadWrite && journal_dir.empty()) {
-    throw ValidationError("commit_durability = local needs a journal_dir");
+    throw ValidationError("commit_durability = kLocal needs a journal_dir");
+  }
+  if (!is_local && !journal_dir.empty()) {
+    throw ValidationError(
+        "journal_dir is of commit_durability = kLocal: what waits in it would be passed over");
+  }
+  if (is_local && is_below(journal_dir, cache_dir)) {
+    throw ValidationError("journal_dir must not lie in cache_dir, which may be deleted");
   }
 }
 
@@ -166,13 +184,19 @@ class CloudBlockProvider::Impl final {
     return cache_.drop(wal, offset, size);
   }
 
+  std::uint64_t record_begin_before(const UUID& wal, std::uint64_t offset) {
+    throw_if_closed();
+    if (const auto place = log_.find_place(wal, offset)) return place->begin;
+    return log_.end_of(wal).value_or(kWALFirstRecordOffset);
+  }
+
   WALDescription describe(const UUID& wal) {
     throw_if_closed();
     const std::uint64_t end = known_end(wal, 0);
     WALDescription description{wal, WALLayout::kVersion1, 0, end, kWALFirstRecordOffset, 0};
     if (log_.end_of(wal)) description = log_.describe(wal);
     if (uploader_.local() != nullptr && uploader_.pending().end_of(wal)) {
-      description.durable = uploader_.pending().synced_of(wal);
+      description.durable = std::min(end, uploader_.pending().synced_of(wal));
       description.records = uploader_.pending().records_of(wal);
     }
     description.stored_bytes = description.end = std::max(description.end, end);
@@ -185,7 +209,8 @@ class CloudBlockProvider::Impl final {
     if (uploader_.local() == nullptr) return wals;
     for (const UUID& own : uploader_.pending().ids()) {
       const bool has_bytes = *uploader_.pending().end_of(own) > kWALFirstRecordOffset;
-      if (has_bytes && !log_.end_of(own)) wals.push_back(own);
+      const bool is_listed = std::find(wals.begin(), wals.end(), own) != wals.end();
+      if (has_bytes && !is_listed) wals.push_back(own);
     }
     return wals;
   }
@@ -338,6 +363,9 @@ std::size_t CloudBlockProvider::read(const UUID& wal, std::uint64_t offset,
 }
 bool CloudBlockProvider::drop_copies(const UUID& wal, std::uint64_t offset, std::uint64_t size) {
   return impl_->drop_copies(wal, offset, size);
+}
+std::uint64_t CloudBlockProvider::record_begin_before(const UUID& wal, std::uint64_t offset) {
+  return impl_->record_begin_before(wal, offset);
 }
 WALDescription CloudBlockProvider::describe(const UUID& wal) { return impl_->describe(wal); }
 std::vector<BadPlace> CloudBlockProvider::find_damage() { return impl_->find_damage(); }

@@ -66,8 +66,9 @@ bool CommitLog::is_open() const {
 }
 
 void CommitLog::poll() {
-  const std::lock_guard io(io_mutex_);
   if (has_claimed()) return;  // who else writes, writes behind a claim that stops us
+  const std::lock_guard io(io_mutex_);
+  if (has_claimed()) return;
   if (!is_open() || polls_++ % 2 == 1) {
     if (read_checkpoint_object(checkpoint_version_)) read_tail();
     return;
@@ -185,7 +186,9 @@ bool CommitLog::read_and_take_up(std::vector<ListedSlot>& slots) {
   try {
     reader_.read_needed(slots);
   } catch (const CorruptionError&) {
-    if (must_look ? looked.get() : look()) return false;
+    // What was asked beside may have been answered before the merge that took the slot away.
+    const bool has_changed = must_look && looked.get();
+    if (has_changed || look()) return false;
     throw;
   }
   if (must_look) {
@@ -332,6 +335,7 @@ void CommitLog::append(const SlotContents& contents) {
   header.length =
       (has_segments ? contents.segment_ends.back() - contents.begin : 0) + header.inline_bytes;
   header.records = contents.records;
+  if (unknown_commit_ && is_known_by_now(header)) return;
   const bool is_plain =
       !has_segments && header.inline_bytes % 2 == 0 && newest_wal() == contents.wal;
   const SlotKind kind = is_plain ? SlotKind::kPlain : SlotKind::kOther;
@@ -362,6 +366,7 @@ void CommitLog::append(const SlotContents& contents) {
 SlotWriter::Result CommitLog::put(const SlotHeader& header, const SlotWriter::Parts& parts) {
   const bool was_unknown = unknown_commit_.has_value();
   unknown_commit_ = header.commit_id;  // until it is known
+  unknown_slot_ = header.number;
   SlotWriter::Result result = writer_.put(header, parts);
   if (was_unknown && !result.is_stored()) {
     result.is_in_doubt = true;  // by the tries before
@@ -378,6 +383,21 @@ void CommitLog::note_deposed(std::uint64_t epoch, std::uint64_t slot) {
       "committed: close the storage, open it again and read the root",
       location_, epoch, slot, claimed_epoch_.load());
   claimed_epoch_ = 0;  // from here on this is a reader like any other
+}
+
+/// Whether the slot of unknown outcome has been read meanwhile, for one by the checkpoint of
+/// somebody who merged it. False: it is still the next one. LockingError: neither, so it is not in
+/// the log.
+bool CommitLog::is_known_by_now(const SlotHeader& ours) {
+  if (end_of(ours.wal).value_or(0) >= ours.end()) {
+    unknown_commit_.reset();
+    return true;
+  }
+  if (ours.number != unknown_slot_) {
+    note_deposed(ours.epoch, newest_slot());
+    throw LockingError(deposed_);
+  }
+  return false;
 }
 
 /// Nothing of ours stands where our slot was to be. It may have been there: stored by a try whose

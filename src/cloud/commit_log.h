@@ -4,7 +4,8 @@
 // Invariants:
 //  - What is known is an unbroken run of slots from 1 on; it only grows.
 //  - A slot is put only behind a claim of ours, and every slot behind that claim is ours.
-//  - After an outcome that stayed unknown, or a lost claim, nothing is put any more.
+//  - After a lost claim nothing is put any more; while an outcome is unknown, only the same slot
+//    with the same commit id.
 #pragma once
 
 #include <atomic>
@@ -127,6 +128,7 @@ class CommitLog final {
   void throw_if_unknown(const UUID& commit_id) const;
   SlotWriter::Result put(const SlotHeader& header, const SlotWriter::Parts& parts);
   void note_deposed(std::uint64_t epoch, std::uint64_t slot);
+  bool is_known_by_now(const SlotHeader& ours);
   bool was_stored_before(const SlotHeader& ours);
 
   const std::shared_ptr<CloudStorageClient> client_;
@@ -142,7 +144,8 @@ class CommitLog final {
   std::uint64_t checkpoint_slot_ = 0;
   std::atomic<std::uint64_t> claimed_epoch_{0};  // 0: nothing claimed
   std::string deposed_;                          // why nothing is put any more
-  std::optional<UUID> unknown_commit_;           // the only one that may be put again
+  std::optional<UUID> unknown_commit_;           // the only one that may be put again,
+  std::uint64_t unknown_slot_ = 0;               // and only there
 
   mutable std::shared_mutex state_mutex_;
   bool is_open_ = false;

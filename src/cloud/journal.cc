@@ -97,10 +97,12 @@ bool is_whole(const JournalEntry& entry, std::span<const std::byte> bytes) {
              base::xxh3(bytes.subspan(kEntryHeaderSize, length));
 }
 
-/// Whether an entry begins anywhere in `bytes`: what lies before it was durable then.
-bool has_entry(std::span<const std::byte> bytes) {
+/// Whether an entry with this number or a higher one begins anywhere in `bytes`: what lies before
+/// it was durable then.
+bool has_entry_from(std::span<const std::byte> bytes, std::uint64_t number) {
   for (; bytes.size() >= kEntryHeaderSize; bytes = bytes.subspan(kAlignment)) {
-    if (read_entry_header(bytes)) return true;
+    const auto entry = read_entry_header(bytes);
+    if (entry && entry->number >= number) return true;
   }
   return false;
 }
@@ -132,13 +134,14 @@ Journal::Journal(std::string directory, std::shared_ptr<os::FileSystem> file_sys
 }
 
 void Journal::take_directory() {
-  if (file_system_->make_directory(directory_)) {
-    file_system_->sync_directory(os::parent_directory(directory_));
-  }
+  // Who made it may have died before it was durable, and so may who removed files in it.
+  file_system_->make_directory(directory_);
+  file_system_->sync_directory(os::parent_directory(directory_));
   lock_ = file_system_->open(directory_ + "/lock", os::OpenMode::kCreate);
   if (!lock_->try_lock(0, /*exclusive=*/true)) {
     throw LockingError(directory_ + ": another process keeps its journal here");
   }
+  file_system_->sync_directory(directory_);
 }
 
 void Journal::read_file(const JournalFile& journal_file, bool is_last) {
@@ -153,12 +156,13 @@ void Journal::read_file(const JournalFile& journal_file, bool is_last) {
         journal_file.path, offset, what));
   };
   if (journal_file.first != next_number_) throw damaged(0, "the journal has a gap before it");
+  if (all.size() >= 12 && std::memcmp(all.data(), kFileMagic, 8) == 0 &&
+      load_le<std::uint32_t>(all.data() + 8) > kVersion) {
+    throw NotSupportedError(journal_file.path + ": a newer format; use a newer program");
+  }
   if (!is_file_header(all, journal_file.first)) {
-    if (all.size() >= 12 && std::memcmp(all.data(), kFileMagic, 8) == 0 &&
-        load_le<std::uint32_t>(all.data() + 8) > kVersion) {
-      throw NotSupportedError(journal_file.path + ": a newer format; use a newer program");
-    }
-    if (!is_last || has_entry(all)) throw damaged(0, "its header is damaged");
+    if (!is_last || has_entry_from(all, journal_file.first))
+      throw damaged(0, "its header is damaged");
     return;  // its first entry was never durable
   }
   UUID store;
@@ -171,8 +175,9 @@ void Journal::read_file(const JournalFile& journal_file, bool is_last) {
     auto entry = read_entry_header(rest);
     if (!entry || entry->number != next_number_ || !is_whole(*entry, rest)) {
       const auto behind = rest.subspan(std::min<std::size_t>(rest.size(), kAlignment));
-      if (has_entry(behind)) throw damaged(offset, "the entry is damaged");
-      break;  // torn, or room that was taken ahead
+      if (has_entry_from(behind, next_number_ + 1)) throw damaged(offset, "the entry is damaged");
+      note_end(journal_file.path, offset, rest);
+      break;
     }
     const std::uint64_t length = entry->end - entry->begin;
     entry->parts.push_back({owner, rest.subspan(kEntryHeaderSize, length)});
@@ -184,6 +189,17 @@ void Journal::read_file(const JournalFile& journal_file, bool is_last) {
   if (last == 0) return;
   store_ = store;
   if (is_last) harden_last(*file, last);
+}
+
+/// Room that was taken ahead is zeros; anything else is an entry that was never acknowledged.
+void Journal::note_end(const std::string& path, std::uint64_t offset,
+                       std::span<const std::byte> rest) const {
+  const auto head = rest.first(std::min<std::size_t>(rest.size(), kEntryHeaderSize));
+  if (base::all_zero(head) || !logger_) return;
+  logger_(LogLevel::kWarning,
+          fmt::format("{}, offset {}: an entry was cut off there when the process or the machine "
+                      "stopped; it was never acknowledged",
+                      path, offset));
 }
 
 /// The last entry may be in the page cache only, even after a sync that failed: it is believed when
@@ -248,9 +264,11 @@ void Journal::start_file(const UUID& store) {
 }
 
 void Journal::forget(std::uint64_t number) {
+  forgotten_ = number;
   const auto is_over = [&](std::size_t i) {
     const std::uint64_t behind = i + 1 < files_.size() ? files_[i + 1].first : next_number_;
-    return behind <= number + 1 && (i + 1 < files_.size() || !file_ || position_ >= kAllocation);
+    const bool is_worth_it = i + 1 < files_.size() || !file_ || position_ >= kAllocation;
+    return behind <= number + 1 && (is_worth_it || is_closing_);
   };
   std::size_t over = 0;
   try {
@@ -267,6 +285,8 @@ void Journal::forget(std::uint64_t number) {
 }
 
 void Journal::close() {
+  is_closing_ = true;
+  if (forgotten_ + 1 == next_number_) forget(forgotten_);
   poisoned_ = true;
   file_.reset();
   lock_.reset();

@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -61,7 +62,7 @@ class Journal final {
   /// Entries up to `number` are in the bucket: files that hold no others are removed.
   void forget(std::uint64_t number);
 
-  /// Gives the directory back.
+  /// Gives the directory back; leaves no file when all of it was forgotten.
   void close();
 
   const std::string& directory() const noexcept { return directory_; }
@@ -74,6 +75,8 @@ class Journal final {
 
   void take_directory();
   void read_file(const JournalFile& file, bool is_last);
+  void note_end(const std::string& path, std::uint64_t offset,
+                std::span<const std::byte> rest) const;
   void harden_last(os::File& file, std::uint64_t offset);
   void start_file(const UUID& store);
   void write_entry(const JournalEntry& entry);
@@ -88,6 +91,8 @@ class Journal final {
   std::uint64_t position_ = 0;
   std::uint64_t allocated_ = 0;
   std::uint64_t next_number_ = 1;
+  std::uint64_t forgotten_ = 0;  // up to this
+  bool is_closing_ = false;
   bool poisoned_ = false;
   std::optional<UUID> store_;
   std::vector<JournalEntry> left_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <system_error>
 #include <utility>
@@ -14,6 +15,8 @@ namespace {
 
 // Between two tries while the bucket cannot be reached; each of them is many requests.
 constexpr std::chrono::milliseconds kPause{1000};
+// A year: more than a caller means, less than what a clock can add.
+constexpr std::uint64_t kLongestWaitMs = 365ull * 86'400'000;
 
 }  // namespace
 
@@ -57,7 +60,11 @@ void LocalCommits::take_up(std::vector<JournalEntry> left) {
   if (waiting_.empty()) {
     journal_.forget(left.back().number);
   } else {
-    thread_ = std::jthread([this] { run(); });
+    try {
+      thread_ = std::jthread([this] { run(); });
+    } catch (const std::system_error& error) {
+      throw UnexpectedError(std::string("the thread that puts what waits: ") + error.what());
+    }
   }
 }
 
@@ -99,21 +106,28 @@ void LocalCommits::commit(const UnsyncedRange& range, const std::optional<RootVe
     wait_for_room(lock, range.end - range.begin);
   }
   {
-    const std::lock_guard lock(journal_mutex_);
+    const std::lock_guard journal_lock(journal_mutex_);
+    {
+      const Lock lock(mutex_);
+      throw_if_failed();  // it cannot come about before this entry is there: see note()
+    }
     journal_.append(log_.store(), entry);
   }
   const Lock lock(mutex_);
   pending_.mark_synced(entry.wal, entry.end);
   if (root) root_ = root;
   enqueue(entry);
-  if (!thread_.joinable() && !finishing_) {
-    try {
-      thread_ = std::jthread([this] { run(); });
-    } catch (const std::system_error& error) {  // durable all the same; the next commit tries again
-      note(error, /*is_final=*/false);
-    }
-  }
+  start_thread();
   changed_.notify_all();
+}
+
+void LocalCommits::start_thread() {
+  if (thread_.joinable() || finishing_) return;
+  try {
+    thread_ = std::jthread([this] { run(); });
+  } catch (const std::system_error& error) {  // durable all the same; the next commit tries again
+    last_error_ = error.what();
+  }
 }
 
 /// One that is larger than the limit is let through alone.
@@ -121,8 +135,9 @@ void LocalCommits::wait_for_room(Lock& lock, std::uint64_t size) {
   const auto has_room = [&] {
     return failure_ || waiting_.empty() || waiting_bytes_ + size <= options_.max_bytes;
   };
+  const auto may_go_on = [&] { return finishing_ || has_room(); };
   const auto timeout = std::chrono::milliseconds(retry_parts_.timeout_ms);
-  if (!changed_.wait_for(lock, timeout, has_room)) {
+  if (!changed_.wait_for(lock, timeout, may_go_on) || !has_room()) {
     throw_refusal(std::make_exception_ptr(CloudStorageError(
         CloudFailure::kNotNow, 0,
         fmt::format("{}: {} bytes wait in {} for the bucket, max_journal_bytes are {}{}{}",
@@ -149,7 +164,8 @@ CloudUploadStats LocalCommits::stats() const {
 bool LocalCommits::wait_until_published(std::uint64_t timeout_ms) {
   Lock lock(mutex_);
   const std::uint64_t last = waiting_.empty() ? 0 : waiting_.back().number;
-  changed_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
+  const auto timeout = std::chrono::milliseconds(std::min(timeout_ms, kLongestWaitMs));
+  changed_.wait_for(lock, timeout,
                     [&] { return failure_ || waiting_.empty() || waiting_.front().number > last; });
   throw_if_failed();
   return waiting_.empty() || waiting_.front().number > last;
@@ -160,6 +176,7 @@ void LocalCommits::close() {
     const Lock lock(mutex_);
     finishing_ = true;
   }
+  publisher_.stop_pacing();
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
   {
@@ -212,8 +229,13 @@ bool LocalCommits::publish(std::optional<Attempt>& attempt) {
     note(error, /*is_final=*/false);
   } catch (const NotFoundError& error) {  // the bucket
     note(error, /*is_final=*/false);
+  } catch (const LockingError& error) {
+    note(LockingError(
+             fmt::format("{}; what was acknowledged here and is not in the bucket stays in {}",
+                         error.what(), journal_.directory())),
+         /*is_final=*/true);
   } catch (const std::exception& error) {
-    note(error, /*is_final=*/true);
+    note(UnexpectedError(error.what()), /*is_final=*/true);
   }
   return false;
 }
@@ -283,11 +305,13 @@ void LocalCommits::take_off(std::size_t entries) {
   journal_.forget(number);
 }
 
-void LocalCommits::note(const std::exception& error, bool is_final) {
+template <typename Error>
+void LocalCommits::note(const Error& error, bool is_final) {
   {
+    const std::lock_guard journal_lock(journal_mutex_);  // no entry is on its way
     const Lock lock(mutex_);
     last_error_ = error.what();
-    if (is_final) failure_ = std::current_exception();
+    if (is_final) failure_ = std::make_exception_ptr(error);
   }
   if (!options_.logger) return;
   options_.logger(is_final ? LogLevel::kError : LogLevel::kWarning,

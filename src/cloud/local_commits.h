@@ -86,13 +86,15 @@ class LocalCommits final {
   [[noreturn]] void throw_overtaken(const RootVersion& first) const;
   void wait_for_room(Lock& lock, std::uint64_t size);
   void throw_if_failed() const;
+  void start_thread();
   void run();
   bool publish(std::optional<Attempt>& attempt);
   std::optional<Attempt> next_attempt();
   std::optional<RootVersion> moved_root(const UUID& wal, std::uint64_t begin,
                                         std::uint64_t commit_offset) const;
   void take_off(std::size_t entries);
-  void note(const std::exception& error, bool is_final);
+  template <typename Error>
+  void note(const Error& error, bool is_final);
 
   CommitLog& log_;
   SlotPublisher& publisher_;
@@ -100,8 +102,8 @@ class LocalCommits final {
   const RetryParts retry_parts_;
   const LocalCommitsOptions options_;
   const std::function<void()> published_;
-  Journal journal_;  // appended to by commit(), forgotten from by the thread: under journal_mutex_
-  std::mutex journal_mutex_;
+  Journal journal_;           // used by commit() and the thread
+  std::mutex journal_mutex_;  // guards it; taken before the other
   bool closed_ = false;
 
   mutable std::mutex mutex_;

@@ -22,7 +22,8 @@ void SlotPublisher::claim() {
   }
 }
 
-/// All but the last parts go into segments, each of about object_size. Parts hold whole records.
+/// All but the last parts go into segments, each of about object_size. Parts hold whole records;
+/// what an earlier process left is one part for each of its flushes, however large.
 void SlotPublisher::put_segments(SlotContents& contents) {
   struct Segment {
     std::uint64_t begin = 0, end = 0;
@@ -67,8 +68,13 @@ void SlotPublisher::put_slot(const SlotContents& contents) {
 /// Waits until `puts` more keep to the rate.
 void SlotPublisher::wait_for_turn(std::uint64_t puts) {
   if (options_.max_put_rate == 0) return;
-  const std::uint64_t now = retry_parts_.clock->monotonic_ns();
-  if (now < next_put_ns_) retry_parts_.clock->sleep_us((next_put_ns_ - now + 999) / 1000);
+  constexpr std::uint64_t kSliceUs = 100'000;  // so that a close does not wait for a slow rate
+  std::uint64_t now = retry_parts_.clock->monotonic_ns();
+  while (now < next_put_ns_ && is_pacing_) {
+    retry_parts_.clock->sleep_us(
+        std::min<std::uint64_t>((next_put_ns_ - now + 999) / 1000, kSliceUs));
+    now = retry_parts_.clock->monotonic_ns();
+  }
   const double ns = static_cast<double>(puts) * 1e9 / options_.max_put_rate;
   next_put_ns_ = std::max(now, next_put_ns_) + static_cast<std::uint64_t>(ns);
 }

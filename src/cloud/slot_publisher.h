@@ -2,6 +2,7 @@
 // then the slot; not more often than asked for.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -33,6 +34,8 @@ class SlotPublisher final {
   void put_segments(SlotContents& contents);
   /// Errors as CommitLog::append().
   void put_slot(const SlotContents& contents);
+  /// From here on it does not wait to keep to the rate. From any thread.
+  void stop_pacing() noexcept { is_pacing_ = false; }
 
  private:
   void wait_for_turn(std::uint64_t puts);
@@ -43,6 +46,7 @@ class SlotPublisher final {
   engine::WorkerPool& pool_;
   const PublisherOptions options_;
   std::uint64_t next_put_ns_ = 0;  // not before this
+  std::atomic<bool> is_pacing_{true};
 };
 
 }  // namespace protobase::cloud

@@ -263,15 +263,14 @@ CachedPayload RecordReader::read_legacy(const AtomPointer& pointer) {
 
 void RecordReader::explain(const AtomPointer& pointer, const std::string& problem) {
   // Rare and slow: walk the WAL's records to learn whether one starts at the pointer at all.
-  scan_wal(
-      provider_, pointer.transaction_id, [&](const RecordInfo& info, std::span<const std::byte>) {
-        const std::uint64_t start = info.pointer.offset;
-        const bool valid = info.kind != RecordKind::kBad && info.kind != RecordKind::kTorn;
-        if (valid && start < pointer.offset && pointer.offset < start + info.stored_size) {
-          throw_no_atom(pointer, "it points into the record at offset " + std::to_string(start));
-        }
-        return start < pointer.offset;
-      });
+  scan_wal_around(provider_, pointer, [&](const RecordInfo& info, std::span<const std::byte>) {
+    const std::uint64_t start = info.pointer.offset;
+    const bool valid = info.kind != RecordKind::kBad && info.kind != RecordKind::kTorn;
+    if (valid && start < pointer.offset && pointer.offset < start + info.stored_size) {
+      throw_no_atom(pointer, "it points into the record at offset " + std::to_string(start));
+    }
+    return start < pointer.offset;
+  });
   throw CorruptionError(pointer, problem);
 }
 

@@ -32,11 +32,10 @@ wal::ReadSome reader_of(BlockProvider& provider, const WALDescription& wal) {
   };
 }
 
-void scan_version1(BlockProvider& provider, const WALDescription& wal,
+void scan_version1(BlockProvider& provider, const WALDescription& wal, std::uint64_t begin,
                    const wal::VisitRecord& visit) {
   wal::WindowReader window(reader_of(provider, wal), wal::OnReadError::kPassOver);
-  wal::scan_records({wal.transaction_id, kWALFirstRecordOffset, wal.end, wal.durable}, window,
-                    visit);
+  wal::scan_records({wal.transaction_id, begin, wal.end, wal.durable}, window, visit);
 }
 
 /// Fewer, or nothing, where something behind what was asked for cannot be read.
@@ -233,7 +232,18 @@ void scan_wal(BlockProvider& provider, const UUID& wal, const wal::VisitRecord& 
   if (description.layout == WALLayout::kLegacyPython) {
     scan_legacy(provider, description, visit);
   } else {
-    scan_version1(provider, description, visit);
+    scan_version1(provider, description, kWALFirstRecordOffset, visit);
+  }
+}
+
+void scan_wal_around(BlockProvider& provider, const AtomPointer& place,
+                     const wal::VisitRecord& visit) {
+  const WALDescription description = provider.describe(place.transaction_id);
+  if (description.layout == WALLayout::kLegacyPython) {
+    scan_legacy(provider, description, visit);
+  } else {
+    const auto begin = provider.record_begin_before(place.transaction_id, place.offset);
+    scan_version1(provider, description, begin, visit);
   }
 }
 

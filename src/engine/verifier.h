@@ -13,6 +13,9 @@ namespace protobase::engine {
 
 /// Visits every place of `wal` that is with the medium, in order.
 void scan_wal(BlockProvider& provider, const UUID& wal, const wal::VisitRecord& visit);
+/// The same from a record at or before `place` on, of a WAL of the Python storage from the first.
+void scan_wal_around(BlockProvider& provider, const AtomPointer& place,
+                     const wal::VisitRecord& visit);
 
 /// Reads and checks every record of `wals`, every commit from the root back, and the root.
 VerifyReport verify_store(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -62,12 +63,12 @@ class CloudFileStorage::IntervalFlusher final {
       return tell(error, true);
     } catch (const NoSpaceError& error) {
       return tell(error, true);
-    } catch (const ProtoBaseError& error) {
+    } catch (const std::exception& error) {
       return tell(error, false);
     }
   }
 
-  bool tell(const ProtoBaseError& error, bool may_succeed) const {
+  bool tell(const std::exception& error, bool may_succeed) const {
     if (logger_) logger_(LogLevel::kWarning, std::string("not flushed: ") + error.what());
     return may_succeed;
   }

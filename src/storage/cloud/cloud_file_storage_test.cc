@@ -175,6 +175,17 @@ TEST_F(CloudFileStorageTest, AClosedStoresFirstAtomIsThreeRequestsInAll) {
   EXPECT_EQ(made.lists, 1u);
 }
 
+TEST_F(CloudFileStorageTest, APointerToNowhereIsExplainedFromTheObjectItPointsInto) {
+  const Machine writer = open();
+  AtomPointer last;
+  for (int i = 0; i < 100; ++i) last = commit(writer, std::string(100'000, 'x'));
+  const Machine reader = open();
+  const AtomPointer between{last.transaction_id, last.offset + 8};
+  const CloudRequestCounts made =
+      requests(reader, [&] { EXPECT_THROW(get(reader, between), NotFoundError); });
+  EXPECT_LE(made.gets, 4u);
+}
+
 TEST_F(CloudFileStorageTest, ReadingInOrderBringsMoreWithEachRequest) {
   Machine writer = open();
   std::vector<AtomPointer> pointers;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <random>
@@ -23,6 +24,7 @@
 namespace protobase {
 namespace {
 
+using testing::CloudCall;
 using testing::CloudFault;
 using testing::CloudFaultClient;
 using testing::CloudFaultPlan;
@@ -161,7 +163,7 @@ TEST_F(LocalDurabilityTest, AfterACleanCloseNothingIsLeftBehindForTheNextOpening
     root = commit(writer, "root");
   }
   EXPECT_EQ(open_elsewhere()->read_current_root(), root);
-  EXPECT_LE(journal_files(), 1u);
+  EXPECT_EQ(journal_files(), 0u);
   const Machine again = open();
   EXPECT_EQ(again->upload_stats().waiting_commits, 0u);
   EXPECT_EQ(journal_files(), 0u);
@@ -265,6 +267,12 @@ TEST_F(LocalDurabilityTest, TheJournalBelongsToOneProcessAndOneStore) {
   testing::expect_error<ValidationError>([&] { open(options); }, {"journal_dir"});
   options.access = SpaceAccess::kReadOnly;
   EXPECT_NO_THROW(open(options)) << "who only reads needs none";
+  options = local();
+  options.commit_durability = CommitDurability::kCloud;
+  testing::expect_error<ValidationError>([&] { open(options); }, {"journal_dir", "kLocal"});
+  options = local();
+  options.cache_dir = "/";
+  testing::expect_error<ValidationError>([&] { open(options); }, {"journal_dir", "cache_dir"});
 }
 
 TEST_F(LocalDurabilityTest, AJournalOfAnotherStoreIsRefused) {
@@ -417,6 +425,50 @@ TEST_F(LocalDurabilityTest, ALastAnswerThatWasLostIsAskedForUntilItIsKnown) {
   ASSERT_EQ(history.size(), 3u) << "once";
   EXPECT_EQ(history[0].root, next);
   EXPECT_EQ(history[1].root, root);
+}
+
+TEST_F(LocalDurabilityTest, ASlotOfUnknownOutcomeThatSomebodyMergedIsNotPutAgain) {
+  Machine writer = open();
+  commit(writer, "the first one takes over");
+  ASSERT_TRUE(writer->wait_until_uploaded(kPatienceMs));
+  std::atomic<bool> is_heard = true;
+  writer.client->set_after([&](CloudCall call, const std::string& key) {
+    if (call != CloudCall::kPut || !key.starts_with("log/") || !is_heard.exchange(false)) return;
+    writer.client->cut_off(true);
+    throw CloudStorageError(CloudFailure::kUnknown, 0, "the answer was lost");
+  });
+  const AtomPointer root = commit(writer, "put, and nobody says so");
+  while (writer->upload_stats().last_error.empty()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_FALSE(is_heard);
+  EXPECT_GT(open_elsewhere()->merge().removed, 0u);
+  writer.client->cut_off(false);
+  const AtomPointer nowhere{UUID::from_random({1}), 4096};
+  EXPECT_THROW(get(writer, nowhere), NotFoundError) << "which reads the checkpoint";
+  EXPECT_TRUE(writer->wait_until_uploaded(kPatienceMs));
+  const AtomPointer next = commit(writer, "next");
+  EXPECT_TRUE(writer->wait_until_uploaded(kPatienceMs));
+  const Machine reader = open_elsewhere();
+  EXPECT_EQ(reader->read_current_root(), next);
+  EXPECT_EQ(reader->root_history(10).size(), 3u);
+  EXPECT_EQ(get(reader, root), "put, and nobody says so");
+  EXPECT_EQ(reader->verify({}).bad_places, 0u);
+}
+
+TEST_F(LocalDurabilityTest, AJournalOfANewerFormatIsRefusedAndKept) {
+  Machine writer = open();
+  commit(writer, "the first one takes over");
+  ASSERT_TRUE(writer->wait_until_uploaded(kPatienceMs));
+  writer.client->cut_off(true);
+  commit(writer, "waiting");
+  kill(writer);
+  const std::string path = "/journal/00000000000000000001.journal";
+  auto bytes = files_->content(path);
+  bytes[8] = std::byte{2};
+  files_->set_content(path, bytes);
+  testing::expect_error<NotSupportedError>([&] { open(); }, {path, "newer"});
+  EXPECT_EQ(files_->content(path), bytes);
 }
 
 TEST_F(LocalDurabilityTest, TheRateOfPutsIsKeptAndTheIntervalPublishesWhatNobodyFlushes) {
