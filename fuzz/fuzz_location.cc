@@ -3,6 +3,7 @@
 // location make the same location again.
 #include <string>
 
+#include "base/ascii.h"
 #include "cli/exit_status.h"
 #include "cli/location.h"
 #include "fuzz/fuzzing.h"
@@ -38,7 +39,7 @@ std::string encoded(const std::string& text) {
 
 void check_bucket(std::string_view text, const BucketLocation& location) {
   const bool is_s3 = location.kind == BucketKind::kS3;
-  require(text.starts_with(is_s3 ? "s3://" : "gs://"));
+  require(protobase::base::lower_case(text.substr(0, 5)) == (is_s3 ? "s3://" : "gs://"));
   require(!location.bucket.empty());
   require(location.bucket.find_first_of("/@:?") == std::string::npos);
   require(location.prefix.find('?') == std::string::npos);

@@ -99,9 +99,9 @@ bool CommitLog::read_checkpoint_object(const std::string& known_version) {
 
 /// Whether a store may be made here; false: somebody just made one. Throws for other things.
 bool CommitLog::is_empty() {
-  const CloudListPage page = retried([&] { return client_->list({}, {}, 1); });
-  if (page.objects.empty()) return true;
-  const std::string& key = page.objects.front().key;
+  const auto first = find_first_object(*client_, retry_parts_);
+  if (!first) return true;
+  const std::string& key = *first;
   if (key == kCheckpointKey || key == kCopyMarkerKey) return false;
   if (parse_slot_key(key) || key.starts_with(kSegmentPrefix)) throw_no_checkpoint();
   throw ValidationError(fmt::format(

@@ -3,32 +3,20 @@
 #include <fmt/format.h>
 
 #include "protobase/errors.h"
+#include "protobase/uuid.h"
 
 namespace protobase::cloud {
 namespace {
 
-// An ETag that no MD5 has, and a generation that no object reaches.
+// No object has it: no MD5 makes such an ETag, no generation gets that far.
 constexpr auto kNoVersion = "9223372036854775807";
+constexpr const char* kProbePrefix = "probe/";
+constexpr const char* kBehindProbes = "probe0";  // '0' comes after '/'
 
-/// Leaves nothing behind that would let the next one in.
-[[noreturn]] void throw_unfit(CloudStorageClient& client, const RetryParts& retry_parts,
-                              const std::string& key, const char* condition) {
-  std::string left;
-  try {
-    with_retries(retry_parts, [&] { return client.remove({&key, 1}), 0; });
-  } catch (const ProtoBaseError& error) {
-    left = fmt::format("; remove its object {} by hand ({})", key, error.what());
-  }
-  throw NotSupportedError(
-      fmt::format("{}: this store does not honour {}, on which the safety of every commit rests: "
-                  "nothing may be kept there; `protobase doctor` tells more{}",
-                  client.location(), condition, left));
-}
-
-}  // namespace
-
-void create_object(CloudStorageClient& client, const RetryParts& retry_parts,
-                   const std::string& key, std::span<const std::byte> object) {
+/// The condition that the store ignores; nullptr: none.
+const char* ignored_condition(CloudStorageClient& client, const RetryParts& retry_parts,
+                              const std::string& key) {
+  const std::span<const std::byte> object(as_bytes(key));
   const auto is_stored = [&](const CloudPutCondition& condition) {
     return with_retries(retry_parts,
                         [&] {
@@ -37,13 +25,48 @@ void create_object(CloudStorageClient& client, const RetryParts& retry_parts,
         .stored;
   };
   is_stored(CloudPutCondition::if_absent());
-  // It is there now, whoever put it, and has another version than this.
-  if (is_stored(CloudPutCondition::if_absent())) {
-    throw_unfit(client, retry_parts, key, "create-if-absent (If-None-Match: *)");
+  // It is there now, and has another version than this.
+  if (is_stored(CloudPutCondition::if_absent())) return "create-if-absent (If-None-Match: *)";
+  return is_stored(CloudPutCondition::if_version(kNoVersion)) ? "if-match" : nullptr;
+}
+
+/// Nobody needs it any more; what cannot be removed is passed over by find_first_object().
+void remove_probe(CloudStorageClient& client, const RetryParts& retry_parts,
+                  const std::string& key) {
+  try {
+    with_retries(retry_parts, [&] { return client.remove({&key, 1}), 0; });
+  } catch (const NotAuthorizedError&) {  // a writer needs no right to remove
+  } catch (const CloudStorageError&) {
   }
-  if (is_stored(CloudPutCondition::if_version(kNoVersion))) {
-    throw_unfit(client, retry_parts, key, "if-match");
+}
+
+}  // namespace
+
+void create_object(CloudStorageClient& client, const RetryParts& retry_parts,
+                   const std::string& key, std::span<const std::byte> object) {
+  const std::string probe =
+      kProbePrefix + UUID::from_random(retry_parts.random->bytes16()).to_string();
+  const char* const ignored = ignored_condition(client, retry_parts, probe);
+  remove_probe(client, retry_parts, probe);
+  if (ignored != nullptr) {
+    throw NotSupportedError(fmt::format(
+        "{}: this store does not honour {}, on which the safety of every commit rests: nothing may "
+        "be kept there; `protobase doctor` tells more",
+        client.location(), ignored));
   }
+  with_retries(retry_parts, [&] {
+    return client.put(key, {&object, 1}, CloudPutCondition::if_absent());
+  });
+}
+
+std::optional<std::string> find_first_object(CloudStorageClient& client,
+                                             const RetryParts& retry_parts) {
+  const auto first_behind = [&](const std::string& key) -> std::optional<std::string> {
+    const CloudListPage page = with_retries(retry_parts, [&] { return client.list({}, key, 1); });
+    return page.objects.empty() ? std::nullopt : std::optional(page.objects.front().key);
+  };
+  const auto first = first_behind({});
+  return first && first->starts_with(kProbePrefix) ? first_behind(kBehindProbes) : first;
 }
 
 }  // namespace protobase::cloud

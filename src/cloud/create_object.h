@@ -1,6 +1,7 @@
 // Creates an object that others may create as well, at a store that knows how to let one win.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 
@@ -9,9 +10,14 @@
 
 namespace protobase::cloud {
 
-/// The object is there when this returns, whoever put it. NotSupportedError: the store would have
-/// let a second one take its place, so nothing may be kept there.
+/// The object is there when this returns, whoever put it. NotSupportedError: the store does not
+/// keep the conditions on which every commit rests, which an object of random name has shown;
+/// `key` was not touched then.
 void create_object(CloudStorageClient& client, const RetryParts& retry_parts,
                    const std::string& key, std::span<const std::byte> object);
+
+/// The first key below the prefix, but for what create_object() may have left of its test.
+std::optional<std::string> find_first_object(CloudStorageClient& client,
+                                             const RetryParts& retry_parts);
 
 }  // namespace protobase::cloud

@@ -6,6 +6,7 @@
 
 #include "base/endian.h"
 #include "base/hash.h"
+#include "format/commit_record.h"
 #include "format/record.h"
 
 namespace protobase::format {
@@ -51,6 +52,12 @@ std::optional<Checkpoint> read_slot(const std::byte* slot, const UUID& id,
   const std::uint64_t furthest = std::max(checkpoint.durable_offset, checkpoint.commit_offset);
   if (furthest > kLargestOffset || checkpoint.durable_offset < kWALFirstRecordOffset ||
       checkpoint.durable_offset % kRecordAlignment != 0) {
+    return std::nullopt;
+  }
+  // The commit that it names was durable with it.
+  constexpr std::uint64_t kCommitSize = kRecordHeaderSize + kCommitPayloadSize;
+  if (checkpoint.commit_sequence != 0 &&
+      checkpoint.commit_offset + kCommitSize > checkpoint.durable_offset) {
     return std::nullopt;
   }
   return checkpoint;

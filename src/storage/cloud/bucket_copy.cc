@@ -144,10 +144,10 @@ class BucketCopy {
   }
 
   void check_is_empty() const {
-    const CloudListPage page = retried([&] { return client_.list({}, {}, 1); });
-    if (page.objects.empty()) return;
-    throw ValidationError(fmt::format("{} is not empty (there is {}): choose an empty prefix",
-                                      location_, page.objects.front().key));
+    const auto first = cloud::find_first_object(client_, retry_parts_);
+    if (!first) return;
+    throw ValidationError(
+        fmt::format("{} is not empty (there is {}): choose an empty prefix", location_, *first));
   }
 
   void check_undisturbed() const {

@@ -164,7 +164,8 @@ class CloudCopyTest : public testing::LegacyDirectoryTest {
                                       {"unfinished copy of " + space(), "run the copy again"});
       }
     } else {
-      EXPECT_EQ(target->object_count(), 0u);
+      // But for what a test of its conditions may leave.
+      EXPECT_EQ(target->object_count(), target->list("probe/", {}, 10).size());
     }
   }
 
@@ -469,7 +470,7 @@ TEST_F(CloudCopyTest, ASourceThatGrewMeanwhileIsCopiedAsItIsThen) {
   fill(space());
   const auto made = new_bucket();
   const auto copy = [&](const SpacePlace& to) { copy_space(directory(space()), to, options()); };
-  ASSERT_TRUE(copy_cut_off(made, 10, true, copy));  // three segments have arrived
+  ASSERT_TRUE(copy_cut_off(made, 13, true, copy));  // three segments have arrived
   commit(*std::make_unique<StandaloneFileStorage>(space()), "meanwhile");
   EXPECT_GT(copy_space(directory(space()), bucket(made), options()).resumed_bytes, 0u);
   EXPECT_TRUE(in(made) == in(space()));

@@ -608,10 +608,19 @@ TEST_F(CloudFileStorageTest, AnEndpointThatIgnoresPreconditionsIsRefusedEveryTim
   }
   const auto client = std::make_shared<CarelessClient>(kAbsent);
   client->may_remove = false;
-  CloudFileStorage storage(client, cloud());
-  const AtomPointer root = storage.push_bytes(as_bytes("root"));
-  testing::expect_error<NotSupportedError>([&] { storage.set_current_root(root); },
-                                           {"create-if-absent", "checkpoint by hand"});
+  for (int i = 0; i < 2; ++i) {
+    CloudFileStorage storage(client, cloud());
+    const AtomPointer root = storage.push_bytes(as_bytes("root"));
+    testing::expect_error<NotSupportedError>([&] { storage.set_current_root(root); },
+                                             {"create-if-absent", "doctor"});
+  }
+}
+
+TEST_F(CloudFileStorageTest, WhatATestOfConditionsLeftIsInNobodysWay) {
+  bucket_->put("probe/00000000-0000-4000-8000-000000000001", Bytes(10));
+  const AtomPointer root = commit(open(), "root");
+  EXPECT_EQ(open()->read_current_root(), root);
+  EXPECT_EQ(bucket_->list("probe/", {}, 10).size(), 1u) << "its own is gone";
 }
 
 TEST_F(CloudFileStorageTest, OptionsOutOfRangeAreNamed) {
