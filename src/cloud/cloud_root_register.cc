@@ -40,8 +40,10 @@ std::optional<RootVersion> CloudRootRegister::read() {
   return newest();
 }
 
-/// Never goes back, also for a writer whose journal was overtaken.
+/// Never goes back: neither to what a writer has published when the log is a commit ahead of that,
+/// nor for a writer whose journal was overtaken.
 std::optional<RootVersion> CloudRootRegister::newest() const {
+  if (log_.has_claimed() && is_writer_) return published_;
   const auto known = uploader_.root();
   if (!published_) return known;
   return known && known->sequence > published_->sequence ? known : published_;
