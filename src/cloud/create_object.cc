@@ -24,7 +24,9 @@ const char* ignored_condition(CloudStorageClient& client, const RetryParts& retr
                         })
         .stored;
   };
-  is_stored(CloudPutCondition::if_absent());
+  // Refused, though nobody else knows the name: its own answer was lost, or somebody on the way
+  // spoke.
+  if (!is_stored(CloudPutCondition::if_absent())) is_stored(CloudPutCondition::if_absent());
   // It is there now, and has another version than this.
   if (is_stored(CloudPutCondition::if_absent())) return "create-if-absent (If-None-Match: *)";
   return is_stored(CloudPutCondition::if_version(kNoVersion)) ? "if-match" : nullptr;
