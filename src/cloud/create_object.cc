@@ -56,9 +56,13 @@ void create_object(CloudStorageClient& client, const RetryParts& retry_parts,
         "be kept there; `protobase doctor` tells more",
         client.location(), ignored));
   }
-  with_retries(retry_parts, [&] {
-    return client.put(key, {&object, 1}, CloudPutCondition::if_absent());
-  });
+  // Once more when it is said to be there: see above.
+  for (int tries = 0; tries < 2; ++tries) {
+    const CloudPutResult put = with_retries(retry_parts, [&] {
+      return client.put(key, {&object, 1}, CloudPutCondition::if_absent());
+    });
+    if (put.stored) return;
+  }
 }
 
 std::optional<std::string> find_first_object(CloudStorageClient& client,
