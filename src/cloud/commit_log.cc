@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
+#include <unordered_set>
 #include <utility>
 
 #include "base/endian.h"
@@ -54,10 +56,66 @@ CommitLog::CommitLog(std::shared_ptr<CloudStorageClient> client, RetryParts retr
 bool CommitLog::open() {
   const std::lock_guard io(io_mutex_);
   if (is_open()) return true;
-  if (!read_checkpoint_object({}) && is_empty()) return false;
-  if (!is_open() && !read_checkpoint_object({})) throw_no_checkpoint();
+  if (!read_base()) return false;
   read_tail();
   return true;
+}
+
+/// What the slots behind it are added to: the checkpoint, or what makes up for it. False: no store.
+bool CommitLog::read_base() {
+  std::exception_ptr damage;
+  std::string version;
+  try {
+    if (read_checkpoint_object({}, &version)) return true;
+    if (is_empty()) return false;
+    if (read_checkpoint_object({}, &version)) return true;  // somebody just made it
+  } catch (const CorruptionError&) {
+    damage = std::current_exception();
+  }
+  std::optional<LogCheckpoint> rebuilt = rebuild(version);
+  if (!rebuilt && damage) std::rethrow_exception(damage);
+  if (!rebuilt) throw_no_checkpoint();
+  adopt(*std::move(rebuilt), std::move(version));
+  has_lost_checkpoint_ = true;
+  return true;
+}
+
+/// Everything the slots say, which is all while none was merged away and nothing was copied here;
+/// else nullopt. `version`: of a checkpoint that cannot be read, if there is one.
+std::optional<LogCheckpoint> CommitLog::rebuild(const std::string& version) const {
+  const auto first = retried([&] { return reader_.find(1); });
+  if (!first || !first->is_claim() || first->root) return std::nullopt;
+  // Another log, so that this one is as it was when the slots do not say all.
+  CommitLog log(client_, retry_parts_, pool_, [](const auto&...) {});
+  LogCheckpoint base;
+  base.store = first->store;
+  log.adopt(std::move(base), version);
+  log.read_tail();
+  log.throw_if_broken();
+  if (log.has_unnamed_segments()) return std::nullopt;
+  return log.state();
+}
+
+/// Whether there are segments of a merge or a copy, or by a flush that never became a slot.
+bool CommitLog::has_unnamed_segments() const {
+  std::unordered_set<std::string> named;
+  const LogCheckpoint known = state();
+  for (const IndexedWAL& wal : known.index.wals()) {
+    std::uint64_t begin = wal.begin();
+    for (const Extent& extent : wal.extents) {
+      if (extent.slot == 0) named.insert(segment_key(wal.id, begin, extent.end, extent.segment_id));
+      begin = extent.end;
+    }
+  }
+  CloudListPage page;
+  do {
+    const std::string behind = page.objects.empty() ? std::string() : page.objects.back().key;
+    page = retried([&] { return client_->list(kSegmentPrefix, behind, kPageSize); });
+    for (const auto& object : page.objects) {
+      if (!named.contains(object.key)) return true;
+    }
+  } while (page.is_truncated);
+  return false;
 }
 
 bool CommitLog::is_open() const {
@@ -84,26 +142,28 @@ void CommitLog::refresh() {
   if (is_open() && !has_claimed()) read_tail();
 }
 
-/// False: absent, or still `known_version`.
-bool CommitLog::read_checkpoint_object(const std::string& known_version) {
+/// False: absent, or still `known_version`. `version` (may be null) is that of what was found, also
+/// when it cannot be read.
+bool CommitLog::read_checkpoint_object(const std::string& known_version, std::string* version) {
   CloudGetOptions options;
   options.max_bytes = kMaxCheckpointSize;
   return read_twice([&] {
     const CloudGetResult got =
         retried([&] { return client_->get(kCheckpointKey, options, known_version); });
     if (got.status != CloudGetStatus::kFound) return false;
+    if (version != nullptr) *version = got.object.metadata.version;
     adopt(read_checkpoint(got.object.bytes.span(), location_), got.object.metadata.version);
     return true;
   });
 }
 
-/// Whether a store may be made here; false: somebody just made one. Throws for other things.
+/// Whether a store may be made here; false: there is one. Throws for other things.
 bool CommitLog::is_empty() {
   const auto first = find_first_object(*client_, retry_parts_);
   if (!first) return true;
   const std::string& key = *first;
   if (key == kCheckpointKey || key == kCopyMarkerKey) return false;
-  if (parse_slot_key(key) || key.starts_with(kSegmentPrefix)) throw_no_checkpoint();
+  if (parse_slot_key(key) || key.starts_with(kSegmentPrefix)) return false;
   throw ValidationError(fmt::format(
       "{} holds other things than a store (such as {}): choose an empty prefix", location_, key));
 }
@@ -120,6 +180,7 @@ void CommitLog::throw_no_checkpoint() {
 void CommitLog::adopt(LogCheckpoint read, std::string version) {
   checkpoint_version_ = std::move(version);
   checkpoint_slot_ = read.slot;
+  has_lost_checkpoint_ = false;
   const std::unique_lock lock(state_mutex_);
   if (is_open_ && state_.store != read.store) {
     throw CorruptionError(location_ + ": another store has taken the place of this one");
@@ -256,12 +317,16 @@ void CommitLog::claim() {
   const std::lock_guard io(io_mutex_);
   throw_if_unusable();
   if (has_claimed()) return;
-  if (!is_open() && !read_checkpoint_object({}) && is_empty()) create();
-  if (!is_open() && !read_checkpoint_object({})) throw_no_checkpoint();
+  if (!is_open() && !read_base()) {
+    create();
+    if (!read_checkpoint_object({})) throw_no_checkpoint();
+  }
   for (unsigned tries = 0; tries < kMaxClaims; ++tries) {
     read_tail();
     throw_if_broken();
-    if (try_claim()) return;
+    // First of all: who claims must see what was merged meanwhile.
+    if (has_lost_checkpoint_) retried([&] { return put_checkpoint(state()); });
+    if (!has_lost_checkpoint_ && try_claim()) return;
   }
   throw LockingError(
       fmt::format("{}: {} times another writer was faster to take over", location_, kMaxClaims));
@@ -424,15 +489,24 @@ void CommitLog::checkpoint(std::uint64_t slots) {
 bool CommitLog::put_checkpoint(const LogCheckpoint& checkpoint) {
   const Bytes object = write_checkpoint(checkpoint);
   const std::span<const std::byte> part(object);
-  const CloudPutResult put =
-      client_->put(kCheckpointKey, {&part, 1}, CloudPutCondition::if_version(checkpoint_version_));
-  if (!put.stored) {
-    read_checkpoint_object({});
-    return false;
+  const auto put = [&](const CloudPutCondition& condition) {
+    const CloudPutResult result = client_->put(kCheckpointKey, {&part, 1}, condition);
+    if (!result.stored) return false;
+    checkpoint_version_ = result.version;
+    checkpoint_slot_ = checkpoint.slot;
+    has_lost_checkpoint_ = false;
+    return true;
+  };
+  const bool is_there = !checkpoint_version_.empty();
+  if (put(is_there ? CloudPutCondition::if_version(checkpoint_version_)
+                   : CloudPutCondition::if_absent())) {
+    return true;
   }
-  checkpoint_version_ = put.version;
-  checkpoint_slot_ = checkpoint.slot;
-  return true;
+  if (read_checkpoint_object({})) return false;
+  // It vanished. Who owns the log knows everything that was in it; and who took over left a claim
+  // behind the newest slot, which is never removed.
+  if (!has_claimed() || reader_.find(newest_slot() + 1)) return false;
+  return put(CloudPutCondition::if_absent());
 }
 
 void CommitLog::publish_segments(std::span<const MergedSegment> segments, std::uint64_t boundary) {
@@ -515,6 +589,10 @@ std::vector<BadPlace> CommitLog::find_damage() {
   } catch (const CorruptionError& error) {
     bad.insert(bad.begin(), {{}, error.what()});
   }
+  if (has_lost_checkpoint_)
+    bad.insert(
+        bad.begin(),
+        {{}, fmt::format("object {} is lost: the next writer puts it again", kCheckpointKey)});
   return bad;
 }
 

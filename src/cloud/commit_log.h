@@ -111,7 +111,10 @@ class CommitLog final {
   std::uint64_t newest_slot() const;
   UUID newest_wal() const;
   // The following are called with io_mutex_ held.
-  bool read_checkpoint_object(const std::string& known_version);
+  bool read_base();
+  std::optional<LogCheckpoint> rebuild(const std::string& version) const;
+  bool has_unnamed_segments() const;
+  bool read_checkpoint_object(const std::string& known_version, std::string* version = nullptr);
   bool is_empty();
   [[noreturn]] void throw_no_checkpoint();
   void adopt(LogCheckpoint read, std::string version);
@@ -142,6 +145,7 @@ class CommitLog final {
   std::uint64_t polls_ = 0;
   std::string checkpoint_version_;
   std::uint64_t checkpoint_slot_ = 0;
+  std::atomic<bool> has_lost_checkpoint_{false};
   std::atomic<std::uint64_t> claimed_epoch_{0};  // 0: nothing claimed
   std::string deposed_;                          // why nothing is put any more
   std::optional<UUID> unknown_commit_;           // the only one that may be put again,

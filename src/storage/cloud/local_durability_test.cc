@@ -11,14 +11,10 @@
 #include <thread>
 #include <vector>
 
-#include "cloud/memory_bucket.h"
-#include "protobase/cloud_file_storage.h"
 #include "protobase/errors.h"
-#include "protobase/mock_s3_client.h"
-#include "testing/cloud_fault_client.h"
+#include "testing/cloud_machines.h"
 #include "testing/expect_error.h"
 #include "testing/fault_file_system.h"
-#include "testing/manual_clock.h"
 #include "testing/memory_file_system.h"
 
 namespace protobase {
@@ -32,14 +28,8 @@ using testing::MemoryFileSystem;
 
 constexpr std::uint64_t kPatienceMs = 60'000;
 
-class LocalDurabilityTest : public ::testing::Test {
+class LocalDurabilityTest : public testing::CloudMachinesTest {
  protected:
-  struct Machine {
-    std::shared_ptr<CloudFaultClient> client;
-    std::unique_ptr<CloudFileStorage> storage;
-    CloudFileStorage* operator->() const { return storage.get(); }
-  };
-
   CloudStorageOptions local() const {
     CloudStorageOptions options;
     options.clock = clock_;
@@ -49,34 +39,14 @@ class LocalDurabilityTest : public ::testing::Test {
     options.file_system = files_;
     return options;
   }
-  Machine open(const CloudStorageOptions& options) {
-    StorageOptions without_caches;
-    without_caches.enable_atom_object_cache = without_caches.enable_atom_bytes_cache = false;
-    Machine machine{
-        std::make_shared<CloudFaultClient>(std::make_shared<MockS3Client>(bucket_), plan_),
-        nullptr};
-    machine.storage = std::make_unique<CloudFileStorage>(machine.client, options, without_caches);
-    return machine;
-  }
+  using CloudMachinesTest::open;
   Machine open() { return open(local()); }
-  Machine open_elsewhere() {
-    CloudStorageOptions options;
-    options.clock = clock_;
-    return open(options);
-  }
+  Machine open_elsewhere() { return open(cloud()); }
   /// The process dies: nothing of it reaches the bucket any more, the disk stays as it is.
   void kill(Machine& machine) {
     machine.client->cut_off(true);
     files_ = files_->clone();
     machine.storage.reset();
-  }
-  static AtomPointer commit(const Machine& machine, const std::string& text) {
-    const AtomPointer root = machine->push_bytes(as_bytes(text));
-    machine->set_current_root(root);
-    return root;
-  }
-  static std::string get(const Machine& machine, const AtomPointer& pointer) {
-    return std::string(machine->get_bytes(pointer).as_text());
   }
   /// 0: everything uncertain is lost; 1: all is kept; else drawn.
   static std::vector<testing::Outcome> outcomes(const MemoryFileSystem& files,
@@ -107,10 +77,6 @@ class LocalDurabilityTest : public ::testing::Test {
     return count;
   }
 
-  const std::shared_ptr<testing::ManualClock> clock_ = std::make_shared<testing::ManualClock>();
-  std::shared_ptr<cloud::MemoryBucket> bucket_ =
-      std::make_shared<cloud::MemoryBucket>("mock", clock_);
-  std::shared_ptr<CloudFaultPlan> plan_ = std::make_shared<CloudFaultPlan>(1);
   std::shared_ptr<MemoryFileSystem> files_ = std::make_shared<MemoryFileSystem>();
 };
 
