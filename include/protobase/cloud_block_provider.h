@@ -122,6 +122,8 @@ class PROTOBASE_EXPORT CloudBlockProvider final : public BlockProvider {
   RootRegister& root_register() override;
   void close() override;
 
+  /// Tells this store from another one at the same place. Nil while there is none.
+  UUID store_id() const;
   CloudCacheStats cache_stats() const;
   CloudUploadStats upload_stats() const;
   /// Whether all that was acknowledged before is in the bucket, waiting for that if need be; true

@@ -49,7 +49,7 @@ struct PROTOBASE_EXPORT CloudCopyOptions {
 /// A bucket takes WALs of the Python storage too, and their root; its space.config stays behind. A
 /// bucket shows the copy when it is complete, at once; before that, opening it is refused
 /// (ValidationError). Of an earlier copy that was complete but for its last step, that step is made
-/// and its state reported.
+/// and what it holds reported; ValidationError when the source has anything now that is not in it.
 ///
 /// Memory: (max_parallel_requests + 4) x segment_size, and three times the longest record.
 /// Errors: as of copy_space() and of CloudBlockProvider; ValidationError too when somebody makes

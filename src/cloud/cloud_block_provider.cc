@@ -243,6 +243,8 @@ class CloudBlockProvider::Impl final {
     return cloud::Merger(log_, client_, retry_parts_, pool_).run();
   }
 
+  UUID store_id() const { return log_.store(); }
+
   CloudUploadStats upload_stats() const {
     return uploader_.local() == nullptr ? CloudUploadStats{} : uploader_.local()->stats();
   }
@@ -373,6 +375,7 @@ std::vector<UUID> CloudBlockProvider::list_wals() { return impl_->list_wals(); }
 RootRegister& CloudBlockProvider::root_register() { return impl_->root_register(); }
 void CloudBlockProvider::close() { impl_->close(); }
 CloudMergeReport CloudBlockProvider::merge() { return impl_->merge(); }
+UUID CloudBlockProvider::store_id() const { return impl_->store_id(); }
 CloudCacheStats CloudBlockProvider::cache_stats() const { return impl_->cache_stats(); }
 CloudUploadStats CloudBlockProvider::upload_stats() const { return impl_->upload_stats(); }
 bool CloudBlockProvider::wait_until_uploaded(std::uint64_t timeout_ms) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -10,10 +11,10 @@
 #include "cloud/copy_marker.h"
 #include "cloud/create_object.h"
 #include "cloud/log_checkpoint.h"
+#include "cloud/retry.h"
 #include "cloud/slot.h"
 #include "format/record.h"
 #include "protobase/errors.h"
-#include "storage/cloud/copy_parts.h"
 #include "storage/cloud/segment_uploader.h"
 
 namespace protobase::storage {
@@ -27,6 +28,24 @@ using cloud::LogCheckpoint;
 constexpr unsigned kPageSize = 1000;
 // A record that would make a segment longer than this many times its size goes into the next one.
 constexpr std::uint64_t kLongestSegments = 4;
+
+cloud::RetryParts retry_parts_of(const CloudCopyOptions& options) {
+  return {options.clock ? options.clock : os::system_clock(),
+          options.random ? options.random : os::system_random(), options.request_timeout_ms};
+}
+
+/// nullopt: there is none. Errors as read_checkpoint().
+std::optional<LogCheckpoint> find_checkpoint(CloudStorageClient& client,
+                                             const cloud::RetryParts& retry_parts) {
+  CloudGetOptions options;
+  options.max_bytes = cloud::kMaxCheckpointSize;
+  return cloud::read_twice([&]() -> std::optional<LogCheckpoint> {
+    const CloudGetResult got =
+        cloud::with_retries(retry_parts, [&] { return client.get(kCheckpointKey, options); });
+    if (got.status != CloudGetStatus::kFound) return std::nullopt;
+    return cloud::read_checkpoint(got.object.bytes.span(), client.location());
+  });
+}
 
 /// Cuts a WAL into segments of about the same size, each to an uploader.
 class SegmentCutter {
@@ -77,19 +96,18 @@ class BucketCopy {
   CopyReport run() {
     const auto marker = find_marker();
     if (const auto there = find_checkpoint(client_, retry_parts_)) {
-      return finish_earlier(marker, *there);
+      // Perhaps an earlier run made it, and did not come to remove the marker.
+      if (!marker || marker->store != there->store || !is_ours(*marker)) throw_is_store();
+      report_.resumed_bytes = record_bytes(*there);
+      return finish(*there);
     }
     take_place(marker);
     // Who found the prefix empty just before the marker was there may have made a store in it.
     check_undisturbed();
     put_wals(marker.has_value());
-    publish();
-    remove_marker();
+    const LogCheckpoint there = publish();
     if (options_.progress) options_.progress(total_, total_);
-    report_.wals = source_.state().wals.size();
-    report_.bytes = total_;
-    report_.root = source_.state().current_root();
-    return report_;
+    return finish(there);
   }
 
  private:
@@ -113,17 +131,47 @@ class BucketCopy {
     throw ValidationError(location_ + " is a store already: choose an empty prefix");
   }
 
-  /// There is a store: perhaps an earlier run made it, and did not come to remove the marker.
-  CopyReport finish_earlier(const std::optional<CopyMarker>& marker, const LogCheckpoint& there) {
-    if (!marker || marker->store != there.store || !is_ours(*marker)) throw_is_store();
+  static std::uint64_t record_bytes(const LogCheckpoint& there) {
+    std::uint64_t sum = 0;
+    for (const cloud::IndexedWAL& wal : there.index.wals()) sum += wal.end() - wal.begin();
+    return sum;
+  }
+
+  /// The copy is complete. It is what is there, which another run of it may have put: before this
+  /// one, or by a request that came late.
+  CopyReport finish(const LogCheckpoint& there) {
     remove_marker();
+    if (!has_all(there)) {
+      throw ValidationError(fmt::format(
+          "{} holds a complete copy of an earlier state of {} (root {} there, {} in the source): "
+          "choose an empty prefix to copy what it is now",
+          location_, source_.name().text, name_of(root_of(there)),
+          name_of(source_.state().current_root())));
+    }
     for (const cloud::IndexedWAL& wal : there.index.wals()) {
       ++report_.wals;
       report_.bytes += wal.end();
-      report_.resumed_bytes += wal.end() - wal.begin();
     }
-    report_.root = there.root ? std::optional(there.root->root) : there.inherited_root;
+    report_.root = root_of(there);
     return report_;
+  }
+
+  /// Whether nothing of the source is missing there. It may hold more: of a later state, or written
+  /// by who uses it already.
+  bool has_all(const LogCheckpoint& there) const {
+    const CopiedState& state = source_.state();
+    const bool has_root = state.root ? there.root && there.root->sequence >= state.root->sequence
+                                     : there.root || there.inherited_root == state.inherited_root;
+    return has_root && std::ranges::all_of(state.wals, [&](const CopiedWAL& wal) {
+             const cloud::IndexedWAL* const found = there.index.find(wal.id);
+             return (found != nullptr ? found->end() : wal.begin()) >= wal.end;
+           });
+  }
+  static std::optional<AtomPointer> root_of(const LogCheckpoint& there) {
+    return there.root ? std::optional(there.root->root) : there.inherited_root;
+  }
+  static std::string name_of(const std::optional<AtomPointer>& root) {
+    return root ? root->to_string() : "none";
   }
 
   /// Puts our marker, unless it is there.
@@ -150,9 +198,10 @@ class BucketCopy {
         fmt::format("{} is not empty (there is {}): choose an empty prefix", location_, *first));
   }
 
-  void check_undisturbed() const {
-    const auto there = find_checkpoint(client_, retry_parts_);
-    if (!there || there->store == made_.store) return;
+  /// What is there, of this copy; nullopt: nothing yet.
+  std::optional<LogCheckpoint> check_undisturbed() const {
+    auto there = find_checkpoint(client_, retry_parts_);
+    if (!there || there->store == made_.store) return there;
     remove_marker();  // of a copy that nobody can finish any more
     throw_disturbed();
   }
@@ -228,8 +277,8 @@ class BucketCopy {
     if (options_.progress) options_.progress(done_, total_);
   }
 
-  /// One PUT, and the copy is there.
-  void publish() {
+  /// One PUT, and the copy is there: this one, or that of another run which was faster.
+  LogCheckpoint publish() {
     made_.root = source_.state().root;
     made_.inherited_root = source_.state().inherited_root;
     const Bytes object = cloud::write_checkpoint(made_);
@@ -242,8 +291,12 @@ class BucketCopy {
     retried([&] {
       return client_.put(kCheckpointKey, {&part, 1}, CloudPutCondition::if_absent());
     });
-    // Ours, perhaps by a try whose answer was lost; or that of another run of the same copy.
-    check_undisturbed();
+    auto there = check_undisturbed();
+    if (!there) {
+      throw UnexpectedError(
+          fmt::format("{}: the object {} was put, and is not there", location_, kCheckpointKey));
+    }
+    return *std::move(there);
   }
 
   void remove_marker() const {

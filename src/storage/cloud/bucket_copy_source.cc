@@ -4,10 +4,8 @@
 
 #include <string>
 
-#include "cloud/log_checkpoint.h"
 #include "cloud/slot.h"
 #include "protobase/errors.h"
-#include "storage/cloud/copy_parts.h"
 #include "storage/cloud/read_ahead.h"
 
 namespace protobase::storage {
@@ -25,11 +23,9 @@ CloudStorageOptions provider_options(const CloudCopyOptions& options) {
 }
 
 /// The id of the store tells it from another one that took its place.
-SourceName name_of(CloudStorageClient& client, const cloud::RetryParts& retry_parts) {
-  const auto checkpoint = find_checkpoint(client, retry_parts);
-  if (!checkpoint) throw NotFoundError(client.location() + ": there is no store");
-  const std::string id = ", store " + checkpoint->store.to_string();
-  return {client.location() + id, [id](const std::string& other) { return other.ends_with(id); }};
+SourceName name_of(const std::string& location, const UUID& store) {
+  const std::string id = ", store " + store.to_string();
+  return {location + id, [id](const std::string& other) { return other.ends_with(id); }};
 }
 
 }  // namespace
@@ -38,7 +34,7 @@ BucketCopySource::BucketCopySource(const std::shared_ptr<CloudStorageClient>& cl
                                    const CloudCopyOptions& options)
     : provider_(client, provider_options(options)),
       pool_(options.max_parallel_requests),
-      name_(name_of(*client, retry_parts_of(options))) {
+      name_(name_of(client->location(), provider_.store_id())) {
   read_state();
 }
 

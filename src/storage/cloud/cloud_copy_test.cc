@@ -442,6 +442,58 @@ TEST_F(CloudCopyTest, OfACopyThatWasCompleteButForItsMarkerOnlyThatIsRemoved) {
       {"is a store already"});
 }
 
+TEST_F(CloudCopyTest, AStoreThatLostItsCheckpointIsCopiedAllTheSame) {
+  for (const bool is_garbage : {false, true}) {
+    const auto from = new_bucket();
+    commit_into_a_bucket(from);
+    const Contents contents = in(from);
+    from->remove("checkpoint");
+    if (is_garbage) from->put("checkpoint", Bytes(100));
+    const auto made = new_bucket();
+    copy_space(bucket(from), bucket(made), options());
+    EXPECT_TRUE(in(made) == contents);
+    const std::string path = directory_.at(is_garbage ? "garbage" : "missing");
+    copy_space(bucket(from), directory(path), options());
+    EXPECT_TRUE(in(path) == contents);
+  }
+}
+
+TEST_F(CloudCopyTest, ACompleteCopyOfAnEarlierStateIsNotTakenForOneOfNow) {
+  fill(space());
+  const auto made = new_bucket();
+  ASSERT_TRUE(copy_cut_off(
+      made, 8, true, [&](const SpacePlace& to) { copy_space(directory(space()), to, options()); }));
+  const auto marker = made->find("copy");
+  ASSERT_TRUE(marker);
+  const CopyReport early = copy_space(directory(space()), bucket(made), options());
+  const auto checkpoint = made->find("checkpoint");
+  AtomPointer later;
+  {
+    StandaloneFileStorage storage(space());
+    later = commit(storage, "later");
+  }
+  const auto expect_told = [&](const SpacePlace& to) {
+    expect_error<ValidationError>(
+        [&] { copy_space(directory(space()), to, options()); },
+        {"earlier state", early.root->to_string(), later.to_string(), "empty prefix"});
+    EXPECT_FALSE(has_object(made, "copy")) << "it is a store";
+    EXPECT_EQ(in(made).root, early.root);
+  };
+  // Broken off between its last two steps.
+  made->put("copy", *marker->bytes);
+  expect_told(bucket(made));
+  // Its checkpoint arrives late, just before that of the run after it.
+  made->put("copy", *marker->bytes);
+  made->remove("checkpoint");
+  CloudCopyOptions late = options();
+  late.progress = [&](std::uint64_t, std::uint64_t) {
+    if (!has_object(made, "checkpoint")) made->put("checkpoint", *checkpoint->bytes);
+  };
+  expect_error<ValidationError>([&] { copy_space(directory(space()), bucket(made), late); },
+                                {"earlier state"});
+  EXPECT_EQ(in(made).root, early.root);
+}
+
 TEST_F(CloudCopyTest, AnUnfinishedCopyOfAnotherSourceIsRefused) {
   fill(space());
   fill(directory_.at("another"), 1);
