@@ -208,9 +208,7 @@ void CommitLog::read_tail() {
   constexpr int kRestarts = 64;
   int restarts = 0;
   for (int looks = 1;;) {
-    const std::string behind = slot_key(newest_slot());
-    const CloudListPage page =
-        retried([&] { return client_->list(kSlotPrefix, behind, kPageSize); });
+    const CloudListPage page = list_slots();
     std::vector<ListedSlot> slots = reader_.unbroken_run(page, newest_slot() + 1);
     if (!slots.empty()) {
       if (!read_and_take_up(slots)) {
@@ -229,6 +227,18 @@ void CommitLog::read_tail() {
                                     slot_key(newest_slot() + 1), page.objects.back().key));
     }
     read_checkpoint_object(checkpoint_version_);
+  }
+}
+
+/// What is listed behind the newest slot known; things that are no slots are passed over.
+CloudListPage CommitLog::list_slots() const {
+  std::string behind = slot_key(newest_slot());
+  for (;;) {
+    CloudListPage page = retried([&] { return client_->list(kSlotPrefix, behind, kPageSize); });
+    if (page.objects.empty()) return page;
+    behind = page.objects.back().key;
+    std::erase_if(page.objects, [](const auto& object) { return !parse_slot_key(object.key); });
+    if (!page.objects.empty() || !page.is_truncated) return page;
   }
 }
 
@@ -589,10 +599,11 @@ std::vector<BadPlace> CommitLog::find_damage() {
   } catch (const CorruptionError& error) {
     bad.insert(bad.begin(), {{}, error.what()});
   }
-  if (has_lost_checkpoint_)
-    bad.insert(
-        bad.begin(),
-        {{}, fmt::format("object {} is lost: the next writer puts it again", kCheckpointKey)});
+  if (has_lost_checkpoint_) {
+    const auto what =
+        fmt::format("object {} is lost: the next writer puts it again", kCheckpointKey);
+    bad.insert(bad.begin(), {{}, what});
+  }
   return bad;
 }
 

@@ -120,6 +120,7 @@ class CommitLog final {
   void adopt(LogCheckpoint read, std::string version);
   bool put_checkpoint(const LogCheckpoint& checkpoint);
   void read_tail();
+  CloudListPage list_slots() const;
   void set_broken(std::string why);
   void throw_if_broken() const;
   bool read_and_take_up(std::vector<ListedSlot>& slots);

@@ -561,6 +561,24 @@ TEST_F(CloudFileStorageTest, WhatATestOfConditionsLeftIsInNobodysWay) {
   EXPECT_EQ(bucket_->list("probe/", {}, 10).size(), 1u) << "its own is gone";
 }
 
+TEST_F(CloudFileStorageTest, OtherThingsBesideTheSlotsAreInNobodysWay) {
+  const auto write = [&] { return commit(open(), "root"); };
+  write();
+  for (const char* key : {"log/notes.txt", "log/00000000000000000003~", "log/x/checkpoint"}) {
+    bucket_->put(key, Bytes(10));
+  }
+  for (int i = 0; i < 2000; ++i) {  // more than a page
+    bucket_->put("log/00000000000000000002." + std::to_string(i), Bytes(10));
+  }
+  const AtomPointer root = write();
+  const Machine machine = open();
+  EXPECT_EQ(machine->read_current_root(), root);
+  EXPECT_EQ(machine->verify({}).bad_places, 0u);
+  bucket_->remove("log/00000000000000000003");
+  testing::expect_error<CorruptionError>([&] { open()->read_current_root(); },
+                                         {"log/00000000000000000003 is missing"});
+}
+
 TEST_F(CloudFileStorageTest, OptionsOutOfRangeAreNamed) {
   const auto refused = [&](const char* field, auto change) {
     CloudStorageOptions options = cloud();
