@@ -7,12 +7,9 @@ Usage: cloud_bench.py --program FILE --directory DIR --output DIR [--quick] [--o
 --directory gets 1 GiB (--quick: 128 MiB) of files to upload, removed at the end. README.md says how it measures.
 """
 
-import argparse
-import datetime
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import time
@@ -24,8 +21,7 @@ import _cloud_servers
 import access_log
 import cloud_check
 import cloud_page
-import compare
-import figures
+import groups
 import plots
 
 PACKAGES = ("radosgw", "rclone", "libcurl4", "libssl3", "g++")
@@ -54,8 +50,7 @@ class Runner:
         return json.loads(done.stdout)
 
     def keep(self, results):
-        for result in results:
-            self.workloads[result["workload"]] = {key: result[key] for key in ("unit", "samples", "extra")}
+        groups.keep(self.workloads, results)
 
     def latency(self):
         self.keep(self.run("latency"))
@@ -138,53 +133,29 @@ def commit_id():
 
 
 def measure(arguments):
-    shutil.rmtree(arguments.directory, ignore_errors=True)
-    arguments.directory.mkdir(parents=True)
     with _cloud_servers.radosgw(MEMORY_BYTES) as server:
         runner = Runner(arguments, server)
         runner.run("make_bucket")
-        report = {"date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-                  "commit": commit_id(), "quick": arguments.quick, "server": server.version,
-                  "machine": compare.machine(arguments.directory, PACKAGES),
-                  "seeds": "records: std::mt19937_64 of their number; files: the kernel's random bytes",
-                  "pressure_before": compare.pressure(), "load_before": os.getloadavg(), "seconds": {}}
-        for name in ("latency", "requests", "idle", "log", "bulk"):
-            if arguments.only and name not in arguments.only:
-                continue
-            print(f"{name} ...", end=" ", flush=True)
-            start = time.monotonic()
-            getattr(runner, name)()
-            report["seconds"][name] = round(time.monotonic() - start, 1)
-            print(f"{report['seconds'][name]} s", flush=True)
-    report.update(pressure_after=compare.pressure(), load_after=os.getloadavg(), workloads=runner.workloads)
-    return report
+        steps = {name: getattr(runner, name) for name in ("latency", "requests", "idle", "log", "bulk")}
+        return groups.measure(arguments, steps, runner.workloads, PACKAGES, commit=commit_id(), server=server.version,
+                              seeds="records: std::mt19937_64 of their number; files: the kernel's random bytes")
 
 
-def write(report, output):
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "cloud.json").write_text(figures.to_json(report), encoding="utf-8")
-    lines, _ = cloud_check.judge(report)
-    (output / "cloud.md").write_text(cloud_page.page(report, lines), encoding="utf-8")
+def texts(report):
+    """{file name: what it holds}, and the verdicts."""
+    verdicts, _ = cloud_check.judge(report)
+    written = {"cloud.md": cloud_page.page(report, verdicts)}
     timed = [name for name, workload in report["workloads"].items() if workload["samples"]]
     if timed:
-        (output / "cloud.svg").write_text(plots.plot(timed, report["workloads"]), encoding="utf-8")
-    print(*lines, sep="\n")
+        written["cloud.svg"] = plots.plot(timed, report["workloads"])
+    return written, verdicts
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--program", required=True)
-    parser.add_argument("--directory", required=True, type=pathlib.Path)
-    parser.add_argument("--output", required=True, type=pathlib.Path)
-    parser.add_argument("--quick", action="store_true", help="less data, fewer rounds")
-    parser.add_argument("--only", type=lambda text: text.split(","), help="groups, by commas")
+    parser = groups.parser(__doc__)
     parser.add_argument("--commits", type=int, help="of the long log (100,000; --quick: 2,000)")
     parser.add_argument("--budget", type=int, default=420, help="seconds after which it gets no more commits")
-    arguments = parser.parse_args()
-    try:
-        write(measure(arguments), arguments.output)
-    finally:
-        shutil.rmtree(arguments.directory, ignore_errors=True)
+    groups.run(parser.parse_args(), measure, "cloud.json", texts)
 
 
 if __name__ == "__main__":

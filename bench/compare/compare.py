@@ -8,21 +8,16 @@ to be measured. Contestants take turns inside one process wherever that is possi
 workloads are processes of their own, and take turns here.
 """
 
-import argparse
-import datetime
 import json
-import os
-import pathlib
-import platform
 import shutil
 import signal
 import subprocess
 import sys
-import time
 
 sys.dont_write_bytecode = True
 import check
 import figures
+import groups
 import plots
 
 IN_PROCESS = ("commits", "pushes", "hot_gets", "small_gets", "codecs", "scan")
@@ -54,12 +49,7 @@ class Runner:
         return json.loads(done.stdout)
 
     def keep(self, results):
-        for result in results:
-            row = self.workloads.setdefault(
-                result["workload"], {"unit": result["unit"], "samples": {}, "extra": {}})
-            for name, samples in result["samples"].items():
-                row["samples"].setdefault(name, []).extend(samples)
-            row["extra"].update(result["extra"])
+        groups.keep(self.workloads, results)
 
     def keep_open(self, workload, atoms, results):
         for result in results:
@@ -119,84 +109,22 @@ class Runner:
         shutil.rmtree(self.directory / "memory")
 
 
-def pressure():
-    try:
-        return pathlib.Path("/proc/pressure/io").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return ["not known here"]
-
-
-def processor():
-    for line in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.machine()
-
-
-def versions(packages):
-    found = {}
-    for package in packages:
-        done = subprocess.run(["dpkg-query", "-W", "-f=${Version}", package], capture_output=True,
-                              text=True, check=False)
-        found[package] = done.stdout.strip() or "not from a package"
-    return found
-
-
-def file_system(directory):
-    done = subprocess.run(["findmnt", "-n", "-o", "FSTYPE", "-T", str(directory)], capture_output=True, text=True,
-                          check=False)
-    return done.stdout.strip() or "not known"
-
-
-def machine(directory, packages=PACKAGES):
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return {"processor": processor(), "cores": os.cpu_count(), "memory_GiB": round(memory, 1),
-            "kernel": platform.release(), "file_system": file_system(directory),
-            "versions": versions(packages)}
-
-
 def measure(arguments):
     runner = Runner(arguments)
-    arguments.directory.mkdir(parents=True, exist_ok=True)
-    groups = [(name, lambda name=name: runner.in_process(name)) for name in IN_PROCESS]
-    groups += [("open", runner.open), ("large", runner.large), ("memory", runner.memory)]
-    report = {"date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-              "quick": arguments.quick, "machine": machine(arguments.directory),
-              "pressure_before": pressure(), "load_before": os.getloadavg(), "seconds": {}}
-    for name, run in groups:
-        if arguments.only and name not in arguments.only:
-            continue
-        print(f"{name} ...", end=" ", flush=True)
-        start = time.monotonic()
-        run()
-        report["seconds"][name] = round(time.monotonic() - start, 1)
-        print(f"{report['seconds'][name]} s", flush=True)
-    report.update(pressure_after=pressure(), load_after=os.getloadavg(), workloads=runner.workloads)
-    return report
+    steps = {name: lambda name=name: runner.in_process(name) for name in IN_PROCESS}
+    steps |= {"open": runner.open, "large": runner.large, "memory": runner.memory}
+    return groups.measure(arguments, steps, runner.workloads, PACKAGES)
 
 
-def write(report, output):
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "results.json").write_text(figures.to_json(report), encoding="utf-8")
-    lines, _ = check.judge(report)
-    (output / "table.md").write_text(figures.table(report, lines), encoding="utf-8")
-    for name, picture in plots.all_plots(report["workloads"]).items():
-        (output / name).write_text(picture, encoding="utf-8")
-    print(*lines, sep="\n")
+def texts(report):
+    """{file name: what it holds}, and the verdicts."""
+    verdicts, _ = check.judge(report)
+    return {"table.md": figures.table(report, verdicts), **plots.all_plots(report["workloads"])}, verdicts
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--program", required=True)
-    parser.add_argument("--directory", required=True, type=pathlib.Path)
-    parser.add_argument("--output", required=True, type=pathlib.Path)
-    parser.add_argument("--quick", action="store_true", help="less data, fewer rounds")
-    parser.add_argument("--only", type=lambda text: text.split(","), help="groups, by commas")
-    arguments = parser.parse_args()
-    try:
-        write(measure(arguments), arguments.output)
-    finally:
-        shutil.rmtree(arguments.directory, ignore_errors=True)
+    arguments = groups.parser(__doc__).parse_args()
+    groups.run(arguments, measure, "results.json", texts)
     if arguments.quick:
         print("quick: data are a tenth, cold and memory figures are of 2 million atoms")
 
