@@ -4,37 +4,42 @@ import re
 import time
 import urllib.parse
 
-LINE = re.compile(r' beast: .* "(?P<method>[A-Z]+) /(?P<bucket>[^/? ]+)(?P<rest>[^ ]*) HTTP/1\.1" \d+ ')
+LINE = re.compile(r' beast: .* "(?P<method>[A-Z]+) /(?P<bucket>[^/? ]+)/?(?P<key>[^? ]*)\??(?P<query>[^ ]*) HTTP/1\.1" \d+ ')
+KINDS = ("puts", "gets", "lists", "deletes", "other")  # as CloudRequestCounts has them
 LATEST_S = 10  # the log is written by a thread of its own
+SETTLED_S = 0.5  # without another line
 
 
-def counts(server, bucket, prefix, expected):
-    """Requests by kind for keys below `prefix`, read until they are as many as `expected`, or for some seconds."""
+def counts(server, bucket, expected):
+    """Requests by kind, read until they are as many as `expected` and no more come, or for some seconds."""
     deadline = time.monotonic() + LATEST_S
-    while True:
-        found = read(server, bucket, prefix)
-        if all(found[kind] >= expected[kind] for kind in found) or time.monotonic() > deadline:
-            return found
-        time.sleep(0.2)
-
-
-def read(server, bucket, prefix):
-    found = {"puts": 0, "gets": 0, "lists": 0}
-    with open(server.directory / "rgw.log", encoding="utf-8", errors="replace") as log:
-        for line in log:
-            match = LINE.search(line)
-            if match and match["bucket"] == bucket:
-                kind = kind_of(match["method"], match["rest"], prefix)
-                if kind:
-                    found[kind] += 1
+    before, found = None, read(server, bucket)
+    while time.monotonic() < deadline and (found != before or any(found[kind] < expected.get(kind, 0) for kind in KINDS)):
+        time.sleep(SETTLED_S)
+        before, found = found, read(server, bucket)
     return found
 
 
-def kind_of(method, rest, prefix):
-    path, _, query = rest.partition("?")
-    if method in ("GET", "HEAD") and path in ("", "/"):
-        asked = dict(urllib.parse.parse_qsl(query)).get("prefix", "")
-        return "lists" if asked.startswith(prefix) else None
-    if not urllib.parse.unquote(path[1:]).startswith(prefix):
-        return None
-    return {"GET": "gets", "HEAD": "gets", "PUT": "puts"}.get(method)
+def read(server, bucket):
+    found = dict.fromkeys(KINDS, 0)
+    with open(server.directory / "rgw.log", encoding="utf-8", errors="replace") as log:
+        for line in log:
+            match = LINE.search(line) if f" /{bucket}" in line else None
+            if match and match["bucket"] == bucket and not makes_bucket(match):
+                found[kind_of(match["method"], match["key"], match["query"])] += 1
+    return found
+
+
+def makes_bucket(match):
+    return match["method"] == "PUT" and not match["key"]
+
+
+def kind_of(method, key, query):
+    if method == "POST":
+        asked = urllib.parse.parse_qs(query, keep_blank_values=True)
+        if not key:
+            return "deletes" if "delete" in asked else "other"
+        return "puts" if "uploads" in asked or "uploadId" in asked else "other"
+    if method in ("GET", "HEAD"):
+        return "gets" if key else "lists"
+    return {"PUT": "puts", "DELETE": "deletes"}.get(method, "other") if key else "other"

@@ -2,6 +2,7 @@
 
 #include <random>
 
+#include "bare_put.h"
 #include "protobase/mock_s3_client.h"
 #include "protobase/s3_client.h"
 
@@ -21,6 +22,12 @@ ClientFactory client_factory(const Run& run, const std::string& prefix) {
   options.secret_key = run.secret_key;
   options.path_style = true;
   return [=] { return std::make_shared<S3Client>(options); };
+}
+
+Run in_own_bucket(Run run, const std::string& name) {
+  run.bucket += "-" + name;
+  if (!run.mock) BarePut(run).make_bucket();
+  return run;
 }
 
 std::vector<std::byte> numbered_record(std::uint64_t number, std::size_t size) {

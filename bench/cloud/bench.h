@@ -21,13 +21,13 @@ using compare::Stopwatch;
 struct Run {
   std::string endpoint;  ///< http://host:port
   std::string bucket = "bench";
-  std::string prefix;  ///< of everything this process keeps
+  std::string prefix;  ///< of everything this process keeps in a bucket
   std::string access_key;
   std::string secret_key;
   std::string directory;  ///< upload: of the files
   std::string as;         ///< upload: protobase or bare_put
   std::uint64_t commits = 10;
-  double budget_s = 600;       ///< no further commit behind it
+  double budget_s = 600;       ///< no further commit behind it; then the log is short of `commits`
   std::uint64_t seconds = 60;  ///< idle
   int parallel = 8;
   bool quick = false;
@@ -42,6 +42,10 @@ inline constexpr const char* kRegion = "us-east-1";
 using ClientFactory = std::function<std::shared_ptr<CloudStorageClient>()>;
 /// Clients of the run's server, or of one bucket in memory.
 ClientFactory client_factory(const Run& run, const std::string& prefix);
+
+/// `run` in a bucket of its own, "-NAME" behind the run's, and made: what the server's log says of
+/// that bucket is then of this client and of no other.
+Run in_own_bucket(Run run, const std::string& name);
 
 /// `size` bytes that follow from `number`.
 std::vector<std::byte> numbered_record(std::uint64_t number, std::size_t size);

@@ -20,8 +20,8 @@ struct Watched {
 }  // namespace
 
 void run_idle(const Run& run, JSON& results) {
-  const std::string prefix = run.prefix + "/idle";
-  const auto make_client = client_factory(run, prefix);
+  const Run own = in_own_bucket(run, "idle");
+  const auto make_client = client_factory(own, own.prefix);
   const auto writer_client = make_client();
   auto writer = std::make_unique<CloudFileStorage>(writer_client);
   writer->set_current_root(writer->push_bytes(numbered_record(1, 200)));
@@ -58,7 +58,7 @@ void run_idle(const Run& run, JSON& results) {
                                      {"poll_interval_ms", reading.poll_interval_ms},
                                      {"stores", rows},
                                      {"client_total", to_json(total)},
-                                     {"prefix", prefix + "/"}}));
+                                     {"bucket", own.bucket}}));
 }
 
 }  // namespace protobase::cloud_bench

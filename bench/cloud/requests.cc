@@ -9,17 +9,13 @@ struct Shape {
   std::size_t size;
 };
 
-/// What the format needs at least: 256 of header; each record with 16 bytes of its own, padded to
-/// 8; a commit record of `commit_bytes`.
-std::uint64_t floor_bytes(const Shape& shape) {
-  constexpr std::uint64_t kHeader = 256, kRecord = 16;
-  const std::uint64_t record = (kRecord + shape.size + 7) / 8 * 8;
-  return kHeader + static_cast<std::uint64_t>(shape.atoms) * record;
+std::string name_of(const Shape& shape) {
+  return std::to_string(shape.atoms) + "x" + std::to_string(shape.size);
 }
 
 JSON measure(const Run& run, const Shape& shape) {
-  const std::string name = std::to_string(shape.atoms) + "x" + std::to_string(shape.size);
-  const auto client = client_factory(run, run.prefix + "/requests/" + name)();
+  const Run own = in_own_bucket(run, name_of(shape));
+  const auto client = client_factory(own, own.prefix)();
   const int commits = run.quick ? 20 : 100;
   CloudRequestCounts counts;
   {
@@ -43,19 +39,18 @@ JSON measure(const Run& run, const Shape& shape) {
           {"commits", commits},
           {"counts", to_json(counts)},
           {"client_total", to_json(client->counts())},
-          {"prefix", run.prefix + "/requests/" + name + "/"},
-          {"bytes_per_byte", static_cast<double>(counts.bytes_sent) / pushed},
-          {"without_commit_record", static_cast<double>(floor_bytes(shape)) /
-                                        static_cast<double>(shape.size) / shape.atoms}};
+          {"bucket", own.bucket},
+          {"bytes_per_byte", static_cast<double>(counts.bytes_sent) / pushed}};
 }
 
 }  // namespace
 
 void run_requests(const Run& run, JSON& results) {
   JSON rows = JSON::object();
-  for (const Shape shape : {Shape{1, 200}, Shape{10, 200}, Shape{100, 200}, Shape{1000, 200},
-                            Shape{1, 1024}, Shape{1000, 1024}, Shape{1, 65'536}}) {
-    rows[std::to_string(shape.atoms) + "x" + std::to_string(shape.size)] = measure(run, shape);
+  for (const Shape shape :
+       {Shape{1, 200}, Shape{10, 200}, Shape{100, 200}, Shape{1000, 200}, Shape{1000, 400},
+        Shape{1, 1024}, Shape{1000, 1024}, Shape{100, 4096}, Shape{1, 65'536}}) {
+    rows[name_of(shape)] = measure(run, shape);
   }
   results.push_back(compare::result("requests", "count", {}, rows));
 }

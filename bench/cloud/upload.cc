@@ -50,7 +50,8 @@ void upload_records(const Run& run, JSON& results) {
     }
     storage.set_current_root(last);
   }
-  results.push_back({{"pushed", pushed}, {"client_total", to_json(client->counts())}});
+  results.push_back(
+      {{"pushed", pushed}, {"bucket", run.bucket}, {"client_total", to_json(client->counts())}});
 }
 
 void upload_objects(const Run& run, JSON& results) {

@@ -9,6 +9,9 @@ import json
 import operator
 import statistics
 import sys
+import typing
+
+from figures import shown
 
 PEERS = ("rocksdb", "leveldb", "lmdb", "sqlite")
 COLD_BYTES = 4.5 * 1024
@@ -17,6 +20,18 @@ MEMORY_ALLOWANCE_MIB = 32
 
 class Missing(Exception):
     """A workload or contestant that the results do not hold."""
+
+
+class Verdict(typing.NamedTuple):
+    """Of one target: what was measured and what was wanted, as text."""
+
+    word: str  # pass, FALL SHORT, stated (there is no target) or NO DATA
+    text: str
+    figure: str  # NO DATA: what is missing
+    target: str
+
+    def __str__(self):
+        return f"{self.word:<11} {self.text}: {self.figure}" + (f" ({self.target})" if self.target else "")
 
 
 class Results:
@@ -141,31 +156,38 @@ TARGETS = (commit_targets, push_targets, hot_targets, cold_targets, codec_target
 SIGNS = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
 
 
-def judge(report, groups=TARGETS):
-    """(lines, whether all data were there)."""
+STATED = "stated"  # the sign of a figure that has no target
+
+
+def verdict(text, measure, sign, wanted):
+    try:
+        value = measure()
+    except Missing as missing:
+        return Verdict("NO DATA", text, str(missing), "")
+    if sign == STATED:
+        return Verdict(STATED, text, shown(value), "")
+    good = SIGNS[sign](value, wanted)
+    return Verdict("pass" if good else "FALL SHORT", text, shown(value), f"{sign} {shown(wanted)}")
+
+
+def complete(verdicts):
+    return not any(one.word == "NO DATA" for one in verdicts)
+
+
+def judge(report):
+    """(verdicts, whether all data were there)."""
     r = Results(report)
-    lines, complete = [], True
-    for group in groups:
-        for text, measure, sign, wanted in group(r):
-            try:
-                value = measure()
-            except Missing as missing:
-                lines.append(f"NO DATA     {text}: {missing}")
-                complete = False
-                continue
-            good = SIGNS[sign](value, wanted)
-            lines.append(f"{'pass' if good else 'FALL SHORT':<11} {text}: {value:.3g} "
-                         f"({sign} {wanted:.3g})")
-    return lines, complete
+    verdicts = [verdict(*target) for group in TARGETS for target in group(r)]
+    return verdicts, complete(verdicts)
 
 
 def main(judge_report=judge, usage=__doc__):
     if len(sys.argv) != 2:
         sys.exit(usage)
     with open(sys.argv[1], encoding="utf-8") as file:
-        lines, complete = judge_report(json.load(file))
-    print(*lines, sep="\n")
-    sys.exit(0 if complete else 1)
+        verdicts, is_complete = judge_report(json.load(file))
+    print(*verdicts, sep="\n")
+    sys.exit(0 if is_complete else 1)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def table(report, verdicts):
              f"Written by `./dev bench` on {report['date'][:10]}, {kind}; do not edit. Ratios within "
              "one run are the result,", "absolute figures are this machine's. How each is set: `bench/compare/README.md`.", ""]
     lines += machine_lines(report)
-    lines += ["## Targets", "", "```text", *verdicts, "```", "", "## Figures", ""]
+    lines += ["## Targets", "", "```text", *map(str, verdicts), "```", "", "## Figures", ""]
     for name, workload in report["workloads"].items():
         lines += workload_table(name, workload)
     return "\n".join(lines).rstrip() + "\n"
