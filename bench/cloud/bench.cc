@@ -59,6 +59,10 @@ CloudRequestCounts& operator+=(CloudRequestCounts& a, const CloudRequestCounts& 
   return a;
 }
 
+std::uint64_t requests(const CloudRequestCounts& counts) {
+  return counts.puts + counts.gets + counts.lists + counts.deletes;
+}
+
 JSON to_json(const CloudRequestCounts& counts) {
   return {{"puts", counts.puts},
           {"gets", counts.gets},

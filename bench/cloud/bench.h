@@ -52,6 +52,8 @@ std::vector<std::byte> numbered_record(std::uint64_t number, std::size_t size);
 
 CloudRequestCounts operator-(const CloudRequestCounts& a, const CloudRequestCounts& b);
 CloudRequestCounts& operator+=(CloudRequestCounts& a, const CloudRequestCounts& b);
+/// All, of whichever kind.
+std::uint64_t requests(const CloudRequestCounts& counts);
 JSON to_json(const CloudRequestCounts& counts);
 
 /// No cache of atoms, so that every get reaches the provider.
