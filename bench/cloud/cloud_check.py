@@ -13,6 +13,7 @@ import check
 from check import STATED
 
 BLOCK = 65_536
+LOG_ATOM = 200  # bytes, one a commit
 KINDS = ("puts", "gets", "lists", "deletes")
 SMALL = ("1x200", "10x200", "100x200", "1000x200")
 SHAPES = (*SMALL, "1000x400", "1x1024", "1000x1024", "100x4096", "1x65536")  # as in requests.cc: atoms x bytes
@@ -75,6 +76,10 @@ def byte_targets(r):
         yield (f"commit of {shape} B (the floor that framing sets: {framing_floor(shape):.4f})",
                lambda s=shape: r.extra("requests", s, "bytes_per_byte"), "<=", 1.05)
     yield "bulk, records of 1 MiB", lambda: r.extra("bulk", "bytes_per_byte"), "<=", 1.05
+    for name in logs(r)[1:]:
+        yield (f"{name}, 200 B a commit, with the checkpoints of a log that is never merged",
+               lambda n=name: r.extra(n, "commit", "counts", "bytes_sent") / (LOG_ATOM * r.extra(n, "commit", "commits")),
+               STATED, None)
 
 
 def bulk_targets(r):
