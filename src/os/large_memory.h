@@ -9,7 +9,20 @@ namespace protobase::os {
 
 inline constexpr std::size_t kLargePage = std::size_t{2} << 20;
 
-/// `size` bytes, not initialised. Precondition: a multiple of kLargePage. Throws std::bad_alloc.
-std::shared_ptr<std::byte[]> allocate_large(std::size_t size);
+/// Gives out memory a large page at a time. What comes back is kept for the next who asks, up to a
+/// limit: clearing pages costs the kernel more than filling them costs us. Thread-safe; memory may
+/// outlive it.
+class LargePages final {
+ public:
+  /// Keeps at most `max_spare` pages that nobody uses.
+  explicit LargePages(std::size_t max_spare);
+
+  /// kLargePage bytes, aligned to that, not initialised. Throws std::bad_alloc.
+  std::shared_ptr<std::byte[]> take();
+
+ private:
+  class Spare;
+  const std::shared_ptr<Spare> spare_;
+};
 
 }  // namespace protobase::os

@@ -223,7 +223,7 @@ bool LogBuffer::is_bulk() const noexcept {
 void LogBuffer::start_block() {
   if (region_.memory != nullptr && os::kLargePage - region_.used < block_size_) region_ = {};
   if (region_.memory == nullptr && is_bulk()) {
-    region_.memory = os::allocate_large(os::kLargePage);
+    region_.memory = large_pages_.take();
   }
   if (region_.memory == nullptr) {
     block_ = {std::make_shared_for_overwrite<std::byte[]>(block_size_), 0};

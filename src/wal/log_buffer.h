@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "format/record.h"
+#include "os/large_memory.h"
 #include "protobase/root_register.h"
 #include "protobase/wal.h"
 
@@ -83,6 +84,9 @@ class LogBuffer {
   WALState state() const noexcept;
 
  private:
+  // 8 MiB, what the background writer makes durable at a time by default.
+  static constexpr std::size_t kSparePages = 4;
+
   struct Chunk {
     std::shared_ptr<std::byte[]> memory;
     bool of_block = false;       ///< `memory` is a block, which chunks may share
@@ -116,6 +120,7 @@ class LogBuffer {
   bool is_bulk() const noexcept;
 
   const std::size_t block_size_;
+  os::LargePages large_pages_{kSparePages};
   std::deque<Chunk> chunks_;  ///< oldest first; the last one is appended to
   std::deque<PendingCommit> pending_commits_;
   Block block_;
