@@ -1,6 +1,9 @@
 // A store in a bucket whose checkpoint object is gone, or is garbage.
 #include <map>
+#include <random>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "protobase/errors.h"
 #include "testing/cloud_machines.h"
@@ -90,6 +93,48 @@ TEST_F(LostCheckpointTest, ALostCheckpointThatTheSlotsDoNotMakeUpForIsRefused) {
   EXPECT_EQ(get(open(), *open()->read_current_root()), "root");
   for (const auto& [key, object] : bucket_->list("log/", {}, 10)) bucket_->remove(key);
   expect_refused("no slots at all");
+}
+
+/// Three machines that take over from each other while the checkpoint vanishes again and again, and
+/// answers are lost.
+TEST_F(LostCheckpointTest, HoweverOftenItVanishesEveryAcknowledgedCommitIsThere) {
+  constexpr std::uint64_t kRuns = 100;
+  std::size_t vanished = 0;
+  for (std::uint64_t run = 1; run <= kRuns; ++run) {
+    SCOPED_TRACE("seed " + std::to_string(run));
+    std::mt19937_64 random(run);
+    bucket_ = std::make_shared<cloud::MemoryBucket>("mock", clock_);
+    plan_ = std::make_shared<testing::CloudFaultPlan>(run);
+    testing::CloudFaultRule rule;
+    rule.fault = testing::CloudFault::kLostAnswer;
+    rule.probability = 0.05;
+    plan_->add(rule);
+    CloudStorageOptions options = cloud();
+    options.merge_after_slots = 0;
+    std::vector<Machine> machines(3);
+    std::vector<AtomPointer> acknowledged;
+    for (int step = 0; step < 60; ++step) {
+      Machine& machine = machines[random() % machines.size()];
+      const std::uint64_t what = random() % 10;
+      if (what == 0 && bucket_->remove("checkpoint")) ++vanished;
+      if (what == 1 && machine.storage) kill(machine);
+      if (what == 2) machine.storage.reset();
+      if (!machine.storage) machine = open(options);
+      try {
+        acknowledged.push_back(commit(machine, "step " + std::to_string(step)));
+      } catch (const LockingError&) {  // another one took over
+        machine.storage.reset();
+      }
+    }
+    plan_->clear();
+    std::set<AtomPointer> found;
+    const Machine reader = open();
+    for (const RootVersion& version : reader->root_history(1000)) found.insert(version.root);
+    for (const AtomPointer& root : acknowledged) EXPECT_TRUE(found.contains(root));
+    ASSERT_FALSE(acknowledged.empty());
+    EXPECT_EQ(reader->read_current_root(), acknowledged.back());
+  }
+  EXPECT_GT(vanished, 100u);
 }
 
 }  // namespace
