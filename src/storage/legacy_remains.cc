@@ -147,14 +147,10 @@ class LegacySalvage {
 
 }  // namespace
 
-LegacyRemains salvage_legacy_wal(os::FileSystem& files, const UUID& wal, const std::string& from,
-                                 const std::string& to,
+LegacyRemains salvage_legacy_wal(const UUID& wal, os::File& from, os::File& to,
                                  const std::function<void(const BadPlace&)>& lose,
                                  const std::function<void(std::uint64_t)>& progress) {
-  const auto source = files.open(from, os::OpenMode::kRead);
-  if (!source) throw NotFoundError(from + " vanished");
-  const auto target = files.open(to, os::OpenMode::kCreate);
-  return LegacySalvage(*source, *target, wal, lose).run(progress);
+  return LegacySalvage(from, to, wal, lose).run(progress);
 }
 
 bool is_legacy_record(os::File& file, const AtomPointer& where) {

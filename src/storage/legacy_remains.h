@@ -18,13 +18,12 @@ struct LegacyRemains {
   std::uint64_t payload_bytes = 0;
 };
 
-/// Copies file `from` of WAL `wal` to `to`, durably. Every damaged record goes to `lose`. One
-/// that cannot be read is marked by an impossible length (engine::kLegacyLost): a pointer to it
-/// gives CorruptionError, never other bytes. Where records behind a damaged length can no longer be
-/// told apart, their bytes are kept for those who have pointers, up to the first that cannot be
-/// read.
-LegacyRemains salvage_legacy_wal(os::FileSystem& files, const UUID& wal, const std::string& from,
-                                 const std::string& to,
+/// Copies the file `from` of WAL `wal` to the empty file `to`, durably. Every damaged record goes
+/// to `lose`. One that cannot be read is marked by an impossible length (engine::kLegacyLost): a
+/// pointer to it gives CorruptionError, never other bytes. Where records behind a damaged length
+/// can no longer be told apart, their bytes are kept for those who have pointers, up to the first
+/// that cannot be read.
+LegacyRemains salvage_legacy_wal(const UUID& wal, os::File& from, os::File& to,
                                  const std::function<void(const BadPlace&)>& lose,
                                  const std::function<void(std::uint64_t)>& progress);
 

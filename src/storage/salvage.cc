@@ -23,6 +23,7 @@
 #include "os/file_system.h"
 #include "protobase/errors.h"
 #include "storage/legacy_remains.h"
+#include "storage/salvage_source.h"
 #include "storage/salvaged_history.h"
 #include "storage/space_transfer.h"
 #include "storage/wal_remains.h"
@@ -51,15 +52,15 @@ struct SalvagedWAL {
 
 class Salvage {
  public:
-  Salvage(const std::shared_ptr<os::FileSystem>& files, const std::string& from,
-          const std::string& to, const storage::Progress& progress)
-      : files_(files), source_(files_, from), target_(files_, to), progress_(progress) {}
+  Salvage(storage::SalvageSource& from, const SpaceDirectory& target,
+          const storage::Progress& progress)
+      : from_(from), source_(from.space()), target_(target), progress_(progress) {}
 
   SalvageReport run() {
     const file::SpaceListing listing = source_.list();
     if (!listing.is_space) throw NotFoundError("no space at " + source_.path());
-    storage::check_apart(source_, target_);
-    const auto name = storage::SourceName::of(source_);
+    from_.check_apart(target_);
+    const auto name = from_.name();
     storage::check_target(name, target_, "salvage");
     find_wals(listing);
     storage::begin_target(name, target_, "salvage");
@@ -70,6 +71,7 @@ class Salvage {
     history_.settle([this](const AtomPointer& root) { return is_readable(root); });
     for (const BadPlace& place : history_.lost()) note_loss(place);
     compare_with_published();
+    for (const BadPlace& place : from_.other_losses()) note_loss(place);
     for (const RootVersion& commit : history_.all()) mend_commit(commit);
     opened_.clear();
     for (const SalvagedWAL& wal : wals_) close_wal(wal);
@@ -85,17 +87,19 @@ class Salvage {
   /// What an interrupted salvage left may be of an earlier state of the source.
   void clear_target() {
     const file::SpaceListing listing = target_.list();
-    for (const UUID& id : listing.wals) files_->remove(target_.wal_path(id));
-    for (const UUID& id : listing.legacy_wals) files_->remove(target_.legacy_wal_path(id));
-    files_->remove(target_.root_path());
-    files_->remove(target_.legacy_root_path());
+    os::FileSystem& files = target_.file_system();
+    for (const UUID& id : listing.wals) files.remove(target_.wal_path(id));
+    for (const UUID& id : listing.legacy_wals) files.remove(target_.legacy_wal_path(id));
+    files.remove(target_.root_path());
+    files.remove(target_.legacy_root_path());
   }
 
   /// Fixes what is read: the WALs of one moment, in which nobody commits.
   void find_wals(const file::SpaceListing& listing) {
     const auto root_lock = storage::hold_root(source_);
     published_ = read_published();
-    chain_ = file::read_tails(source_, published_).chain;
+    chain_ =
+        from_.has_log() ? file::WALChain(published_) : file::read_tails(source_, published_).chain;
     std::set<UUID> taken;
     for (const UUID& id : listing.wals) add_wal(id, id, taken);
     // A file under another WAL's name is that WAL, unless that one is there too.
@@ -143,7 +147,7 @@ class Salvage {
   }
 
   std::optional<RootVersion> read_published() {
-    const auto file = files_->open(source_.root_path(), os::OpenMode::kRead);
+    const auto file = source_.file_system().open(source_.root_path(), os::OpenMode::kRead);
     if (!file) return std::nullopt;
     std::array<std::byte, format::kPublishedRootSize> bytes{};
     try {
@@ -159,11 +163,12 @@ class Salvage {
 
   void copy_wal(SalvagedWAL& wal) {
     const auto from = open(wal.path);
-    const auto to = files_->open(target_.wal_path(wal.id), os::OpenMode::kCreate);
+    const auto to = target_.file_system().open(target_.wal_path(wal.id), os::OpenMode::kCreate);
     to->truncate(0);
     RecordWriter writer(*to, wal.id, kWALFirstRecordOffset);
     const std::uint64_t proven =
         std::max(wal.head.checkpoint.durable_offset, chain_.proven(wal.id));
+    sure_end_ = from_.has_log() ? proven : wal.head.file_size;
     storage::read_remains({wal.id, *from, wal.head.file_size, proven},
                           [&](const RecordInfo& info, auto payload, bool acknowledged) {
                             take(info, payload, acknowledged, writer);
@@ -177,11 +182,7 @@ class Salvage {
 
   void take(const RecordInfo& info, std::span<const std::byte> payload, bool acknowledged,
             RecordWriter& writer) {
-    const std::string doubt = acknowledged ? "" : kUnsure;
-    if (info.kind == RecordKind::kBad) {
-      return note_loss(
-          {info.pointer, std::to_string(info.stored_size) + " bytes" + doubt + ": " + info.reason});
-    }
+    if (info.kind == RecordKind::kBad) return note_bad(info, acknowledged);
     if (info.pointer.offset != writer.position()) {
       const bool fits = info.pointer.offset >= writer.position() + kRecordHeaderSize;
       if (!fits) return note_loss({info.pointer, "a record that begins within another one"});
@@ -194,7 +195,7 @@ class Salvage {
         return note_loss({info.pointer, "the commit of sequence " +
                                             std::to_string(commit.version.sequence) + kUnsure});
       }
-      history_.add(commit.version);
+      history_.add(commit.version, info.pointer.offset < sure_end_);
     }
     if (info.kind == RecordKind::kMark && !acknowledged) return;
     writer.add(info, payload);
@@ -203,10 +204,18 @@ class Salvage {
     report_.payload_bytes += payload.size();
   }
 
+  void note_bad(const RecordInfo& bad, bool acknowledged) {
+    for (const RecordInfo& part : from_.explain(bad)) {
+      note_loss({part.pointer, std::to_string(part.stored_size) + " bytes" +
+                                   (acknowledged ? "" : kUnsure) + ": " + part.reason});
+    }
+  }
+
   void copy_legacy_wal(const UUID& id) {
+    const auto from = open(source_.legacy_wal_path(id));
+    const auto to = target_.file_system().open(target_.legacy_wal_path(id), os::OpenMode::kCreate);
     const auto remains = storage::salvage_legacy_wal(
-        *files_, id, source_.legacy_wal_path(id), target_.legacy_wal_path(id),
-        [this](const BadPlace& place) { note_loss(place); },
+        id, *from, *to, [this](const BadPlace& place) { note_loss(place); },
         [this](std::uint64_t at) { tell(at); });
     report_.records += remains.records;
     report_.payload_bytes += remains.payload_bytes;
@@ -220,9 +229,7 @@ class Salvage {
     if (found != opened_.end()) return *found->second;
     if (opened_.size() == kMaxOpenFiles) opened_.clear();
     const bool is_legacy = legacy_wals_.contains(id);
-    auto file = files_->open(is_legacy ? target_.legacy_wal_path(id) : target_.wal_path(id),
-                             os::OpenMode::kReadWrite);
-    if (!file) throw NotFoundError(target_.path() + ": WAL " + id.to_string() + " vanished");
+    auto file = reopen_target(is_legacy ? target_.legacy_wal_path(id) : target_.wal_path(id));
     return *opened_.emplace(id, std::move(file)).first->second;
   }
 
@@ -282,8 +289,7 @@ class Salvage {
   }
 
   void close_wal(const SalvagedWAL& wal) {
-    const auto file = files_->open(target_.wal_path(wal.id), os::OpenMode::kReadWrite);
-    if (!file) throw NotFoundError(target_.wal_path(wal.id) + " vanished");
+    const auto file = reopen_target(target_.wal_path(wal.id));
     const auto header = format::make_wal_header(wal.id, kept_predecessor(wal));
     const std::span<const std::byte> part(header);
     file->write(0, {&part, 1});
@@ -324,13 +330,23 @@ class Salvage {
       return note_loss({*root, "the root that the Python storage set"});
     }
     report_.root = root;
-    const std::string path = source_.legacy_root_path();
-    storage::copy_file(*files_, path, target_.legacy_root_path(), open(path)->size(),
-                       [](std::uint64_t) {});
+    const auto file = open(source_.legacy_root_path());
+    const auto read = [&](std::uint64_t offset, std::span<std::byte> out) {
+      return file->read(offset, out);
+    };
+    storage::copy_bytes(target_.file_system(), "the root", read, target_.legacy_root_path(),
+                        file->size(), [](std::uint64_t) {});
   }
 
+  /// A file of the source.
   std::unique_ptr<os::File> open(const std::string& path) {
-    auto file = files_->open(path, os::OpenMode::kRead);
+    return existing(source_.file_system().open(path, os::OpenMode::kRead), path);
+  }
+  std::unique_ptr<os::File> reopen_target(const std::string& path) {
+    return existing(target_.file_system().open(path, os::OpenMode::kReadWrite), path);
+  }
+  static std::unique_ptr<os::File> existing(std::unique_ptr<os::File> file,
+                                            const std::string& path) {
     if (!file) throw NotFoundError(path + " vanished");
     return file;
   }
@@ -348,9 +364,9 @@ class Salvage {
     if (progress_) progress_(std::min(done_ + within, total_), total_);
   }
 
-  const std::shared_ptr<os::FileSystem> files_;
-  const SpaceDirectory source_;
-  const SpaceDirectory target_;
+  storage::SalvageSource& from_;
+  const SpaceDirectory& source_;
+  const SpaceDirectory& target_;
   const storage::Progress& progress_;
   std::vector<SalvagedWAL> wals_;
   std::map<UUID, SalvagedWAL*> by_id_;
@@ -360,6 +376,7 @@ class Salvage {
   std::optional<RootVersion> published_;
   file::WALChain chain_;
   SalvagedHistory history_;
+  std::uint64_t sure_end_ = 0;  ///< of the WAL being copied: commits behind are in doubt
   SalvageReport report_;
   std::uint64_t total_ = 0;
   std::uint64_t done_ = 0;
@@ -367,16 +384,9 @@ class Salvage {
 
 }  // namespace
 
-SalvageReport storage::salvage_space(const std::shared_ptr<os::FileSystem>& files,
-                                     const std::string& from, const std::string& to,
+SalvageReport storage::salvage_space(SalvageSource& source, const SpaceDirectory& target,
                                      const Progress& progress) {
-  return Salvage(files, from, to, progress).run();
-}
-
-SalvageReport salvage_space(
-    const std::string& from, const std::string& to,
-    const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) {
-  return storage::salvage_space(os::posix_file_system(), from, to, progress);
+  return Salvage(source, target, progress).run();
 }
 
 }  // namespace protobase

@@ -6,15 +6,17 @@
 
 namespace protobase::storage {
 
-void SalvagedHistory::add(const RootVersion& version) { all_.push_back(version); }
+void SalvagedHistory::add(const RootVersion& version, bool is_sure) {
+  all_.push_back(version);
+  if (!is_sure) unsure_.emplace(version.sequence, version);
+}
 
-void SalvagedHistory::settle(const std::function<bool(const AtomPointer& root)>& is_readable) {
-  const auto give_up = [&](const RootVersion& version, const std::string& why) {
-    lose({version.commit,
-          "the commit of sequence " + std::to_string(version.sequence) + ": " + why});
-  };
+void SalvagedHistory::settle(const IsReadable& is_readable) {
+  refuse_unsure();
   for (const RootVersion& version : all_) {
-    if (!is_readable(version.root)) {
+    if (refused_.contains(version.commit)) {
+      give_up(version, "perhaps never acknowledged, and another one was");
+    } else if (!is_readable(version.root)) {
       give_up(version, "its root " + version.root.to_string() + " cannot be read");
     } else if (!usable_.emplace(version.sequence, version).second) {
       give_up(version, "another one has the same sequence");
@@ -34,6 +36,33 @@ void SalvagedHistory::settle(const std::function<bool(const AtomPointer& root)>&
       give_up(left_over, "it is not of the history of the newest root");
     }
   }
+}
+
+void SalvagedHistory::refuse_unsure() {
+  if (unsure_.empty()) return;
+  std::unordered_set<AtomPointer> open;  // not known yet whether they count
+  for (const auto& [sequence, version] : unsure_) open.insert(version.commit);
+  std::uint64_t newest_sure = 0;
+  std::unordered_set<AtomPointer> replaced;
+  for (const RootVersion& version : all_) {
+    if (open.contains(version.commit)) continue;
+    newest_sure = std::max(newest_sure, version.sequence);
+    replaced.insert(version.previous_commit);
+  }
+  for (auto it = unsure_.rbegin(); it != unsure_.rend(); ++it) {
+    if (!replaced.contains(it->second.commit)) continue;
+    open.erase(it->second.commit);
+    replaced.insert(it->second.previous_commit);
+  }
+  for (const auto& [sequence, version] : unsure_) {
+    if (!open.contains(version.commit)) continue;
+    const bool is_newer = sequence > newest_sure && !refused_.contains(version.previous_commit);
+    if (!is_newer) refused_.insert(version.commit);
+  }
+}
+
+void SalvagedHistory::give_up(const RootVersion& version, const std::string& why) {
+  lose({version.commit, "the commit of sequence " + std::to_string(version.sequence) + ": " + why});
 }
 
 const RootVersion* SalvagedHistory::previous_of(const RootVersion& version) {
