@@ -4,24 +4,16 @@
 
 #include <utility>
 
+#include "cloud/list_objects.h"
 #include "cloud/slot.h"
 
 namespace protobase::cloud {
-namespace {
-
-constexpr unsigned kPageSize = 1000;
-
-}  // namespace
-
 ObjectCheck::ObjectCheck(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts)
     : client_(std::move(client)), retry_parts_(std::move(retry_parts)) {
   for (const char* const prefix : {kSlotPrefix, kSegmentPrefix}) {
-    CloudListPage page;
-    do {
-      const std::string behind = page.objects.empty() ? std::string() : page.objects.back().key;
-      page = with_retries(retry_parts_, [&] { return client_->list(prefix, behind, kPageSize); });
-      for (const auto& object : page.objects) listed_.emplace(object.key, object.size);
-    } while (page.is_truncated);
+    list_objects(*client_, retry_parts_, prefix, [this](const CloudObjectMetadata& object) {
+      listed_.emplace(object.key, object.size);
+    });
   }
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <string_view>
 
 #include "base/endian.h"
 #include "base/hash.h"
@@ -62,6 +63,23 @@ std::optional<RootVersion> load_root(const std::byte* from) noexcept {
 [[noreturn]] void throw_damaged(const std::string& location, std::uint64_t number,
                                 const std::string& problem) {
   throw CorruptionError(fmt::format("{}, object {}: {}", location, slot_key(number), problem));
+}
+
+/// The whole text must be the number.
+std::optional<std::uint64_t> parse_number(std::string_view text) noexcept {
+  std::uint64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, number);
+  return error == std::errc() && stopped == end ? std::optional(number) : std::nullopt;
+}
+
+/// 32 hexadecimal digits; nil when there are none.
+std::optional<UUID> parse_segment_id(std::string text) {
+  if (text.empty()) return UUID{};
+  for (const std::size_t place : {20, 16, 12, 8}) {
+    if (text.size() > place) text.insert(place, 1, '-');
+  }
+  return UUID::parse(text);
 }
 
 bool has_sane_lengths(const SlotHeader& header) noexcept {
@@ -141,6 +159,11 @@ SlotHeader read_slot_header(std::span<const std::byte> object, std::uint64_t num
   return header;
 }
 
+bool has_valid_checksum(std::span<const std::byte, kSlotHeaderSize> header) noexcept {
+  return load_le<std::uint64_t>(header.data() + kChecksumPlace) ==
+         base::xxh3(header.first(kChecksumPlace));
+}
+
 std::uint64_t slot_object_size(const SlotHeader& header, SlotKind kind) noexcept {
   const std::uint64_t size = kSlotHeaderSize + header.body_size();
   return kind == SlotKind::kOther ? size | 1 : size;
@@ -179,11 +202,8 @@ std::string slot_key(std::uint64_t number) { return fmt::format("{}{:020}", kSlo
 std::optional<std::uint64_t> parse_slot_key(const std::string& key) {
   const std::size_t prefix = std::strlen(kSlotPrefix);
   if (key.size() != prefix + 20 || key.compare(0, prefix, kSlotPrefix) != 0) return std::nullopt;
-  std::uint64_t number = 0;
-  const char* const end = key.data() + key.size();
-  const auto [stopped, error] = std::from_chars(key.data() + prefix, end, number);
-  if (error != std::errc() || stopped != end || number == 0) return std::nullopt;
-  return number;
+  const auto number = parse_number(std::string_view(key).substr(prefix));
+  return number == 0 ? std::nullopt : number;
 }
 
 std::string segment_key(const UUID& wal, std::uint64_t begin, std::uint64_t end, const UUID& id) {
@@ -194,6 +214,23 @@ std::string segment_key(const UUID& wal, std::uint64_t begin, std::uint64_t end,
     key += "-" + hex;
   }
   return key;
+}
+
+std::optional<SegmentName> parse_segment_key(const std::string& key) {
+  constexpr std::size_t kUUID = 36, kNumber = 20;
+  const std::size_t wal = std::strlen(kSegmentPrefix), begin = wal + kUUID + 1;
+  const std::size_t end = begin + kNumber + 1, id = end + kNumber + 1;
+  if (key.size() < id - 1) return std::nullopt;
+  const auto parsed_wal = UUID::parse(std::string_view(key).substr(wal, kUUID));
+  const auto parsed_begin = parse_number(std::string_view(key).substr(begin, kNumber));
+  const auto parsed_end = parse_number(std::string_view(key).substr(end, kNumber));
+  const auto parsed_id = parse_segment_id(key.size() < id ? std::string() : key.substr(id));
+  if (!parsed_wal || !parsed_begin || !parsed_end || !parsed_id || *parsed_end <= *parsed_begin) {
+    return std::nullopt;
+  }
+  // Only the spelling counts that is used to find it.
+  if (segment_key(*parsed_wal, *parsed_begin, *parsed_end, *parsed_id) != key) return std::nullopt;
+  return SegmentName{*parsed_wal, *parsed_begin, *parsed_end, *parsed_id};
 }
 
 }  // namespace protobase::cloud

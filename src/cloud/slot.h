@@ -59,6 +59,9 @@ std::array<std::byte, kSlotHeaderSize> write_slot_header(const SlotHeader& heade
 SlotHeader read_slot_header(std::span<const std::byte> object, std::uint64_t number,
                             const std::string& location);
 
+/// Whether a header of any version is as it was written.
+bool has_valid_checksum(std::span<const std::byte, kSlotHeaderSize> header) noexcept;
+
 /// Size of the object for the kind that the slot is to have.
 std::uint64_t slot_object_size(const SlotHeader& header, SlotKind kind) noexcept;
 /// nullopt: no slot has that size.
@@ -76,5 +79,17 @@ std::optional<std::uint64_t> parse_slot_key(const std::string& key);
 
 /// `id` nil: made by a merge.
 std::string segment_key(const UUID& wal, std::uint64_t begin, std::uint64_t end, const UUID& id);
+
+/// What the key of a segment says.
+struct SegmentName {
+  UUID wal;
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+  UUID id;
+
+  friend bool operator==(const SegmentName&, const SegmentName&) = default;
+};
+/// nullopt: not the key of a segment, or of one that ends before it begins.
+std::optional<SegmentName> parse_segment_key(const std::string& key);
 
 }  // namespace protobase::cloud

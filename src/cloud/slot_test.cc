@@ -135,5 +135,26 @@ TEST(Slot, ASegmentsKeyIsItsAddress) {
                              "0000000000aa"));
 }
 
+TEST(Slot, KeysOfSegmentsAreRecognisedAndNoOthers) {
+  for (const UUID& id : {UUID{}, kId}) {
+    const std::string key = segment_key(kWAL, 4096, 5000, id);
+    const auto name = parse_segment_key(key);
+    ASSERT_TRUE(name);
+    EXPECT_EQ(segment_key(name->wal, name->begin, name->end, name->id), key);
+    for (std::size_t size = 0; size < key.size(); ++size) {
+      const bool is_shorter_key = !id.is_nil() && size == key.size() - 33;
+      EXPECT_EQ(parse_segment_key(key.substr(0, size)).has_value(), is_shorter_key) << size;
+    }
+    for (std::size_t at = 0; at < key.size(); ++at) {
+      std::string other = key;
+      other[at] = '+';
+      EXPECT_EQ(parse_segment_key(other), std::nullopt) << other;
+    }
+    EXPECT_EQ(parse_segment_key(key + "0"), std::nullopt);
+  }
+  EXPECT_EQ(parse_segment_key(segment_key(kWAL, 5000, 5000, {})), std::nullopt);
+  EXPECT_EQ(parse_segment_key(segment_key(kWAL, 5000, 4096, {})), std::nullopt);
+}
+
 }  // namespace
 }  // namespace protobase::cloud

@@ -1,0 +1,241 @@
+#include "cloud/log_inventory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <span>
+
+#include "cloud/copy_marker.h"
+#include "cloud/list_objects.h"
+#include "cloud/slot.h"
+#include "engine/for_all.h"
+#include "protobase/errors.h"
+
+namespace protobase::cloud {
+namespace {
+
+// Merges and commits that come between. A store whose log is changed faster is in use, not lost.
+constexpr int kLooks = 16;
+
+/// Numbers and sizes, claims included.
+using ListedSlots = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
+
+class InventoryTaker {
+ public:
+  InventoryTaker(CloudStorageClient& client, const RetryParts& retry_parts,
+                 engine::WorkerPool& pool)
+      : client_(client), retry_parts_(retry_parts), pool_(pool), location_(client.location()) {}
+
+  LogInventory run() {
+    for (int looks = 0; looks < kLooks; ++looks) {
+      if (try_once()) return std::move(found_);
+    }
+    throw CloudStorageError(CloudFailure::kNotNow, 0,
+                            location_ + ": the log changes faster than it can be read");
+  }
+
+ private:
+  template <typename Request>
+  auto retried(const Request& request) const {
+    return with_retries(retry_parts_, request);
+  }
+
+  /// False: it was not of one moment. A merge puts its segments, then the checkpoint, and then
+  /// removes slots; a listing may miss what was put while it ran.
+  bool try_once() {
+    found_ = {};
+    read_checkpoint_object();
+    const ListedSlots slots = list_slots();
+    found_.gaps = gaps_in(slots);
+    found_.segments = list_segments(client_, retry_parts_, {});
+    found_.has_objects |= !slots.empty() || !found_.segments.empty();
+    if (!found_.gaps.empty() && gaps_in(list_slots()) != found_.gaps) return false;
+    if (!read_headers(slots) || checkpoint_version() != version_) return false;
+    choose_store();
+    return true;
+  }
+
+  void read_checkpoint_object() {
+    CloudGetOptions options;
+    options.max_bytes = kMaxCheckpointSize;
+    version_.clear();
+    try {
+      read_twice([&] {
+        const CloudGetResult got = retried([&] { return client_.get(kCheckpointKey, options); });
+        found_.has_objects = got.status == CloudGetStatus::kFound;
+        if (!found_.has_objects) return;
+        version_ = got.object.metadata.version;
+        found_.checkpoint = read_checkpoint(got.object.bytes.span(), location_);
+      });
+    } catch (const CorruptionError& error) {
+      found_.checkpoint_problem = error.what();
+    }
+    if (found_.has_objects) return;
+    found_.checkpoint_problem = fmt::format("object {} is missing", kCheckpointKey);
+    found_.is_unfinished_copy = retried([&] { return client_.head(kCopyMarkerKey); }).has_value();
+  }
+
+  std::string checkpoint_version() const {
+    const auto now = retried([&] { return client_.head(kCheckpointKey); });
+    return now ? now->version : std::string();
+  }
+
+  ListedSlots list_slots() const {
+    ListedSlots slots;
+    list_objects(client_, retry_parts_, kSlotPrefix, [&](const CloudObjectMetadata& object) {
+      const auto number = parse_slot_key(object.key);
+      if (number) slots.emplace_back(*number, object.size);
+    });
+    return slots;
+  }
+
+  /// Behind what the checkpoint knows, or from 1 on.
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> gaps_in(const ListedSlots& slots) const {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> gaps;
+    std::uint64_t next = found_.checkpoint ? found_.checkpoint->slot + 1 : 1;
+    for (const auto& [number, size] : slots) {
+      if (number < next) continue;
+      if (number > next) gaps.emplace_back(next, number - 1);
+      next = number + 1;
+    }
+    return gaps;
+  }
+
+  /// Of all slots, and of the newest claim, which may know the newest root. False: one is gone.
+  bool read_headers(const ListedSlots& listed) {
+    std::optional<FoundSlot> newest_claim;
+    for (const auto& [number, size] : listed) {
+      if (size == kSlotHeaderSize) {
+        newest_claim = FoundSlot{number, size};
+      } else {
+        found_.slots.push_back({number, size});
+      }
+    }
+    std::vector<FoundSlot*> wanted;
+    if (newest_claim) wanted.push_back(&*newest_claim);
+    for (FoundSlot& slot : found_.slots) wanted.push_back(&slot);
+    traces_.clear();
+    is_one_gone_ = false;
+    engine::for_all(pool_, std::span(wanted), [this](FoundSlot* slot) { read_header(*slot); });
+    return !is_one_gone_;
+  }
+
+  void read_header(FoundSlot& slot) {
+    if (slot.object_size < kSlotHeaderSize) {
+      slot.problem = fmt::format("{}, object {}: {} bytes are too short for a slot", location_,
+                                 slot_key(slot.number), slot.object_size);
+      return;
+    }
+    try {
+      read_twice([&] { get_header(slot); });
+    } catch (const CorruptionError& error) {
+      slot.problem = error.what();
+    }
+  }
+
+  void get_header(FoundSlot& slot) {
+    CloudGetOptions options;
+    options.range = CloudRange{0, kSlotHeaderSize};
+    const CloudGetResult got = retried([&] { return client_.get(slot_key(slot.number), options); });
+    if (got.status != CloudGetStatus::kFound) {
+      is_one_gone_ = true;
+      return;
+    }
+    const SlotHeader header = read_header(got.object.bytes.span(), slot.number);
+    slot.store = header.store;
+    slot.commit_id = header.commit_id;
+    slot.wal = header.wal;
+    slot.begin = header.begin;
+    slot.end = header.end();
+    slot.inline_begin = header.end() - header.inline_bytes;
+    const std::lock_guard lock(traces_mutex_);
+    Traces& traces = traces_[header.store];
+    traces.newest_slot = std::max(traces.newest_slot, slot.number);
+    traces.root = newer(traces.root, header.root);
+  }
+
+  /// A version that nobody wrote is damage like any other.
+  SlotHeader read_header(std::span<const std::byte> object, std::uint64_t number) const {
+    try {
+      return read_slot_header(object, number, location_);
+    } catch (const NotSupportedError& error) {
+      if (has_valid_checksum(object.first<kSlotHeaderSize>())) throw;
+      throw CorruptionError(error.what());
+    }
+  }
+
+  static std::optional<RootVersion> newer(const std::optional<RootVersion>& a,
+                                          const std::optional<RootVersion>& b) {
+    return !a || (b && b->sequence > a->sequence) ? b : a;
+  }
+
+  /// Slots of another one are damage.
+  void choose_store() {
+    const auto newest = std::ranges::max_element(
+        traces_, {}, [](const auto& traces) { return traces.second.newest_slot; });
+    if (found_.checkpoint) {
+      found_.store = found_.checkpoint->store;
+      found_.root = found_.checkpoint->root;
+    } else if (newest != traces_.end()) {
+      found_.store = newest->first;
+    }
+    if (!found_.store) return;
+    found_.root = newer(found_.root, traces_[*found_.store].root);
+    for (FoundSlot& slot : found_.slots) {
+      if (!slot.problem.empty()) continue;
+      if (slot.store != *found_.store) {
+        slot.problem =
+            fmt::format("{}, object {}: a slot of another store", location_, slot_key(slot.number));
+      } else if (slot.end > kMaxWALSize) {
+        slot.problem = fmt::format("{}, object {}: no WAL has an offset {}", location_,
+                                   slot_key(slot.number), slot.end);
+      }
+      if (!slot.problem.empty()) slot.wal = {};
+    }
+  }
+
+  /// What the slots of one store say.
+  struct Traces {
+    std::uint64_t newest_slot = 0;
+    std::optional<RootVersion> root{};
+  };
+
+  CloudStorageClient& client_;
+  const RetryParts& retry_parts_;
+  engine::WorkerPool& pool_;
+  const std::string location_;
+  std::string version_;  ///< of the checkpoint
+  LogInventory found_;
+  std::atomic<bool> is_one_gone_ = false;
+  std::mutex traces_mutex_;
+  std::map<UUID, Traces> traces_;
+};
+
+}  // namespace
+
+std::string key_of(const UUID& wal, const Piece& piece) {
+  return piece.slot != 0 ? slot_key(piece.slot)
+                         : segment_key(wal, piece.begin, piece.named_end, piece.segment_id);
+}
+
+LogInventory take_inventory(CloudStorageClient& client, const RetryParts& retry_parts,
+                            engine::WorkerPool& pool) {
+  return InventoryTaker(client, retry_parts, pool).run();
+}
+
+std::map<UUID, std::vector<Piece>> list_segments(CloudStorageClient& client,
+                                                 const RetryParts& retry_parts, const UUID& wal) {
+  std::map<UUID, std::vector<Piece>> segments;
+  const std::string prefix = wal.is_nil() ? kSegmentPrefix : kSegmentPrefix + wal.to_string() + "/";
+  list_objects(client, retry_parts, prefix, [&](const CloudObjectMetadata& object) {
+    const auto name = parse_segment_key(object.key);
+    if (!name || name->end > kMaxWALSize) return;
+    const std::uint64_t there = std::min(object.size, name->end - name->begin);
+    segments[name->wal].push_back({name->begin, name->begin + there, name->end, 0, name->id});
+  });
+  return segments;
+}
+
+}  // namespace protobase::cloud

@@ -1,0 +1,406 @@
+#include "cloud/log_remains.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <span>
+#include <unordered_map>
+#include <utility>
+
+#include "base/hash.h"
+#include "cloud/slot.h"
+#include "format/commit_record.h"
+#include "format/record.h"
+#include "protobase/errors.h"
+
+namespace protobase::cloud {
+namespace {
+
+using format::kRecordHeaderSize;
+
+/// `key` as it should be, and what is listed of it.
+std::string describe_object(const std::string& key, std::uint64_t expected,
+                            const std::optional<std::uint64_t>& found) {
+  if (!found) return fmt::format("object {} is missing", key);
+  return fmt::format("object {}: expected {} bytes, found {}", key, expected, *found);
+}
+
+class RemainsFinder {
+ public:
+  RemainsFinder(CloudStorageClient& client, const RetryParts& retry_parts, engine::WorkerPool& pool)
+      : client_(client),
+        retry_parts_(retry_parts),
+        found_(take_inventory(client, retry_parts, pool)) {}
+
+  LogRemains run() {
+    if (!found_.has_objects) throw NotFoundError(client_.location() + ": there is no store");
+    result_.store = found_.store;
+    result_.root = found_.root;
+    add_indexed();
+    for (const FoundSlot& slot : found_.slots) add_slot(slot);
+    for (std::size_t i = 0; i < found_.slots.size(); ++i) {
+      if (!found_.slots[i].problem.empty()) place_unreadable(i);
+    }
+    for (auto& [id, pieces] : found_.segments) add_segments(id, pieces);
+    if (!found_.checkpoint) note_lost_checkpoint();
+    vouch_for_root();
+    find_missing_slots();
+    for (WALRemains& wal : wals_) judge(wal);
+    for (const Gap& gap : missing_) {
+      if (!gap.is_named) lose({}, describe_gap(gap));
+    }
+    return std::move(result_);
+  }
+
+ private:
+  struct Gap {
+    std::uint64_t first = 0, last = 0;
+    bool is_named = false;  ///< as what a WAL lacks
+  };
+
+  void lose(const AtomPointer& where, const std::string& what) {
+    result_.lost.push_back({where, what});
+  }
+
+  WALRemains& wal_of(const UUID& id) {
+    const auto [place, is_new] = places_.try_emplace(id, wals_.size());
+    if (is_new) wals_.push_back({id});
+    return wals_[place->second];
+  }
+
+  void note_lost_checkpoint() {
+    const bool has_legacy = std::ranges::any_of(
+        wals_, [](const WALRemains& wal) { return wal.layout == WALLayout::kLegacyPython; });
+    lose({}, found_.checkpoint_problem + ": whether the oldest slots are all there" +
+                 (has_legacy ? ", and which root the Python storage set," : "") +
+                 " cannot be told");
+    if (found_.is_unfinished_copy) lose({}, "what an unfinished copy had not put here yet");
+  }
+
+  void add_indexed() {
+    if (!found_.checkpoint) return;
+    result_.inherited_root = found_.checkpoint->inherited_root;
+    for (const IndexedWAL& indexed : found_.checkpoint->index.wals()) {
+      WALRemains& wal = wal_of(indexed.id);
+      wal.layout = indexed.layout;
+      wal.sure_end = indexed.end();
+    }
+  }
+
+  // --- where the pieces lie
+
+  void add_slot(const FoundSlot& slot) {
+    if (slot.wal.is_nil()) return;
+    WALRemains& wal = wal_of(slot.wal);
+    wal.sure_end = std::max(wal.sure_end, slot.end);
+    const std::uint64_t there =
+        std::min(slot.object_size - kSlotHeaderSize, slot.end - slot.inline_begin);
+    if (there == 0) return;
+    wal.pieces.push_back({slot.inline_begin, slot.inline_begin + there, slot.end, slot.number, {}});
+  }
+
+  /// A slot whose header is damaged lies where the checkpoint says, or where the slots beside it
+  /// leave room; its records tell whether that is so.
+  void place_unreadable(std::size_t i) {
+    FoundSlot& slot = found_.slots[i];
+    for (const FoundSlot& guess : guesses_for(i)) {
+      const Piece piece{guess.begin, guess.end, guess.end, slot.number, {}};
+      if (guess.begin < kWALFirstRecordOffset || !is_genuine(guess.wal, piece)) continue;
+      slot.wal = guess.wal;
+      slot.begin = slot.inline_begin = guess.begin;
+      slot.end = guess.end;
+      add_slot(slot);
+      return lose({}, slot.problem + "; its bytes were found all the same");
+    }
+    lose({}, slot.problem);
+  }
+
+  std::vector<FoundSlot> guesses_for(std::size_t i) const {
+    const FoundSlot& slot = found_.slots[i];
+    std::vector<FoundSlot> guesses;
+    if (slot.object_size <= kSlotHeaderSize) return guesses;
+    const auto guess = [&](const UUID& wal, std::uint64_t begin, std::uint64_t end) {
+      guesses.push_back({slot.number, slot.object_size, {}, {}, {}, wal, begin, begin, end});
+    };
+    if (found_.checkpoint) {
+      for (const IndexedWAL& wal : found_.checkpoint->index.wals()) {
+        std::uint64_t begin = wal.begin();
+        for (const Extent& extent : wal.extents) {
+          if (extent.slot == slot.number) guess(wal.id, begin, extent.end);
+          begin = extent.end;
+        }
+      }
+    }
+    std::uint64_t size = slot.object_size - kSlotHeaderSize;
+    size -= size % format::kRecordAlignment;  // the last byte may be padding
+    const FoundSlot* before = i == 0 ? nullptr : &found_.slots[i - 1];
+    const FoundSlot* behind = i + 1 == found_.slots.size() ? nullptr : &found_.slots[i + 1];
+    if (before != nullptr && !before->wal.is_nil()) {
+      guess(before->wal, before->end, before->end + size);
+    }
+    if (behind != nullptr && !behind->wal.is_nil() && behind->begin >= size) {
+      guess(behind->wal, behind->begin - size, behind->begin);
+    }
+    return guesses;
+  }
+
+  void add_segments(const UUID& id, const std::vector<Piece>& pieces) {
+    WALRemains& wal = wal_of(id);
+    for (const Piece& piece : pieces) {
+      if (piece.begin < kWALFirstRecordOffset) wal.layout = WALLayout::kLegacyPython;
+      wal.pieces.push_back(piece);
+    }
+  }
+
+  /// A commit record was in a slot before anything named it.
+  void vouch_for_root() {
+    if (!result_.root) return;
+    for (const AtomPointer& commit : {result_.root->commit, result_.root->previous_commit}) {
+      const auto place = places_.find(commit.transaction_id);
+      if (place == places_.end() || commit.offset >= kMaxWALSize) continue;
+      std::uint64_t& end = wals_[place->second].sure_end;
+      end = std::max(end, commit.offset + format::stored_size(format::kCommitPayloadSize));
+    }
+  }
+
+  /// Gaps in the numbers that no merge can have made.
+  void find_missing_slots() {
+    const std::uint64_t merged_below = found_.checkpoint ? 0 : first_unmerged();
+    for (const auto& [first, last] : found_.gaps) {
+      if (last >= merged_below) missing_.push_back({first, last});
+    }
+    is_whole_ = found_.checkpoint && missing_.empty() &&
+                std::ranges::all_of(found_.slots, &std::string::empty, &FoundSlot::problem);
+  }
+
+  /// Without a checkpoint: the first slot that lies in no segment of a merge. Merges go from the
+  /// first slot on.
+  std::uint64_t first_unmerged() const {
+    bool was_merged = false;
+    for (const auto& [id, pieces] : found_.segments) {
+      was_merged |= std::ranges::any_of(pieces, is_merged);
+    }
+    if (!was_merged) return 1;
+    for (const FoundSlot& slot : found_.slots) {
+      const auto segments = found_.segments.find(slot.wal);
+      const bool is_left_over =
+          slot.wal.is_nil() ||
+          (segments != found_.segments.end() &&
+           std::ranges::any_of(segments->second, [&](const Piece& piece) {
+             return is_merged(piece) && piece.begin <= slot.inline_begin && slot.end <= piece.end;
+           }));
+      if (!is_left_over) return slot.number;
+    }
+    return std::numeric_limits<std::uint64_t>::max();
+  }
+
+  static bool is_merged(const Piece& piece) { return piece.slot == 0 && piece.segment_id.is_nil(); }
+
+  // --- what of a WAL is there
+
+  void judge(WALRemains& wal) {
+    const auto order = [](const Piece& a, const Piece& b) {
+      return a.begin != b.begin ? a.begin < b.begin : a.end > b.end;
+    };
+    std::ranges::sort(wal.pieces, order);
+    believe_pieces(wal);
+    find_lost_ranges(wal);
+    const bool is_empty = wal.pieces.empty() && wal.end == wal.begin();
+    if (!wal.pieces.empty() || (is_empty && wal.layout == WALLayout::kLegacyPython)) {
+      if (wal.end > wal.sure_end && wal.layout == WALLayout::kVersion1) note_doubt(wal);
+      result_.wals.push_back(std::move(wal));
+      return;
+    }
+    for (const LostRange& range : wal.lost) {
+      lose({wal.id, range.begin},
+           fmt::format("{} bytes: {}", range.end - range.begin, range.reason));
+    }
+  }
+
+  void note_doubt(const WALRemains& wal) {
+    lose({wal.id, wal.sure_end},
+         fmt::format("nothing is lost here, but the {} bytes from here on were perhaps never "
+                     "acknowledged: no slot that is left names their objects",
+                     wal.end - wal.sure_end));
+  }
+
+  /// What the log vouches for is where its name says, and so is what continues it. A name that
+  /// leaves a gap, or has another length than its object, must be proven by what is in the object:
+  /// else it might make any WAL of any length.
+  void believe_pieces(WALRemains& wal) {
+    std::vector<Piece> believed;
+    std::uint64_t covered = wal.begin();
+    for (const Piece& piece : wal.pieces) {
+      const bool is_vouched_for = piece.slot != 0 || piece.named_end <= wal.sure_end;
+      // A whole log names all that was committed. The rest is of a writer that gave up.
+      if (is_whole_ && !is_vouched_for && piece.begin >= wal.sure_end) continue;
+      const bool goes_on = piece.begin <= std::max(covered, wal.sure_end);
+      const bool is_cut = piece.end != piece.named_end;
+      if (!is_vouched_for && (!goes_on || is_cut) && !is_genuine(wal.id, piece)) {
+        lose({wal.id, piece.begin},
+             fmt::format("object {}: what it should hold is not in it", key_of(wal.id, piece)));
+        continue;
+      }
+      covered = std::max(covered, piece.named_end);
+      if (is_merged(piece)) wal.sure_end = std::max(wal.sure_end, piece.named_end);
+      if (piece.size() > 0) believed.push_back(piece);
+    }
+    wal.pieces = std::move(believed);
+    wal.sure_end = std::max(wal.sure_end, wal.begin());
+    wal.end = is_whole_ ? wal.sure_end : std::max(wal.sure_end, covered);
+  }
+
+  /// Whether its first record is of this WAL and place; of a copy, whether its bytes have that
+  /// name.
+  bool is_genuine(const UUID& wal, const Piece& piece) const {
+    const Bytes head = read(wal, piece, kRecordHeaderSize);
+    format::RecordHeader header;
+    if (head.size() == kRecordHeaderSize &&
+        format::parse_header(head, header) == format::HeaderState::kValid) {
+      const Bytes record = read(wal, piece, kRecordHeaderSize + header.payload_size);
+      if (record.size() == kRecordHeaderSize + header.payload_size &&
+          format::verify_record(record, {wal, piece.begin})) {
+        return true;
+      }
+    }
+    if (piece.segment_id.is_nil() || piece.end != piece.named_end) return false;
+    return base::xxh3_128(read(wal, piece, piece.size())) == piece.segment_id.bytes;
+  }
+
+  /// The first bytes of a piece; none when it is shorter, or gone.
+  Bytes read(const UUID& wal, const Piece& piece, std::uint64_t size) const {
+    if (piece.size() < size || size == 0) return {};
+    CloudGetOptions options;
+    options.range = CloudRange{piece.slot != 0 ? kSlotHeaderSize : 0, size};
+    options.max_bytes = size;
+    const CloudGetResult got =
+        with_retries(retry_parts_, [&] { return client_.get(key_of(wal, piece), options); });
+    const auto bytes = got.object.bytes.span();
+    return {bytes.begin(), bytes.end()};
+  }
+
+  // --- what of it is not
+
+  void find_lost_ranges(WALRemains& wal) {
+    std::uint64_t covered = wal.begin();
+    const auto lack = [&](std::uint64_t end) {
+      while (covered < end) {
+        LostRange range = first_lost(wal, covered, end);
+        covered = range.end;
+        wal.lost.push_back(std::move(range));
+      }
+    };
+    for (const Piece& piece : wal.pieces) {
+      lack(piece.begin);
+      covered = std::max(covered, piece.end);
+    }
+    lack(wal.end);
+  }
+
+  /// The first part of [begin, end), as the one who knows most calls it.
+  LostRange first_lost(const WALRemains& wal, std::uint64_t begin, std::uint64_t end) {
+    const auto until = [&](std::uint64_t limit, std::string reason) {
+      return LostRange{begin, std::min(end, limit), std::move(reason)};
+    };
+    if (const auto indexed = find_indexed(wal.id, begin)) {
+      return until(indexed->named_end, describe_piece(wal.id, *indexed));
+    }
+    for (const Piece& piece : wal.pieces) {
+      if (piece.end <= begin && begin < piece.named_end) {
+        return until(piece.named_end, describe_piece(wal.id, piece));
+      }
+    }
+    std::uint64_t before = 0, behind = std::numeric_limits<std::uint64_t>::max(), limit = end;
+    for (const FoundSlot& slot : found_.slots) {
+      if (slot.wal != wal.id) continue;
+      if (slot.begin <= begin && begin < slot.end) {
+        return until(begin < slot.inline_begin ? slot.inline_begin : slot.end,
+                     describe_part(slot, begin, std::min(end, slot.inline_begin)));
+      }
+      if (slot.end <= begin) before = std::max(before, slot.number);
+      if (slot.begin >= end) behind = std::min(behind, slot.number);
+      if (slot.begin > begin) limit = std::min(limit, slot.begin);
+    }
+    return until(limit, describe_missing_between(before, behind));
+  }
+
+  std::optional<Piece> find_indexed(const UUID& wal, std::uint64_t offset) const {
+    if (!found_.checkpoint) return std::nullopt;
+    const auto place = found_.checkpoint->index.find_place(wal, offset);
+    if (!place) return std::nullopt;
+    const Extent& extent = place->extent;
+    return Piece{place->begin, extent.end, extent.end, extent.slot, extent.segment_id};
+  }
+
+  std::string describe_piece(const UUID& wal, const Piece& piece) const {
+    const std::uint64_t in_front = piece.slot != 0 ? kSlotHeaderSize : 0;
+    return describe_object(key_of(wal, piece), in_front + piece.named_end - piece.begin,
+                           listed_size(wal, piece));
+  }
+
+  std::optional<std::uint64_t> listed_size(const UUID& wal, const Piece& piece) const {
+    if (piece.slot != 0) {
+      const auto slot = std::ranges::lower_bound(found_.slots, piece.slot, {}, &FoundSlot::number);
+      const bool is_there = slot != found_.slots.end() && slot->number == piece.slot;
+      return is_there ? std::optional(slot->object_size) : std::nullopt;
+    }
+    const auto segments = found_.segments.find(wal);
+    if (segments == found_.segments.end()) return std::nullopt;
+    const auto found = std::ranges::find_if(segments->second, [&](const Piece& listed) {
+      return listed.begin == piece.begin && listed.named_end == piece.named_end &&
+             listed.segment_id == piece.segment_id;
+    });
+    return found == segments->second.end() ? std::nullopt : std::optional(found->size());
+  }
+
+  /// What a slot names, and is not there: its own body, or segments.
+  std::string describe_part(const FoundSlot& slot, std::uint64_t begin,
+                            std::uint64_t segments_end) const {
+    if (begin >= slot.inline_begin) {
+      const Piece body{slot.inline_begin, slot.end, slot.end, slot.number, {}};
+      return describe_piece(slot.wal, body);
+    }
+    return fmt::format("object {} is missing, or several with these bytes",
+                       segment_key(slot.wal, begin, segments_end, slot.commit_id));
+  }
+
+  /// Slots of a WAL that follow slot `before` and come before `behind`.
+  std::string describe_missing_between(std::uint64_t before, std::uint64_t behind) {
+    std::string names;
+    const auto add = [&](const std::string& name) { names += (names.empty() ? "" : ", ") + name; };
+    for (Gap& gap : missing_) {
+      if (gap.last <= before || gap.first >= behind) continue;
+      gap.is_named = true;
+      add(describe_gap(gap));
+    }
+    for (const FoundSlot& slot : found_.slots) {
+      const bool is_between = slot.number > before && slot.number < behind;
+      if (is_between && slot.wal.is_nil()) add("object " + slot_key(slot.number) + " is damaged");
+    }
+    return names.empty() ? "the object with these bytes is missing" : names;
+  }
+
+  static std::string describe_gap(const Gap& gap) {
+    if (gap.first == gap.last) return fmt::format("object {} is missing", slot_key(gap.first));
+    return fmt::format("objects {} to {} are missing", slot_key(gap.first), slot_key(gap.last));
+  }
+
+  CloudStorageClient& client_;
+  const RetryParts& retry_parts_;
+  LogInventory found_;
+  std::vector<WALRemains> wals_;
+  std::unordered_map<UUID, std::size_t> places_;  ///< in wals_
+  std::vector<Gap> missing_;
+  bool is_whole_ = false;  ///< nothing of the log is missing
+  LogRemains result_;
+};
+
+}  // namespace
+
+LogRemains find_remains(CloudStorageClient& client, const RetryParts& retry_parts,
+                        engine::WorkerPool& pool) {
+  return RemainsFinder(client, retry_parts, pool).run();
+}
+
+}  // namespace protobase::cloud
