@@ -12,6 +12,7 @@
 #include "os/file_system.h"
 #include "protobase/cloud_copy.h"
 #include "protobase/cloud_file_storage.h"
+#include "protobase/cloud_salvage.h"
 #include "protobase/errors.h"
 #include "protobase/google_cloud_client.h"
 #include "protobase/s3_client.h"
@@ -62,6 +63,13 @@ std::string cache_directory(const std::string& location) {
   return fmt::format("{}/{:016x}", all, base::xxh3(std::as_bytes(std::span(location))));
 }
 
+CloudCopyOptions copy_options(const Progress& progress) {
+  CloudCopyOptions options;
+  options.request_timeout_ms = kCommitTimeoutMs;
+  options.progress = progress;
+  return options;
+}
+
 SpacePlace place_of(const Location& location) {
   if (const auto* const bucket = std::get_if<BucketLocation>(&location)) {
     return {{}, client_of(*bucket)};
@@ -89,13 +97,12 @@ std::unique_ptr<SharedStorage> open_bucket(std::shared_ptr<CloudStorageClient> c
   return std::make_unique<CloudFileStorage>(std::move(client), cloud, options);
 }
 
-CopyReport copy_places(
-    const Location& from, const Location& to,
-    const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) {
-  CloudCopyOptions options;
-  options.request_timeout_ms = kCommitTimeoutMs;
-  options.progress = progress;
-  return copy_space(place_of(from), place_of(to), options);
+CopyReport copy_places(const Location& from, const Location& to, const Progress& progress) {
+  return copy_space(place_of(from), place_of(to), copy_options(progress));
+}
+
+SalvageReport salvage_place(const Location& from, const std::string& to, const Progress& progress) {
+  return salvage_space(place_of(from), to, copy_options(progress));
 }
 
 std::vector<DoctorFinding> examine(CloudStorageClient& client) { return examine_bucket(client); }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "cli/location.h"
@@ -13,9 +14,13 @@
 #include "protobase/copy.h"
 #include "protobase/file_block_provider.h"
 #include "protobase/options.h"
+#include "protobase/salvage.h"
 #include "protobase/storage.h"
 
 namespace protobase::cli {
+
+/// Hears bytes done of all.
+using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 /// Makes no request. UsageError: bucket, prefix, endpoint or region cannot be such.
 std::shared_ptr<CloudStorageClient> client_of(const BucketLocation& location);
@@ -28,9 +33,10 @@ std::unique_ptr<SharedStorage> open_bucket(std::shared_ptr<CloudStorageClient> c
                                            bool has_block_cache);
 
 /// copy_space() of protobase/cloud_copy.h.
-CopyReport copy_places(
-    const Location& from, const Location& to,
-    const std::function<void(std::uint64_t done, std::uint64_t total)>& progress);
+CopyReport copy_places(const Location& from, const Location& to, const Progress& progress);
+
+/// salvage_space() of protobase/cloud_salvage.h.
+SalvageReport salvage_place(const Location& from, const std::string& to, const Progress& progress);
 
 /// examine_bucket() of protobase/bucket_doctor.h.
 std::vector<DoctorFinding> examine(CloudStorageClient& client);

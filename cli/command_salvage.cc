@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "cli/cloud.h"
 #include "cli/command.h"
 #include "cli/human_text.h"
 #include "cli/location.h"
@@ -21,9 +22,13 @@ struct SalvageOptions {
 };
 
 SalvageReport salvage_with_progress(const Location& from, const Location& to) {
+  const std::string& target =
+      directory_of(to, "salvage to a directory, then copy that into an empty prefix");
   ProgressBar bar("salvage");
-  return salvage_space(directory_of(from, "salvage"), directory_of(to, "salvage"),
-                       [&](std::uint64_t done, std::uint64_t total) { bar.report(done, total); });
+  const auto progress = [&](std::uint64_t done, std::uint64_t total) { bar.report(done, total); };
+  const auto* const directory = std::get_if<DirectoryLocation>(&from);
+  if (directory == nullptr) return salvage_place(from, target, progress);
+  return salvage_space(directory->path, target, progress);
 }
 
 Atom to_atom(const SalvageReport& report) {
@@ -61,14 +66,16 @@ void salvage(const SalvageOptions& options, Output& out) {
 }
 
 constexpr auto kFooter =
-    R"text(Copies every record of FROM that can be read into TO, which must be absent or empty.
-Pointers stay valid. Each lost place is printed as `lost WAL OFFSET: reason` (the first
-1,000), then a summary. The root is that of the newest commit whose root can be read. FROM is
-not changed. Exit status 0 when TO is complete, whatever was lost; it then verifies clean, but
-for damaged records of the Python storage, which are printed and copied as they are.
+    R"text(Copies every record of FROM, a directory or a bucket, that can be read into the directory TO,
+which must be absent or empty. Pointers stay valid. Each lost place is printed as `lost WAL
+OFFSET: reason` (the first 1,000), then a summary. The root is that of the newest commit whose
+root can be read. FROM is not changed. Exit status 0 when TO is complete, whatever was lost; it
+then verifies clean, but for damaged records of the Python storage, which are printed and
+copied as they are. `protobase copy` brings TO into a bucket.
 
-Example:
-  protobase verify people || protobase salvage people people.new)text";
+Examples:
+  protobase verify people || protobase salvage people people.new
+  protobase salvage s3://bucket/people people.new)text";
 
 }  // namespace
 
@@ -76,8 +83,8 @@ void add_salvage_command(CommandLine& line) {
   auto options = std::make_shared<SalvageOptions>();
   line.add_command("salvage", "Copy what can be read of a damaged space into a new one",
                    [options](Output& out) { salvage(*options, out); })
-      .positional("FROM", options->from, "The damaged space")
-      .positional("TO", options->to, "Where to: absent or empty")
+      .positional("FROM", options->from, "The damaged space, in a directory or a bucket")
+      .positional("TO", options->to, "Where to: a directory, absent or empty")
       .flag("--json", options->json, "Print one JSON object")
       .footer(kFooter);
 }

@@ -131,14 +131,14 @@ Location parse_location(std::string_view text) {
                   may_hold_password ? scheme + "://..." : std::string(text), scheme));
 }
 
-const std::string& directory_of(const Location& location, std::string_view command) {
+const std::string& directory_of(const Location& location, std::string_view advice) {
   if (const auto* const directory = std::get_if<DirectoryLocation>(&location)) {
     return directory->path;
   }
   const auto& bucket = std::get<BucketLocation>(location);
-  throw NotSupportedError(fmt::format("{}://{}/{}: {} works on directories only so far",
+  throw NotSupportedError(fmt::format("{}://{}/{} is a bucket: {}",
                                       bucket.kind == BucketKind::kS3 ? "s3" : "gs", bucket.bucket,
-                                      bucket.prefix, command));
+                                      bucket.prefix, advice));
 }
 
 AtomPointer parse_pointer(const std::string& text) {

@@ -37,8 +37,9 @@ using Location = std::variant<DirectoryLocation, BucketLocation>;
 /// does not repeat what may be a secret.
 Location parse_location(std::string_view text);
 
-/// The path, for a command that cannot do buckets: NotSupportedError that names it.
-const std::string& directory_of(const Location& location, std::string_view command);
+/// The path, of what can only be a directory: NotSupportedError that names the bucket, with
+/// `advice`.
+const std::string& directory_of(const Location& location, std::string_view advice);
 
 /// `UUID:OFFSET`. Throws UsageError.
 AtomPointer parse_pointer(const std::string& text);

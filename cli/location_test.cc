@@ -109,13 +109,13 @@ TEST(LocationTest, CredentialsDoNotBelongOnTheCommandLineAndAreNotRepeated) {
   EXPECT_EQ(refusal("s3a://AKIA:hidden@bucket/p").find("hidden"), std::string::npos);
 }
 
-TEST(LocationTest, ACommandWithoutBucketsSaysSoAndNamesThePlace) {
-  EXPECT_EQ(directory_of(parse_location("people"), "copy"), "people");
+TEST(LocationTest, ABucketInPlaceOfADirectoryIsNamedWithAdvice) {
+  EXPECT_EQ(directory_of(parse_location("people"), "copy it"), "people");
   try {
-    directory_of(parse_location("gs://data/p"), "copy");
+    directory_of(parse_location("gs://data/p"), "copy it");
     FAIL() << "accepted";
   } catch (const NotSupportedError& error) {
-    EXPECT_STREQ(error.what(), "gs://data/p: copy works on directories only so far");
+    EXPECT_STREQ(error.what(), "gs://data/p is a bucket: copy it");
   }
 }
 

@@ -22,9 +22,13 @@ std::unique_ptr<SharedStorage> open_bucket(std::shared_ptr<CloudStorageClient> /
   throw_not_supported();
 }
 
-CopyReport copy_places(
-    const Location& /*from*/, const Location& /*to*/,
-    const std::function<void(std::uint64_t done, std::uint64_t total)>& /*progress*/) {
+CopyReport copy_places(const Location& /*from*/, const Location& /*to*/,
+                       const Progress& /*progress*/) {
+  throw_not_supported();
+}
+
+SalvageReport salvage_place(const Location& /*from*/, const std::string& /*to*/,
+                            const Progress& /*progress*/) {
   throw_not_supported();
 }
 

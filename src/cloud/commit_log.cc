@@ -25,6 +25,8 @@ using engine::Beside;
 
 constexpr unsigned kPageSize = 1000;
 constexpr unsigned kMaxClaims = 64;
+constexpr const char* kWayOut =
+    ": restore it, or keep what is left with `protobase salvage LOCATION TO`";
 
 std::uint64_t total_size(const std::vector<SharedBytes>& parts) {
   std::uint64_t size = 0;
@@ -173,7 +175,7 @@ void CommitLog::throw_no_checkpoint() {
     throw ValidationError(unfinished_copy(location_, *marker));
   }
   throw CorruptionError(
-      fmt::format("{}: the object {} of a store is missing", location_, kCheckpointKey));
+      fmt::format("{}: the object {} of a store is missing{}", location_, kCheckpointKey, kWayOut));
 }
 
 /// `read` may be older than what is known, or know that slots were merged.
@@ -223,8 +225,8 @@ void CommitLog::read_tail() {
       return set_broken({});
     }
     if (looks++ == kLooks) {
-      return set_broken(fmt::format("{}: object {} is missing though {} is there", location_,
-                                    slot_key(newest_slot() + 1), page.objects.back().key));
+      return set_broken(fmt::format("{}: object {} is missing though {} is there{}", location_,
+                                    slot_key(newest_slot() + 1), page.objects.back().key, kWayOut));
     }
     read_checkpoint_object(checkpoint_version_);
   }

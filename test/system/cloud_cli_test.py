@@ -109,9 +109,25 @@ class Moto(_cloud_cli.Essentials):
         self.lines("root", other)
         self.assertEqual(2, len(list(cache.iterdir())), "spaces share a directory")
 
-    def test_salvage_is_for_directories(self):
-        self.push("1", "--root")
-        self.fails(FAILED, "salvage", self.space, self.directory / "to", mentions=["directories only"])
+    def test_salvage_of_a_store_that_lost_objects(self):
+        pointers = [self.push(str(number), "--root") for number in range(4)]
+        saved = self.directory / "saved"
+        self.send("DELETE", self.path("log/" + "4".zfill(20)))  # the second one's, behind its claim
+        self.fails(CORRUPT, "root", self.space, mentions=["4".zfill(20), "protobase salvage"])
+        self.send("DELETE", self.path("checkpoint"))
+        self.fails(FAILED, "salvage", self.space, self.location(_cloud_cli.BUCKET, "other"),
+                   mentions=["is a bucket", "then copy that"])
+        result = json.loads(self.ok("salvage", self.space, saved, "--json"))
+        self.assertEqual((3, 3, pointers[3]), (result["records"], result["commits"], result["root"]))
+        reasons = " ".join(place["reason"] for place in result["lost"])
+        self.assertIn("object checkpoint is missing", reasons)
+        self.assertIn("object log/" + "4".zfill(20) + " is missing", reasons)
+        self.ok("verify", saved)
+        self.fails(NOT_THERE, "get", saved, pointers[1])
+        restored = self.location(_cloud_cli.BUCKET, self.prefix + "-restored")
+        self.ok("copy", saved, restored)
+        self.assertEqual(b"0\n2\n3\n", self.ok("get", restored, pointers[0], *pointers[2:]))
+        self.assertEqual([pointers[3]], self.lines("root", restored))
 
     def test_damage_is_not_copied(self):
         self.push('{"text":"NEEDLE"}', "--root")

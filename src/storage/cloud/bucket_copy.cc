@@ -11,10 +11,10 @@
 #include "cloud/copy_marker.h"
 #include "cloud/create_object.h"
 #include "cloud/log_checkpoint.h"
-#include "cloud/retry.h"
 #include "cloud/slot.h"
 #include "format/record.h"
 #include "protobase/errors.h"
+#include "storage/cloud/copy_parts.h"
 #include "storage/cloud/segment_uploader.h"
 
 namespace protobase::storage {
@@ -28,11 +28,6 @@ using cloud::LogCheckpoint;
 constexpr unsigned kPageSize = 1000;
 // A record that would make a segment longer than this many times its size goes into the next one.
 constexpr std::uint64_t kLongestSegments = 4;
-
-cloud::RetryParts retry_parts_of(const CloudCopyOptions& options) {
-  return {options.clock ? options.clock : os::system_clock(),
-          options.random ? options.random : os::system_random(), options.request_timeout_ms};
-}
 
 /// nullopt: there is none. Errors as read_checkpoint().
 std::optional<LogCheckpoint> find_checkpoint(CloudStorageClient& client,

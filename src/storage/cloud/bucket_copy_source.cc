@@ -1,11 +1,10 @@
 #include "storage/cloud/bucket_copy_source.h"
 
-#include <fmt/format.h>
-
 #include <string>
 
 #include "cloud/slot.h"
 #include "protobase/errors.h"
+#include "storage/cloud/copy_parts.h"
 #include "storage/cloud/read_ahead.h"
 
 namespace protobase::storage {
@@ -68,9 +67,7 @@ wal::ReadSome BucketCopySource::open(const CopiedWAL& wal) {
 
 void BucketCopySource::copy_python_files(const file::SpaceDirectory& target) {
   if (!state_.inherited_root) return;
-  const std::string text =
-      fmt::format("{{\"transaction_id\": \"{}\", \"offset\": {}}}",
-                  state_.inherited_root->transaction_id.to_string(), state_.inherited_root->offset);
+  const std::string text = space_root_text(*state_.inherited_root);
   const auto read = [&](std::uint64_t offset, std::span<std::byte> out) {
     return text.copy(reinterpret_cast<char*>(out.data()), out.size(), offset);
   };

@@ -5,19 +5,13 @@
 
 #include "base/check_range.h"
 #include "os/file_system.h"
-#include "protobase/errors.h"
 #include "storage/cloud/bucket_copy.h"
 #include "storage/cloud/bucket_copy_source.h"
+#include "storage/cloud/copy_parts.h"
 #include "storage/directory_copy.h"
 
 namespace protobase {
 namespace {
-
-void check(const SpacePlace& place) {
-  if (place.directory.empty() == (place.bucket == nullptr)) {
-    throw ValidationError("a place to copy is either a directory or a bucket");
-  }
-}
 
 CopyReport copy_directory(const std::string& from, const SpacePlace& to,
                           const CloudCopyOptions& options) {
@@ -46,8 +40,8 @@ void CloudCopyOptions::validate() const {
 
 CopyReport copy_space(const SpacePlace& from, const SpacePlace& to,
                       const CloudCopyOptions& options) {
-  check(from);
-  check(to);
+  storage::check_place(from);
+  storage::check_place(to);
   options.validate();
   return from.bucket ? copy_bucket(from.bucket, to, options)
                      : copy_directory(from.directory, to, options);

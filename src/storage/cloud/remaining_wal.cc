@@ -1,0 +1,195 @@
+#include "storage/cloud/remaining_wal.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "os/file_system.h"
+
+namespace protobase::storage {
+namespace {
+
+// Small objects are fetched so many at once, in order.
+constexpr std::uint64_t kBatchBytes = std::uint64_t{16} << 20;
+constexpr std::size_t kBatchPieces = 64;
+// Beside the chunk that is used: what a search behind damage comes back to.
+constexpr std::uint64_t kMaxKept = kMaxChunk;
+// Merges that take slots away while they are read; each is of thousands.
+constexpr int kMaxLooks = 16;
+
+bool is_same(const cloud::Piece& a, const cloud::Piece& b) {
+  return a.begin == b.begin && a.named_end == b.named_end && a.slot == b.slot &&
+         a.segment_id == b.segment_id;
+}
+
+}  // namespace
+
+RemainingWAL::RemainingWAL(const BucketParts& parts, cloud::WALRemains remains)
+    : parts_(parts), remains_(std::move(remains)) {
+  index();
+}
+
+void RemainingWAL::index() {
+  reach_.clear();
+  std::uint64_t reach = 0;
+  for (const cloud::Piece& piece : remains_.pieces) {
+    reach = std::max(reach, piece.end);
+    reach_.push_back(reach);
+  }
+}
+
+/// The longest first: segments before the slots that they were made of.
+std::vector<cloud::Piece> RemainingWAL::pieces_at(std::uint64_t offset) const {
+  const auto& pieces = remains_.pieces;
+  const auto behind = std::ranges::upper_bound(pieces, offset, {}, &cloud::Piece::begin);
+  std::vector<cloud::Piece> found;
+  for (auto i = static_cast<std::size_t>(behind - pieces.begin()); i > 0; --i) {
+    if (reach_[i - 1] <= offset) break;
+    if (pieces[i - 1].end > offset) found.push_back(pieces[i - 1]);
+  }
+  std::ranges::sort(found, std::ranges::greater(), &cloud::Piece::size);
+  return found;
+}
+
+std::uint64_t RemainingWAL::next_begin(std::uint64_t offset) const {
+  const auto& pieces = remains_.pieces;
+  const auto next = std::ranges::upper_bound(pieces, offset, {}, &cloud::Piece::begin);
+  return next == pieces.end() ? remains_.end : std::min(next->begin, remains_.end);
+}
+
+std::string RemainingWAL::key_at(std::uint64_t offset) const {
+  const auto pieces = pieces_at(offset);
+  return pieces.empty() ? std::string() : cloud::key_of(remains_.id, pieces.front());
+}
+
+std::size_t RemainingWAL::read(std::uint64_t offset, std::span<std::byte> out) {
+  std::size_t filled = 0;
+  while (filled < out.size() && offset + filled < remains_.end) {
+    filled += read_some(offset + filled, out.subspan(filled));
+  }
+  return filled;
+}
+
+/// Up to where another piece may know better. 0: pieces have changed.
+std::size_t RemainingWAL::read_some(std::uint64_t offset, std::span<std::byte> out) {
+  std::uint64_t limit = std::min(next_begin(offset), offset + out.size());
+  const auto copy = [&](const PieceChunk& chunk) {
+    const auto size = static_cast<std::size_t>(std::min(limit, chunk.end) - offset);
+    std::memcpy(out.data(), chunk.bytes.data() + (offset - chunk.begin), size);
+    return size;
+  };
+  const auto pieces = pieces_at(offset);
+  Chunk damaged;
+  for (const cloud::Piece& piece : pieces) {
+    const Chunk chunk = chunk_at(piece, offset);
+    if (!chunk) return 0;
+    if (pieces.size() == 1) return copy(*chunk);
+    const DamageRun run = chunk->run_at(offset);
+    limit = std::min(limit, run.end);
+    if (!run.is_damaged) return copy(*chunk);
+    if (!damaged) damaged = chunk;
+  }
+  return damaged ? copy(*damaged) : read_nothing(offset, out);
+}
+
+std::size_t RemainingWAL::read_nothing(std::uint64_t offset, std::span<std::byte> out) const {
+  if (is_legacy()) {
+    for (const cloud::LostRange& range : remains_.lost) {
+      if (range.begin <= offset && offset < range.end) throw os::ReadError(range.reason);
+    }
+  }
+  const auto size = std::min<std::uint64_t>(next_begin(offset) - offset, out.size());
+  std::ranges::fill(out.first(static_cast<std::size_t>(size)), std::byte{0xFF});
+  return static_cast<std::size_t>(size);
+}
+
+/// nullptr: it is gone, and the pieces have changed.
+RemainingWAL::Chunk RemainingWAL::chunk_at(const cloud::Piece& piece, std::uint64_t offset) {
+  if (Chunk chunk = find_loaded(piece, offset)) return chunk;
+  load_from(piece, offset);
+  Chunk chunk = find_loaded(piece, offset);
+  if (!chunk) replace(piece);
+  return chunk;
+}
+
+RemainingWAL::Chunk RemainingWAL::find_loaded(const cloud::Piece& piece,
+                                              std::uint64_t offset) const {
+  for (const Chunk& chunk : loaded_) {
+    if (chunk->holds(offset) && is_same(chunk->piece, piece)) return chunk;
+  }
+  return nullptr;
+}
+
+/// The chunk there, and those that follow it.
+void RemainingWAL::load_from(const cloud::Piece& piece, std::uint64_t offset) {
+  std::vector<PieceChunk> batch{chunk_of(piece, offset)};
+  std::uint64_t covered = batch.front().end, bytes = covered - batch.front().begin;
+  auto next = std::ranges::lower_bound(remains_.pieces, covered, {}, &cloud::Piece::begin);
+  for (; next != remains_.pieces.end() && batch.size() < kBatchPieces; ++next) {
+    if (next->begin < covered || find_loaded(*next, next->begin)) continue;
+    PieceChunk chunk = chunk_of(*next, next->begin);
+    bytes += chunk.end - chunk.begin;
+    if (bytes > kBatchBytes) break;
+    covered = chunk.end;
+    batch.push_back(std::move(chunk));
+  }
+  load_chunks(*parts_.client, parts_.retry_parts, parts_.pool, remains_, batch);
+  for (auto chunk = batch.rbegin(); chunk != batch.rend(); ++chunk) {
+    if (chunk->is_there) keep(std::move(*chunk));
+  }
+}
+
+void RemainingWAL::keep(PieceChunk chunk) {
+  if (is_legacy()) note_altered(chunk);
+  loaded_bytes_ += chunk.bytes.size();
+  loaded_.push_front(std::make_shared<PieceChunk>(std::move(chunk)));
+  while (loaded_.size() > 1 && loaded_bytes_ - loaded_.front()->bytes.size() > kMaxKept) {
+    loaded_bytes_ -= loaded_.back()->bytes.size();
+    loaded_.pop_back();
+  }
+}
+
+/// Its records have no checksums that would tell.
+void RemainingWAL::note_altered(const PieceChunk& chunk) {
+  if (chunk.damage.empty()) return;
+  const AtomPointer where{remains_.id, chunk.begin};
+  if (std::ranges::find(altered_, where, &BadPlace::pointer) != altered_.end()) return;
+  altered_.push_back(
+      {where, fmt::format("object {}: some of its {} bytes are not those that were put there; "
+                          "they are kept as they are",
+                          cloud::key_of(remains_.id, chunk.piece), chunk.bytes.size())});
+}
+
+void RemainingWAL::forget() noexcept {
+  loaded_.clear();
+  loaded_bytes_ = 0;
+}
+
+/// A slot that is gone by now may have been merged: what it held is in a segment then.
+void RemainingWAL::replace(const cloud::Piece& gone) {
+  auto& pieces = remains_.pieces;
+  std::erase_if(pieces, [&](const cloud::Piece& piece) { return is_same(piece, gone); });
+  if (looks_++ < kMaxLooks) {
+    auto listed =
+        cloud::list_segments(*parts_.client, parts_.retry_parts, remains_.id)[remains_.id];
+    for (const cloud::Piece& piece : listed) {
+      const auto is_it = [&](const cloud::Piece& known) { return is_same(known, piece); };
+      if (!is_same(piece, gone) && std::ranges::none_of(pieces, is_it)) pieces.push_back(piece);
+    }
+    std::ranges::stable_sort(pieces, {}, &cloud::Piece::begin);
+  }
+  index();
+  std::uint64_t covered = gone.begin;
+  for (const cloud::Piece& piece : pieces) {
+    if (piece.begin <= covered) covered = std::max(covered, piece.end);
+  }
+  if (covered >= gone.end) return;
+  remains_.lost.push_back(
+      {covered, gone.end,
+       fmt::format("object {} vanished while it was read", cloud::key_of(remains_.id, gone))});
+  std::ranges::sort(remains_.lost, {}, &cloud::LostRange::begin);
+}
+
+}  // namespace protobase::storage
