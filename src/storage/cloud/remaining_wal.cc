@@ -15,7 +15,8 @@ namespace {
 constexpr std::uint64_t kBatchBytes = std::uint64_t{16} << 20;
 constexpr std::size_t kBatchPieces = 64;
 // Beside the chunk that is used: what a search behind damage comes back to.
-constexpr std::uint64_t kMaxKept = kMaxChunk;
+constexpr std::uint64_t kMaxKeptBytes = kMaxChunk;
+constexpr std::size_t kMaxKept = 4 * kBatchPieces;
 // Merges that take slots away while they are read; each is of thousands.
 constexpr int kMaxLooks = 16;
 
@@ -145,7 +146,11 @@ void RemainingWAL::keep(PieceChunk chunk) {
   if (is_legacy()) note_altered(chunk);
   loaded_bytes_ += chunk.bytes.size();
   loaded_.push_front(std::make_shared<PieceChunk>(std::move(chunk)));
-  while (loaded_.size() > 1 && loaded_bytes_ - loaded_.front()->bytes.size() > kMaxKept) {
+  const auto has_too_much = [this] {
+    return loaded_.size() > kMaxKept ||
+           (loaded_.size() > 1 && loaded_bytes_ - loaded_.front()->bytes.size() > kMaxKeptBytes);
+  };
+  while (has_too_much()) {
     loaded_bytes_ -= loaded_.back()->bytes.size();
     loaded_.pop_back();
   }
