@@ -103,22 +103,16 @@ class InventoryTaker {
     return gaps;
   }
 
-  /// Of all slots, and of the newest claim, which may know the newest root. False: one is gone.
+  /// False: one is gone. What looks like a claim may be a slot that was cut short; where bytes of
+  /// slots are in segments by now, that does not matter.
   bool read_headers(const ListedSlots& listed) {
-    std::optional<FoundSlot> newest_claim;
+    const std::uint64_t boundary = found_.checkpoint ? found_.checkpoint->boundary : 0;
     for (const auto& [number, size] : listed) {
-      if (size == kSlotHeaderSize) {
-        newest_claim = FoundSlot{number, size};
-      } else {
-        found_.slots.push_back({number, size});
-      }
+      if (size != kSlotHeaderSize || number >= boundary) found_.slots.push_back({number, size});
     }
-    std::vector<FoundSlot*> wanted;
-    if (newest_claim) wanted.push_back(&*newest_claim);
-    for (FoundSlot& slot : found_.slots) wanted.push_back(&slot);
     traces_.clear();
     is_one_gone_ = false;
-    engine::for_all(pool_, std::span(wanted), [this](FoundSlot* slot) { read_header(*slot); });
+    engine::for_all(pool_, std::span(found_.slots), [this](FoundSlot& slot) { read_header(slot); });
     return !is_one_gone_;
   }
 
@@ -171,7 +165,7 @@ class InventoryTaker {
     return !a || (b && b->sequence > a->sequence) ? b : a;
   }
 
-  /// Slots of another one are damage.
+  /// Slots of another one are damage. Claims are passed over from here on.
   void choose_store() {
     const auto newest = std::ranges::max_element(
         traces_, {}, [](const auto& traces) { return traces.second.newest_slot; });
@@ -181,6 +175,8 @@ class InventoryTaker {
     } else if (newest != traces_.end()) {
       found_.store = newest->first;
     }
+    std::erase_if(found_.slots,
+                  [](const FoundSlot& slot) { return slot.problem.empty() && slot.wal.is_nil(); });
     if (!found_.store) return;
     found_.root = newer(found_.root, traces_[*found_.store].root);
     for (FoundSlot& slot : found_.slots) {
