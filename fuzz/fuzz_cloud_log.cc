@@ -1,5 +1,6 @@
 // Objects of the commit log in a bucket: whatever lies there is read or refused, and what was read
 // keeps what is promised. Checksums are made right first, so that what is behind them is reached.
+#include <string>
 #include <vector>
 
 #include "base/endian.h"
@@ -51,11 +52,20 @@ void check_marker(std::span<const std::byte> object) {
   require(cloud::read_copy_marker(cloud::write_copy_marker(*read), kLocation) == *read);
 }
 
+void check_key(std::span<const std::byte> bytes) {
+  const std::string key(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const auto name = cloud::parse_segment_key(key);
+  if (!name) return;
+  require(name->begin < name->end);
+  require(cloud::segment_key(name->wal, name->begin, name->end, name->id) == key);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::vector<std::byte> bytes(size);
   if (size > 0) std::memcpy(bytes.data(), data, size);
+  check_key(bytes);
   check_slot(bytes);
   check_checkpoint(bytes);
   check_marker(bytes);

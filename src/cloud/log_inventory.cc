@@ -58,23 +58,32 @@ class InventoryTaker {
   }
 
   void read_checkpoint_object() {
+    const auto listed = retried([&] { return client_.head(kCheckpointKey); });
+    found_.has_objects = listed.has_value();
+    version_ = listed ? listed->version : std::string();
+    if (!listed) {
+      found_.checkpoint_problem = fmt::format("object {} is missing", kCheckpointKey);
+      const auto marker = retried([&] { return client_.head(kCopyMarkerKey); });
+      found_.is_unfinished_copy = marker.has_value();
+    } else if (listed->size > kMaxCheckpointSize) {
+      found_.checkpoint_problem = fmt::format("object {}: {} bytes are too many for a checkpoint",
+                                              kCheckpointKey, listed->size);
+    } else {
+      get_checkpoint();
+    }
+  }
+
+  void get_checkpoint() {
     CloudGetOptions options;
     options.max_bytes = kMaxCheckpointSize;
-    version_.clear();
     try {
       read_twice([&] {
         const CloudGetResult got = retried([&] { return client_.get(kCheckpointKey, options); });
-        found_.has_objects = got.status == CloudGetStatus::kFound;
-        if (!found_.has_objects) return;
-        version_ = got.object.metadata.version;
         found_.checkpoint = read_checkpoint(got.object.bytes.span(), location_);
       });
     } catch (const CorruptionError& error) {
       found_.checkpoint_problem = error.what();
     }
-    if (found_.has_objects) return;
-    found_.checkpoint_problem = fmt::format("object {} is missing", kCheckpointKey);
-    found_.is_unfinished_copy = retried([&] { return client_.head(kCopyMarkerKey); }).has_value();
   }
 
   std::string checkpoint_version() const {

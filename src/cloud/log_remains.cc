@@ -252,8 +252,12 @@ class RemainsFinder {
   }
 
   /// Whether its first record is of this WAL and place; of a copy, whether its bytes have that
-  /// name.
+  /// name. Looks again when not: it may have been damaged on the way.
   bool is_genuine(const UUID& wal, const Piece& piece) const {
+    return proves_itself(wal, piece) || proves_itself(wal, piece);
+  }
+
+  bool proves_itself(const UUID& wal, const Piece& piece) const {
     const Bytes head = read(wal, piece, kRecordHeaderSize);
     format::RecordHeader header;
     if (head.size() == kRecordHeaderSize &&

@@ -290,6 +290,19 @@ TEST_F(CloudSalvageTest, ASlotWhoseHeaderIsDamagedKeepsItsRecords) {
   }
 }
 
+TEST_F(CloudSalvageTest, ObjectsThatAreTooLargeForTheirNamesAreNoObstacle) {
+  {
+    const auto storage = open();
+    push(*storage, std::string(70 * kMiB, 'L'));
+    commit(*storage, "behind it");
+  }
+  remember();
+  bucket_->put("checkpoint", Bytes(70 * kMiB));
+  const SalvageReport report = salvage();
+  EXPECT_TRUE(names(report, "too many for a checkpoint")) << all(report);
+  expect_all_but({});
+}
+
 TEST_F(CloudSalvageTest, ANewerFormatIsRefusedUnlessItIsDamage) {
   fill();
   const std::string key = keys("log/").back();
@@ -439,8 +452,9 @@ TEST_F(CloudSalvageTest, SlotsThatAreMergedAwayMeanwhileAreReadFromTheirSegments
     const auto storage = open();
     for (int n = 0; n < 100; ++n) commit(*storage, std::string(1000, static_cast<char>('a' + i)));
   }
+  commit_some(*open(), 3);  // the checkpoint does not know of them
   remember();
-  for (const std::uint64_t step : {4, 5, 100, 400, 401, 402}) {
+  for (const std::uint64_t step : {2, 3, 4, 5, 100, 400, 401, 402}) {
     SCOPED_TRACE(step);
     restore();
     std::filesystem::remove_all(target());
@@ -448,7 +462,11 @@ TEST_F(CloudSalvageTest, SlotsThatAreMergedAwayMeanwhileAreReadFromTheirSegments
         std::make_shared<MockS3Client>(bucket_), std::make_shared<testing::CloudFaultPlan>(1));
     std::atomic<std::uint64_t> calls = 0;
     client->set_before([&](testing::CloudCall, const std::string&) {
-      if (++calls == step) open()->merge();
+      if (++calls != step) return;
+      open()->merge();
+      const auto another = open();
+      another->push_bytes(as_bytes(std::string("behind what was merged")));
+      another->flush_wal();
     });
     CloudCopyOptions options;
     options.clock = clock_;
@@ -458,6 +476,25 @@ TEST_F(CloudSalvageTest, SlotsThatAreMergedAwayMeanwhileAreReadFromTheirSegments
     EXPECT_EQ(report.lost_places, 0u) << all(report);
     expect_all_but({});
   }
+}
+
+TEST_F(CloudSalvageTest, ASlotThatAListingMissesIsNotLost) {
+  fill();
+  const std::string key = keys("log/").rbegin()[1];
+  const auto client = std::make_shared<testing::CloudFaultClient>(
+      std::make_shared<MockS3Client>(bucket_), std::make_shared<testing::CloudFaultPlan>(1));
+  int lists = 0;
+  client->set_before([&](testing::CloudCall call, const std::string& prefix) {
+    if (call == testing::CloudCall::kList && prefix == "log/" && ++lists == 1) bucket_->remove(key);
+  });
+  client->set_after([&](testing::CloudCall call, const std::string&) {
+    if (call == testing::CloudCall::kList) bucket_->put(key, objects_.at(key));
+  });
+  client_ = client;
+  const SalvageReport report = salvage();
+  EXPECT_GT(lists, 1);
+  EXPECT_EQ(report.lost_places, 0u) << all(report);
+  expect_all_but({});
 }
 
 TEST_F(CloudSalvageTest, ABucketCopyOfADirectoryNeedsNoCheckpoint) {
