@@ -359,6 +359,40 @@ TEST_F(CloudSalvageTest, AnySetOfObjectsMayBeMissing) {
   }
 }
 
+TEST_F(CloudSalvageTest, ObjectsUnderOtherNamesGiveNoWrongRecord) {
+  fill();
+  std::vector<std::string> all_keys;
+  for (const auto& [key, bytes] : objects_) all_keys.push_back(key);
+  for (unsigned seed = 1; seed <= 100; ++seed) {
+    SCOPED_TRACE(seed);
+    restore();
+    std::mt19937 draws(seed);
+    const auto any = [&] { return all_keys[draws() % all_keys.size()]; };
+    std::vector<Range> touched;
+    for (int i = 0; i < 3; ++i) {
+      const std::string from = any(), to = any();
+      bucket_->put(to, objects_.at(from));
+      if (const auto range = range_of(to)) touched.push_back(*range);
+      const auto name = cloud::parse_segment_key(from);
+      if (!name) continue;
+      const std::uint64_t moved = 8 * (draws() % 1000);  // over others, or with a gap
+      bucket_->put(cloud::segment_key(name->wal, name->begin + moved, name->end + moved, name->id),
+                   objects_.at(from));
+    }
+    const SalvageReport report = salvage();
+    SCOPED_TRACE(all(report));
+    expect_records_but(touched, /*is_all_lost=*/false);
+    StandaloneFileStorage saved(target());
+    for (const auto& [pointer, text] : texts_) {
+      try {
+        EXPECT_EQ(saved.get_bytes(pointer).as_text(), text);
+      } catch (const NotFoundError&) {
+        EXPECT_TRUE(lies_in(touched, pointer)) << pointer.to_string();
+      }
+    }
+  }
+}
+
 TEST_F(CloudSalvageTest, WhatGoesWrongOnceIsNotLost) {
   fill();
   std::uint64_t hits = 0;
@@ -556,6 +590,19 @@ TEST_F(CloudSalvageLegacyTest, WithoutTheCheckpointOnlyTheRootIsLost) {
   EXPECT_TRUE(names(report, "which root the Python storage set")) << all(report);
   EXPECT_TRUE(unreadable().empty());
   EXPECT_EQ(report.root, std::nullopt);
+}
+
+TEST_F(CloudSalvageLegacyTest, CommitsInTheBucketBesideThemAreKeptToo) {
+  commit_some(*open(), 3);
+  open()->merge();
+  commit_some(*open(), 3);
+  remember();
+  bucket_->remove("checkpoint");
+  bucket_->remove(keys("log/").rbegin()[1]);
+  const SalvageReport report = salvage();
+  EXPECT_TRUE(unreadable().empty());
+  EXPECT_EQ(report.root, history_.front().root);
+  expect_records_but({*range_of(keys("log/").rbegin()[1])});
 }
 
 TEST_F(CloudSalvageLegacyTest, ASegmentThatIsMissingOrAlteredIsNamed) {
