@@ -93,8 +93,7 @@ std::optional<LogCheckpoint> CommitLog::rebuild(const std::string& version) cons
   base.store = first->store;
   log.adopt(std::move(base), version);
   log.read_tail();
-  log.throw_if_broken();
-  if (log.has_unnamed_segments()) return std::nullopt;
+  if (!log.broken_.empty() || log.has_unnamed_segments()) return std::nullopt;
   return log.state();
 }
 
