@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <exception>
 #include <unordered_set>
 #include <utility>
 
@@ -65,17 +64,17 @@ bool CommitLog::open() {
 
 /// What the slots behind it are added to: the checkpoint, or what makes up for it. False: no store.
 bool CommitLog::read_base() {
-  std::exception_ptr damage;
+  std::string damage;
   std::string version;
   try {
     if (read_checkpoint_object({}, &version)) return true;
     if (is_empty()) return false;
     if (read_checkpoint_object({}, &version)) return true;  // somebody just made it
-  } catch (const CorruptionError&) {
-    damage = std::current_exception();
+  } catch (const CorruptionError& error) {
+    damage = error.what();
   }
   std::optional<LogCheckpoint> rebuilt = rebuild(version);
-  if (!rebuilt && damage) std::rethrow_exception(damage);
+  if (!rebuilt && !damage.empty()) throw CorruptionError(damage + kWayOut);
   if (!rebuilt) throw_no_checkpoint();
   adopt(*std::move(rebuilt), std::move(version));
   has_lost_checkpoint_ = true;
