@@ -11,6 +11,7 @@
 #include "base/planted_bug.h"
 #include "cloud/copy_marker.h"
 #include "cloud/create_object.h"
+#include "cloud/listing.h"
 #include "cloud/object_check.h"
 #include "cloud/refusal.h"
 #include "engine/beside.h"
@@ -107,15 +108,11 @@ bool CommitLog::has_unnamed_segments() const {
       begin = extent.end;
     }
   }
-  CloudListPage page;
-  do {
-    const std::string behind = page.objects.empty() ? std::string() : page.objects.back().key;
-    page = retried([&] { return client_->list(kSegmentPrefix, behind, kPageSize); });
-    for (const auto& object : page.objects) {
-      if (!named.contains(object.key)) return true;
-    }
-  } while (page.is_truncated);
-  return false;
+  bool is_named = true;
+  for_each_listed(*client_, retry_parts_, kSegmentPrefix, [&](const CloudObjectMetadata& object) {
+    return is_named = named.contains(object.key);
+  });
+  return !is_named;
 }
 
 bool CommitLog::is_open() const {

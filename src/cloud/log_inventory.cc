@@ -8,7 +8,7 @@
 #include <span>
 
 #include "cloud/copy_marker.h"
-#include "cloud/list_objects.h"
+#include "cloud/listing.h"
 #include "cloud/slot.h"
 #include "engine/for_all.h"
 #include "protobase/errors.h"
@@ -93,9 +93,10 @@ class InventoryTaker {
 
   ListedSlots list_slots() const {
     ListedSlots slots;
-    list_objects(client_, retry_parts_, kSlotPrefix, [&](const CloudObjectMetadata& object) {
+    for_each_listed(client_, retry_parts_, kSlotPrefix, [&](const CloudObjectMetadata& object) {
       const auto number = parse_slot_key(object.key);
       if (number) slots.emplace_back(*number, object.size);
+      return true;
     });
     return slots;
   }
@@ -234,11 +235,12 @@ std::map<UUID, std::vector<Piece>> list_segments(CloudStorageClient& client,
                                                  const RetryParts& retry_parts, const UUID& wal) {
   std::map<UUID, std::vector<Piece>> segments;
   const std::string prefix = wal.is_nil() ? kSegmentPrefix : kSegmentPrefix + wal.to_string() + "/";
-  list_objects(client, retry_parts, prefix, [&](const CloudObjectMetadata& object) {
+  for_each_listed(client, retry_parts, prefix, [&](const CloudObjectMetadata& object) {
     const auto name = parse_segment_key(object.key);
-    if (!name || name->end > kMaxWALSize) return;
+    if (!name || name->end > kMaxWALSize) return true;
     const std::uint64_t there = std::min(object.size, name->end - name->begin);
     segments[name->wal].push_back({name->begin, name->begin + there, name->end, 0, name->id});
+    return true;
   });
   return segments;
 }

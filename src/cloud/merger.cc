@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/planted_bug.h"
+#include "cloud/listing.h"
 #include "cloud/slot.h"
 #include "engine/for_all.h"
 #include "protobase/errors.h"
@@ -16,7 +17,7 @@ namespace protobase::cloud {
 namespace {
 
 constexpr std::uint64_t kSegmentSize = std::uint64_t{32} << 20;
-constexpr unsigned kPageSize = 1000;
+constexpr std::size_t kRemovedTogether = 1000;  // as many as S3 takes in one request
 
 }  // namespace
 
@@ -99,24 +100,24 @@ SharedBytes Merger::read_source(const UUID& wal, const Source& source) {
 std::uint64_t Merger::remove_slots(const std::stop_token& stop) {
   const std::uint64_t boundary = log_.boundary();
   std::uint64_t removed = 0;
-  std::string behind;
-  for (bool is_more = true; is_more && !stop.stop_requested();) {
-    const CloudListPage page =
-        with_retries(retry_parts_, [&] { return client_->list(kSlotPrefix, behind, kPageSize); });
-    std::vector<std::string> keys;
-    for (const CloudObjectMetadata& object : page.objects) {
-      const auto number = parse_slot_key(object.key);
-      is_more = page.is_truncated && number.value_or(0) < boundary;
-      // A claim stays: it stops whoever wrote before it.
-      const bool is_claim = slot_kind_of_size(object.size) == SlotKind::kClaim &&
-                            !base::is_planted(base::PlantedBug::kClaimsRemoved);
-      if (number && *number < boundary && !is_claim) keys.push_back(object.key);
-      behind = object.key;
-    }
-    if (!keys.empty()) with_retries(retry_parts_, [&] { return client_->remove(keys), 0; });
+  std::vector<std::string> keys;
+  const auto remove_keys = [&] {
+    if (keys.empty()) return;
+    with_retries(retry_parts_, [&] { return client_->remove(keys), 0; });
     removed += keys.size();
-    is_more = is_more && !page.objects.empty();
-  }
+    keys.clear();
+  };
+  for_each_listed(*client_, retry_parts_, kSlotPrefix, [&](const CloudObjectMetadata& object) {
+    const auto number = parse_slot_key(object.key);
+    if (stop.stop_requested() || number.value_or(0) >= boundary) return false;
+    // A claim stays: it stops whoever wrote before it.
+    const bool is_claim = slot_kind_of_size(object.size) == SlotKind::kClaim &&
+                          !base::is_planted(base::PlantedBug::kClaimsRemoved);
+    if (number && !is_claim) keys.push_back(object.key);
+    if (keys.size() == kRemovedTogether) remove_keys();
+    return true;
+  });
+  remove_keys();
   return removed;
 }
 

@@ -4,15 +4,16 @@
 
 #include <utility>
 
-#include "cloud/list_objects.h"
+#include "cloud/listing.h"
 #include "cloud/slot.h"
 
 namespace protobase::cloud {
+
 ObjectCheck::ObjectCheck(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts)
     : client_(std::move(client)), retry_parts_(std::move(retry_parts)) {
   for (const char* const prefix : {kSlotPrefix, kSegmentPrefix}) {
-    list_objects(*client_, retry_parts_, prefix, [this](const CloudObjectMetadata& object) {
-      listed_.emplace(object.key, object.size);
+    for_each_listed(*client_, retry_parts_, prefix, [&](const CloudObjectMetadata& object) {
+      return listed_.emplace(object.key, object.size), true;
     });
   }
 }

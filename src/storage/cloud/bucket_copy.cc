@@ -10,6 +10,7 @@
 
 #include "cloud/copy_marker.h"
 #include "cloud/create_object.h"
+#include "cloud/listing.h"
 #include "cloud/log_checkpoint.h"
 #include "cloud/slot.h"
 #include "format/record.h"
@@ -25,7 +26,6 @@ using cloud::kCheckpointKey;
 using cloud::kCopyMarkerKey;
 using cloud::LogCheckpoint;
 
-constexpr unsigned kPageSize = 1000;
 // A record that would make a segment longer than this many times its size goes into the next one.
 constexpr std::uint64_t kLongestSegments = 4;
 
@@ -209,14 +209,10 @@ class BucketCopy {
   /// Keys and sizes of what an earlier run put.
   std::unordered_map<std::string, std::uint64_t> list_segments() const {
     std::unordered_map<std::string, std::uint64_t> sizes;
-    std::string behind;
-    for (bool is_more = true; is_more;) {
-      const CloudListPage page =
-          retried([&] { return client_.list(cloud::kSegmentPrefix, behind, kPageSize); });
-      for (const auto& object : page.objects) sizes.emplace(object.key, object.size);
-      is_more = page.is_truncated && !page.objects.empty();
-      if (is_more) behind = page.objects.back().key;
-    }
+    cloud::for_each_listed(client_, retry_parts_, cloud::kSegmentPrefix,
+                           [&](const CloudObjectMetadata& object) {
+                             return sizes.emplace(object.key, object.size), true;
+                           });
     return sizes;
   }
 

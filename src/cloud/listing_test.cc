@@ -1,0 +1,85 @@
+#include "cloud/listing.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "cloud/memory_bucket.h"
+#include "protobase/mock_s3_client.h"
+#include "testing/expect_error.h"
+#include "testing/manual_clock.h"
+
+namespace protobase::cloud {
+namespace {
+
+using testing::expect_error;
+
+/// Says that there is more, and gives nothing or the same again.
+class EndlessClient final : public CloudStorageClient {
+ public:
+  explicit EndlessClient(std::vector<CloudObjectMetadata> page) : page_(std::move(page)) {}
+
+  CloudListPage list(const std::string&, const std::string&, unsigned) override {
+    return {page_, true};
+  }
+  CloudGetResult get(const std::string&, const CloudGetOptions&, const std::string&) override {
+    return {};
+  }
+  CloudPutResult put(const std::string&, std::span<const std::span<const std::byte>>,
+                     const CloudPutCondition&) override {
+    return {};
+  }
+  std::optional<CloudObjectMetadata> head(const std::string&) override { return {}; }
+  void remove(std::span<const std::string>) override {}
+  CloudRequestCounts counts() const override { return {}; }
+  std::string location() const override { return "s3://endless"; }
+
+ private:
+  const std::vector<CloudObjectMetadata> page_;
+};
+
+class ListingTest : public ::testing::Test {
+ protected:
+  std::vector<std::string> keys(CloudStorageClient& client, std::size_t most) const {
+    std::vector<std::string> keys;
+    for_each_listed(client, retry_parts_, "some/", [&](const CloudObjectMetadata& object) {
+      keys.push_back(object.key);
+      return keys.size() < most;
+    });
+    return keys;
+  }
+
+  const RetryParts retry_parts_{std::make_shared<testing::ManualClock>(), os::system_random()};
+};
+
+TEST_F(ListingTest, EveryObjectIsVisitedInOrderUntilItIsEnough) {
+  const auto bucket = std::make_shared<MemoryBucket>();
+  bucket->put("before", {});
+  bucket->put("some0", {});  // behind all
+  std::vector<std::string> expected;
+  for (int i = 0; i < 2000; ++i) {  // ends with a page
+    expected.push_back(fmt::format("some/{:04}", i));
+    bucket->put(expected.back(), {});
+  }
+  MockS3Client client(bucket);
+  EXPECT_EQ(keys(client, 9999), expected);
+  EXPECT_EQ(client.counts().lists, 2u);
+  expected.resize(7);
+  EXPECT_EQ(keys(client, 7), expected);
+  EXPECT_EQ(client.counts().lists, 3u);
+  MockS3Client empty(std::make_shared<MemoryBucket>());
+  EXPECT_TRUE(keys(empty, 1).empty());
+}
+
+TEST_F(ListingTest, AListingThatLeadsNowhereIsAnError) {
+  EndlessClient without_objects({});
+  expect_error<CloudStorageError>([&] { keys(without_objects, 9999); }, {"endless", "some/"});
+  CloudObjectMetadata again;
+  again.key = "some/again";
+  EndlessClient repeating({again});
+  expect_error<CloudStorageError>([&] { keys(repeating, 9999); }, {"endless", "some/"});
+}
+
+}  // namespace
+}  // namespace protobase::cloud
