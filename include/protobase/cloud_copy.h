@@ -51,7 +51,8 @@ struct PROTOBASE_EXPORT CloudCopyOptions {
 /// (ValidationError). Of an earlier copy that was complete but for its last step, that step is made
 /// and what it holds reported; ValidationError when the source has anything now that is not in it.
 ///
-/// Memory: (max_parallel_requests + 4) x segment_size, and three times the longest record.
+/// Memory: (max_parallel_requests + 4) x segment_size, and three times the longest record; of WALs
+/// of the Python storage in a bucket a segment and 64 MiB of the next ones.
 /// Errors: as of copy_space() and of CloudBlockProvider; ValidationError too when somebody makes
 /// another store at `to` meanwhile. After any of them the same call may be made again.
 PROTOBASE_EXPORT CopyReport copy_space(const SpacePlace& from, const SpacePlace& to,

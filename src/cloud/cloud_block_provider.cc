@@ -217,7 +217,12 @@ class CloudBlockProvider::Impl final {
 
   std::vector<BadPlace> find_damage() {
     throw_if_closed();
-    return log_.find_damage();
+    return log_.find_damage(
+        [this](const UUID& wal, std::uint64_t begin, std::span<const std::byte> bytes) {
+          // What was cached came in parts, which nothing could check.
+          cache_.drop(wal, begin, bytes.size());
+          cache_.put(wal, begin, bytes);
+        });
   }
 
   RootRegister& root_register() { return register_; }

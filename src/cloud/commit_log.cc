@@ -11,6 +11,7 @@
 #include "base/planted_bug.h"
 #include "cloud/copy_marker.h"
 #include "cloud/create_object.h"
+#include "cloud/legacy_segment.h"
 #include "cloud/listing.h"
 #include "cloud/object_check.h"
 #include "cloud/refusal.h"
@@ -580,7 +581,7 @@ std::vector<UUID> CommitLog::list_wals() const {
   return ids;
 }
 
-std::vector<BadPlace> CommitLog::find_damage() {
+std::vector<BadPlace> CommitLog::find_damage(const SlotReader::Found& keep) {
   constexpr int kLooks = 3;  // slots may be merged away while the bucket is looked through
   const ObjectCheck objects(client_, retry_parts_);
   std::vector<BadPlace> bad;
@@ -591,6 +592,9 @@ std::vector<BadPlace> CommitLog::find_damage() {
     refresh();
     if (state().index == known.index) break;
   }
+  // These never change: to look once is enough.
+  const auto legacy = check_legacy_segments(*client_, retry_parts_, state().index, keep);
+  bad.insert(bad.end(), legacy.begin(), legacy.end());
   try {
     throw_if_broken();
   } catch (const CorruptionError& error) {

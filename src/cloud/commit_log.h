@@ -100,8 +100,9 @@ class CommitLog final {
   std::uint64_t begin_of(const UUID& wal) const;
   WALDescription describe(const UUID& wal) const;
   std::vector<UUID> list_wals() const;
-  /// Objects that the index names and the bucket does not have, or not in that size.
-  std::vector<BadPlace> find_damage();
+  /// Objects that the index names and the bucket does not have, or not in that size; of legacy WALs
+  /// also those with other bytes than were put. `keep` gets the bytes of the others of these.
+  std::vector<BadPlace> find_damage(const SlotReader::Found& keep);
 
  private:
   template <typename Request>

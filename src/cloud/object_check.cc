@@ -21,6 +21,7 @@ ObjectCheck::ObjectCheck(std::shared_ptr<CloudStorageClient> client, RetryParts 
 std::vector<BadPlace> ObjectCheck::find_bad(const WALIndex& index) const {
   std::vector<BadPlace> bad;
   for (const IndexedWAL& wal : index.wals()) {
+    if (wal.layout == WALLayout::kLegacyPython) continue;
     std::uint64_t begin = wal.begin();
     for (const Extent& extent : wal.extents) {
       const bool is_slot = extent.slot != 0;

@@ -1,4 +1,5 @@
-// Whether the objects that the index of a log names are in the bucket.
+// Whether the objects that the index of a log names are in the bucket. What is in them, the records
+// tell; in those of legacy WALs, which have no checksums, check_legacy_segments().
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,8 @@ class ObjectCheck final {
   /// Lists the bucket.
   ObjectCheck(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts);
 
-  /// Objects that are missing, or too small. What was not listed is asked for once more, because it
-  /// may have come since.
+  /// Objects of WALs of version 1 that are missing, or too small. What was not listed is asked for
+  /// once more, because it may have come since.
   std::vector<BadPlace> find_bad(const WALIndex& index) const;
 
  private:

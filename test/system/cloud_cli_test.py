@@ -3,6 +3,7 @@
 import http.server
 import json
 import pathlib
+import re
 import ssl
 import sys
 import threading
@@ -79,6 +80,26 @@ class Moto(_cloud_cli.Essentials):
         wal, offset = pointer.split(":")
         self.assertRegex(result.stdout.decode(), rf"(?m)^bad {wal} {offset}: \S")
         self.fails(CORRUPT, "get", self.space, pointer, mentions=[wal, offset])
+
+    def test_damage_of_a_wal_of_the_python_storage_is_corruption(self):
+        source = str(_cloud_cli.SOURCE_DIR / "test" / "golden" / "legacy" / "raw_bytes" / "space")
+        self.ok("copy", source, self.space)
+        listing = self.send("GET", f"{_cloud_cli.BUCKET}?list-type=2&prefix={self.prefix}/segments/").decode()
+        segments = re.findall(f"<Key>{self.prefix}/(segments/[^<]+)</Key>", listing)
+        self.assertTrue(segments, listing)
+
+        def flip(bytes_of_wal):
+            bytes_of_wal[len(bytes_of_wal) // 2] ^= 4
+
+        for number, key in enumerate(segments):
+            with self.subTest(key):
+                self.replace(key, flip)
+                result = self.fails(CORRUPT, "verify", self.space, stdout=None)
+                wal = key.split("/")[1]
+                self.assertRegex(result.stdout.decode(), rf"(?m)^bad {wal} 0: .*{key}")
+                self.fails(CORRUPT, "copy", self.space, str(self.directory / str(number)), mentions=[wal, key])
+                self.replace(key, flip)
+        self.assert_verifies()
 
     def test_a_checkpoint_that_was_removed_is_corruption(self):
         for number in range(3):

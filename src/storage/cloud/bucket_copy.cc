@@ -29,19 +29,6 @@ using cloud::LogCheckpoint;
 // A record that would make a segment longer than this many times its size goes into the next one.
 constexpr std::uint64_t kLongestSegments = 4;
 
-/// nullopt: there is none. Errors as read_checkpoint().
-std::optional<LogCheckpoint> find_checkpoint(CloudStorageClient& client,
-                                             const cloud::RetryParts& retry_parts) {
-  CloudGetOptions options;
-  options.max_bytes = cloud::kMaxCheckpointSize;
-  return cloud::read_twice([&]() -> std::optional<LogCheckpoint> {
-    const CloudGetResult got =
-        cloud::with_retries(retry_parts, [&] { return client.get(kCheckpointKey, options); });
-    if (got.status != CloudGetStatus::kFound) return std::nullopt;
-    return cloud::read_checkpoint(got.object.bytes.span(), client.location());
-  });
-}
-
 /// Cuts a WAL into segments of about the same size, each to an uploader.
 class SegmentCutter {
  public:

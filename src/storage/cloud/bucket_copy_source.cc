@@ -5,6 +5,7 @@
 #include "cloud/slot.h"
 #include "protobase/errors.h"
 #include "storage/cloud/copy_parts.h"
+#include "storage/cloud/legacy_read_ahead.h"
 #include "storage/cloud/read_ahead.h"
 
 namespace protobase::storage {
@@ -31,7 +32,9 @@ SourceName name_of(const std::string& location, const UUID& store) {
 
 BucketCopySource::BucketCopySource(const std::shared_ptr<CloudStorageClient>& client,
                                    const CloudCopyOptions& options)
-    : provider_(client, provider_options(options)),
+    : client_(client),
+      retry_parts_(retry_parts_of(options)),
+      provider_(client, provider_options(options)),
       pool_(options.max_parallel_requests),
       name_(name_of(client->location(), provider_.store_id())) {
   read_state();
@@ -59,7 +62,22 @@ void BucketCopySource::read_state() {
 }
 
 wal::ReadSome BucketCopySource::open(const CopiedWAL& wal) {
+  if (wal.layout == WALLayout::kLegacyPython) return open_legacy(wal);
   const auto reader = std::make_shared<ReadAhead>(provider_, pool_, wal.id, wal.end);
+  return [reader](std::uint64_t offset, std::span<std::byte> out) {
+    return reader->read(offset, out);
+  };
+}
+
+/// Legacy WALs are in the checkpoint from the first one on, and never change.
+wal::ReadSome BucketCopySource::open_legacy(const CopiedWAL& wal) {
+  if (!checkpoint_) checkpoint_ = find_checkpoint(*client_, retry_parts_);
+  const cloud::IndexedWAL* const indexed = checkpoint_ ? checkpoint_->index.find(wal.id) : nullptr;
+  if (indexed == nullptr || indexed->end() != wal.end) {
+    throw CorruptionError({wal.id, 0},
+                          client_->location() + ": the checkpoint does not name this WAL any more");
+  }
+  const auto reader = std::make_shared<LegacyReadAhead>(client_, retry_parts_, pool_, *indexed);
   return [reader](std::uint64_t offset, std::span<std::byte> out) {
     return reader->read(offset, out);
   };

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
+#include "cloud/log_checkpoint.h"
 #include "cloud/retry.h"
 #include "engine/worker_pool.h"
 #include "protobase/cloud_block_provider.h"
@@ -26,11 +28,15 @@ class BucketCopySource final : public CopySource {
 
  private:
   void read_state();
+  wal::ReadSome open_legacy(const CopiedWAL& wal);
 
+  const std::shared_ptr<CloudStorageClient> client_;
+  const cloud::RetryParts retry_parts_;
   CloudBlockProvider provider_;
   engine::WorkerPool pool_;
   const SourceName name_;
   CopiedState state_;
+  std::optional<cloud::LogCheckpoint> checkpoint_;  // of a store with legacy WALs
 };
 
 }  // namespace protobase::storage

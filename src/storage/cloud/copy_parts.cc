@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cloud/slot.h"
 #include "protobase/errors.h"
 
 namespace protobase::storage {
@@ -20,6 +21,18 @@ void check_place(const SpacePlace& place) {
 std::string space_root_text(const AtomPointer& root) {
   return fmt::format("{{\"transaction_id\": \"{}\", \"offset\": {}}}",
                      root.transaction_id.to_string(), root.offset);
+}
+
+std::optional<cloud::LogCheckpoint> find_checkpoint(CloudStorageClient& client,
+                                                    const cloud::RetryParts& retry_parts) {
+  CloudGetOptions options;
+  options.max_bytes = cloud::kMaxCheckpointSize;
+  return cloud::read_twice([&]() -> std::optional<cloud::LogCheckpoint> {
+    const CloudGetResult got = cloud::with_retries(
+        retry_parts, [&] { return client.get(cloud::kCheckpointKey, options); });
+    if (got.status != CloudGetStatus::kFound) return std::nullopt;
+    return cloud::read_checkpoint(got.object.bytes.span(), client.location());
+  });
 }
 
 }  // namespace protobase::storage

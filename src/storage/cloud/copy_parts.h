@@ -1,11 +1,14 @@
 // Shared by the parts of copy_space() and salvage_space() that deal with a bucket.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "cloud/log_checkpoint.h"
 #include "cloud/retry.h"
 #include "protobase/atom_pointer.h"
 #include "protobase/cloud_copy.h"
+#include "protobase/cloud_storage_client.h"
 
 namespace protobase::storage {
 
@@ -16,5 +19,9 @@ void check_place(const SpacePlace& place);
 
 /// `space_root`, as the Python storage writes it.
 std::string space_root_text(const AtomPointer& root);
+
+/// nullopt: there is none. Errors as read_checkpoint().
+std::optional<cloud::LogCheckpoint> find_checkpoint(CloudStorageClient& client,
+                                                    const cloud::RetryParts& retry_parts);
 
 }  // namespace protobase::storage
