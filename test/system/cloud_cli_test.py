@@ -101,11 +101,15 @@ class Moto(_cloud_cli.Essentials):
                 self.replace(key, flip)
         self.assert_verifies()
 
-    def test_a_checkpoint_that_was_removed_is_corruption(self):
-        for number in range(3):
-            self.push(str(number), "--root")
+    def test_a_checkpoint_that_was_removed_is_told_and_made_again(self):
+        pointers = [self.push(str(number), "--root") for number in range(3)]
         self.send("DELETE", self.path("checkpoint"))
-        self.fails(CORRUPT, "root", self.space, mentions=["checkpoint", "missing"])
+        self.assertEqual(pointers[-1], self.ok("root", self.space).decode().strip())
+        result = self.fails(CORRUPT, "verify", self.space, stdout=None)
+        self.assertRegex(result.stdout.decode(), r"(?m)^bad \S+ 0: object checkpoint is lost")
+        pointers.append(self.push("3", "--root"))
+        self.assert_verifies()
+        self.assertEqual([0, 1, 2, 3], [json.loads(self.get(pointer)) for pointer in pointers])
 
     def test_bench(self):
         result = json.loads(self.ok("bench", self.space, "--json"))
