@@ -6,6 +6,7 @@ A rule is a dictionary: "fault", and to which requests it applies: "client", "ki
 """
 
 import collections
+import dataclasses
 import random
 import re
 import urllib.parse
@@ -59,6 +60,11 @@ def kind_of(request):
     if request.method == "POST" and re.match(r"delete(=|&|$)", query):
         return "delete"
     return {"PUT": "put", "HEAD": "head", "DELETE": "delete"}.get(request.method, "get")
+
+
+def without_range(request):
+    """The request for the whole object."""
+    return dataclasses.replace(request, headers=[entry for entry in request.headers if entry[0].lower() != "range"])
 
 
 def refusal(request, status):

@@ -80,8 +80,13 @@ CloudGetResult GoogleCloudClient::Impl::get(const std::string& key, const CloudG
   }
   os::HTTPRequest request;
   request.url = connection_.object_url(full, std::move(query));
-  if (options.range) request.headers.emplace_back("Range", range_header(*options.range));
-  request.max_response_bytes = std::max(options.max_bytes, kMaxErrorBytes);
+  std::uint64_t most = options.max_bytes;
+  if (options.range) {
+    request.headers.emplace_back("Range", range_header(*options.range));
+    // The whole object in place of its range is not taken in.
+    most = std::min(most, options.range->length);
+  }
+  request.max_response_bytes = std::max(most, kMaxErrorBytes);
   const cloud::GoogleOperation operation{"get", key, true};
   os::HTTPResponse response =
       connection_.send(operation, cloud::GoogleCount::kGet, std::move(request));

@@ -113,6 +113,9 @@ TEST_F(GoogleCloudClientTest, AnAnswerTooLongToReadLeavesOpenWhatWasDone) {
   EXPECT_EQ(failure_of([&] { put("12345"); }).failure(), CloudFailure::kUnknown);
   EXPECT_EQ(failure_of([&] { client.remove(keys); }).failure(), CloudFailure::kUnknown);
   EXPECT_EQ(failure_of([&] { client.get("a"); }).failure(), CloudFailure::kRefused);
+  CloudGetOptions part;
+  part.range = CloudRange{0, 100};
+  EXPECT_EQ(failure_of([&] { client.get("a", part); }).failure(), CloudFailure::kUnknown);
   EXPECT_EQ(failure_of([&] { client.list({}, {}, 1); }).failure(), CloudFailure::kRefused);
 }
 

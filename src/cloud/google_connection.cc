@@ -107,6 +107,11 @@ std::uint64_t body_size(const os::HTTPRequest& request) {
   return size;
 }
 
+bool asks_for_range(const os::HTTPRequest& request) {
+  return std::ranges::any_of(request.headers,
+                             [](const auto& header) { return header.first == "Range"; });
+}
+
 }  // namespace
 
 GoogleConnection::GoogleConnection(const GoogleCloudClientOptions& options)
@@ -166,9 +171,11 @@ os::HTTPResponse GoogleConnection::send_once(const GoogleOperation& operation, G
     counter_.add_received(response.body.size());
     return response;
   } catch (const os::HTTPTooLargeError& error) {
-    // What a request that changes something is answered at such length, it may have done.
+    // What a request that changes something is answered at such length, it may have done. A range
+    // may be answered as such the next time.
     const bool is_reading = count == GoogleCount::kGet || count == GoogleCount::kList;
-    fail(operation, is_reading ? CloudFailure::kRefused : CloudFailure::kUnknown, 0, error.what());
+    const bool is_final = is_reading && !asks_for_range(request);
+    fail(operation, is_final ? CloudFailure::kRefused : CloudFailure::kUnknown, 0, error.what());
   } catch (const os::HTTPUntrustedError& error) {
     fail(operation, CloudFailure::kRefused, 0,
          std::string(error.what()) +

@@ -114,6 +114,8 @@ CloudGetResult S3Client::Impl::get(const std::string& key, const CloudGetOptions
   request.max_response_bytes = std::max(options.max_bytes, kErrorBytes);
   if (options.range) {
     const auto [offset, length] = *options.range;
+    // The whole object in place of its range is not taken in.
+    request.max_response_bytes = std::max(std::min(length, options.max_bytes), kErrorBytes);
     request.headers.emplace_back(
         "Range", "bytes=" + std::to_string(offset) + "-" + std::to_string(offset + length - 1));
   }

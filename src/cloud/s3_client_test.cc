@@ -295,6 +295,9 @@ TEST_F(S3ClientTest, AnAnswerTooLongToReadLeavesOpenWhatWasDone) {
   };
   const std::vector<std::string> keys = {"key"};
   EXPECT_EQ(failure_of([&] { put("key", "x"); }), CloudFailure::kUnknown);
+  CloudGetOptions part;
+  part.range = CloudRange{0, 100};
+  EXPECT_EQ(failure_of([&] { client().get("key", part); }), CloudFailure::kUnknown);
   EXPECT_EQ(failure_of([&] { client().remove(keys); }), CloudFailure::kUnknown);
   EXPECT_EQ(failure_of([&] { client().get("key"); }), CloudFailure::kRefused);
   EXPECT_EQ(failure_of([&] { client().list({}, {}, 1); }), CloudFailure::kRefused);
@@ -654,6 +657,23 @@ TEST_F(S3ClientParts, AnETagThatIsNotToldIsThatOfTheParts) {
   });
   // md5 of 4 x 16 bytes of 0xaa
   EXPECT_EQ(put("key", content_).version, "\"18605d3935338c5bcb1b1c6a47ece81a-4\"");
+}
+
+TEST_F(S3ClientParts, AnEndThatIsAnsweredUnreadablyIsLookedUp) {
+  const std::string first = "\"" + std::string(32, 'a') + "\"";
+  std::string there = "\"18605d3935338c5bcb1b1c6a47ece81a-4\"";
+  http_->set_fallback([&](const RecordedHTTPRequest& request) {
+    if (request.method == "HEAD") {
+      return ScriptedHTTPClient::response(200, "", {{"etag", there}, {"content-length", "1"}});
+    }
+    const bool is_part = request.method == "PUT";
+    return is_part ? ScriptedHTTPClient::response(200, "", {{"etag", first}}) : serve(request);
+  });
+  complete_ = ScriptedHTTPClient::response(200, "<html>welcome</html>");
+  EXPECT_EQ(put("key", content_).version, there);
+  EXPECT_EQ(aborts(), 0u);
+  there = "\"" + std::string(32, 'b') + "-4\"";
+  expect_failure(CloudFailure::kUnknown, 0);
 }
 
 TEST_F(S3ClientParts, BareETagsAreFoundOutAtTheEndToo) {

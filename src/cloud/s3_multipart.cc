@@ -183,6 +183,7 @@ std::optional<std::string> S3MultipartUpload::completed(const S3Request& request
   try {
     answer = parse_s3_complete(response.text());
   } catch (const ValidationError& error) {
+    if (auto etag = find_result()) return etag;
     throw_unusable(asked, response.status, error.what());
   }
   if (!answer.error) {
@@ -197,6 +198,22 @@ std::optional<std::string> S3MultipartUpload::completed(const S3Request& request
   // The status went out before the work began; what it would have been is not told.
   const bool is_internal = answer.error->code == "InternalError";
   throw_s3_error(asked, is_internal ? 500 : 400, *answer.error);
+}
+
+/// For an answer that says nothing: the object is there and is what these parts make.
+std::optional<std::string> S3MultipartUpload::find_result() {
+  const auto computed = s3_etag_of_parts(etags_);
+  if (!computed) return std::nullopt;
+  S3Request look;
+  look.kind = S3RequestKind::kGet;
+  look.operation = "look for the upload's object";
+  look.method = "HEAD";
+  look.key = key_;
+  const auto response = transport_.send(look);
+  std::string etag(response.header("etag"));
+  if (response.status != kOK || bare_etag(etag) != bare_etag(*computed)) return std::nullopt;
+  is_open_ = false;
+  return etag;
 }
 
 void S3MultipartUpload::remove_parts() {

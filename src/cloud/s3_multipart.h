@@ -52,6 +52,7 @@ class S3MultipartUpload final {
   std::string send_part(const Sending& sending, std::size_t index);
   std::optional<std::string> completed(const S3Request& request, const os::HTTPResponse& response,
                                        bool is_conditional);
+  std::optional<std::string> find_result();
   void remove_parts();
 
   S3Transport& transport_;

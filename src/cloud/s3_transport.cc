@@ -1,5 +1,6 @@
 #include "cloud/s3_transport.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "cloud/http_date.h"
@@ -15,6 +16,11 @@ constexpr std::int64_t kMicrosPerSecond = 1'000'000;
 constexpr std::int64_t kClockToleranceUs = 60 * kMicrosPerSecond;
 // Amazon refuses from here; a refusal of a HEAD has no body that says why.
 constexpr std::int64_t kRefusedSkewUs = 15 * 60 * kMicrosPerSecond;
+
+bool asks_for_range(const S3Request& request) {
+  return std::ranges::any_of(request.headers,
+                             [](const auto& header) { return header.first == "Range"; });
+}
 
 }  // namespace
 
@@ -81,10 +87,12 @@ os::HTTPResponse S3Transport::send_once(const S3Request& request, const AWSKeys&
     counter_.add_received(response.body.size());
     return response;
   } catch (const os::HTTPTooLargeError& error) {
-    // What a request that changes something is answered at such length, it may have done.
+    // What a request that changes something is answered at such length, it may have done. A range
+    // may be answered as such the next time.
     const bool is_reading =
         request.kind == S3RequestKind::kGet || request.kind == S3RequestKind::kList;
-    throw CloudStorageError(is_reading ? CloudFailure::kRefused : CloudFailure::kUnknown, 0,
+    const bool is_final = is_reading && !asks_for_range(request);
+    throw CloudStorageError(is_final ? CloudFailure::kRefused : CloudFailure::kUnknown, 0,
                             s3_where(asked(request)) + ": " + error.what());
   } catch (const os::HTTPUntrustedError& error) {
     throw CloudStorageError(CloudFailure::kRefused, 0,

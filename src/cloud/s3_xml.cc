@@ -151,7 +151,10 @@ S3CompleteAnswer parse_s3_complete(std::string_view xml) {
   const pugi::xml_document document = parse(xml);
   const pugi::xml_node root = document.document_element();
   if (std::string_view(root.name()) == "Error") return {"", error_of(root)};
-  return {find_text(root_of(document, "CompleteMultipartUploadResult"), "ETag").value_or("")};
+  // Others call it CompleteMultipartUploadResponse, or name nothing but what they mean by it.
+  auto etag = find_text(root, "ETag");
+  if (!etag) root_of(document, "CompleteMultipartUploadResult");
+  return {std::move(etag).value_or("")};
 }
 
 STSCredentials parse_sts_credentials(std::string_view xml) {

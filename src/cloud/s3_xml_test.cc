@@ -114,6 +114,11 @@ TEST(S3XML, ACompletedUploadMayHaveFailed) {
                               "<ETag>\"x-2\"</ETag></CompleteMultipartUploadResult>")
                 .etag,
             "\"x-2\"");
+  EXPECT_EQ(parse_s3_complete("<CompleteMultipartUploadResponse><ETag>x-2</ETag>"
+                              "</CompleteMultipartUploadResponse>")
+                .etag,
+            "x-2");
+  EXPECT_THROW(parse_s3_complete("<html><body>welcome</body></html>"), ValidationError);
   EXPECT_EQ(parse_s3_complete("<CompleteMultipartUploadResult><ETag></ETag>"
                               "</CompleteMultipartUploadResult>")
                 .etag,

@@ -51,7 +51,7 @@ PutSegment SegmentUploader::put_segment(const UUID& wal, std::uint64_t begin,
   const auto known = known_.find(key);
   segment.was_there = known != known_.end() && known->second == bytes.size();
   if (segment.was_there) return segment;
-  if (is_given_up_) throw UnexpectedError("the copy was given up");
+  if (is_given_up_) throw UnexpectedError(client_.location() + ": the copy was given up");
   const std::span<const std::byte> part(bytes);
   cloud::with_retries(retry_parts_, [&] {
     return client_.put(key, {&part, 1}, CloudPutCondition::overwrite());
