@@ -132,18 +132,12 @@ class Runner:
         return place
 
 
-def commit_id():
-    done = subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True,
-                          text=True, check=False)
-    return done.stdout.strip() or "not known"
-
-
 def measure(arguments):
     with _cloud_servers.radosgw(MEMORY_BYTES) as server:
         runner = Runner(arguments, server)
         runner.run("make_bucket")
         steps = {name: getattr(runner, name) for name in ("latency", "requests", "idle", "log", "bulk")}
-        return groups.measure(arguments, steps, runner.workloads, PACKAGES, commit=commit_id(), server=server.version,
+        return groups.measure(arguments, steps, runner.workloads, PACKAGES, server=server.version,
                               seeds="records: std::mt19937_64 of their number; files: the kernel's random bytes")
 
 

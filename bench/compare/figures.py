@@ -52,7 +52,7 @@ def to_json(report):
 def workload_table(name, workload):
     atoms = workload["extra"].get("atoms")
     yield f"### {name} ({workload['unit']}{f', {atoms:,} atoms' if atoms else ''})\n"
-    yield "| contestant | median | quartiles | rounds | protobase / it |"
+    yield "| contestant | median | quartiles | rounds | protobase / it, of medians |"
     yield "|---|---:|---:|---:|---:|"
     ours = workload["samples"].get("protobase")
     for contestant, samples in ranked(workload):
@@ -81,8 +81,9 @@ def machine_lines(report):
 def table(report, verdicts):
     kind = "quick run" if report["quick"] else "full run"
     lines = ["# Side by side", "",
-             f"Written by `./dev bench` on {report['date'][:10]}, {kind}; do not edit. Ratios within "
-             "one run are the result,", "absolute figures are this machine's. How each is set: `bench/compare/README.md`.", ""]
+             f"Written by `./dev bench` on {report['date'][:10]} with commit {report['commit']}, {kind}; do not edit. Ratios within "
+             "one run are the result,", "absolute figures are this machine's. A target is the median of the ratio within each round, the tables "
+             "have the ratio of medians. How each is set: `bench/compare/README.md`.", ""]
     lines += machine_lines(report)
     lines += ["## Targets", "", "```text", *map(str, verdicts), "```", "", "## Figures", ""]
     for name, workload in report["workloads"].items():

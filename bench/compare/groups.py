@@ -22,6 +22,12 @@ def parser(usage):
     return made
 
 
+def commit_id():
+    done = subprocess.run(["git", "-C", pathlib.Path(__file__).parent, "describe", "--always", "--dirty", "--abbrev=12"],
+                          capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "not known"
+
+
 def keep(workloads, results):
     """Adds the program's results to those of earlier processes."""
     for result in results:
@@ -34,7 +40,7 @@ def keep(workloads, results):
 def measure(arguments, steps, workloads, packages, **about):
     """The report. `steps` is what each group does, which leaves its results in `workloads`."""
     report = {"date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-              "quick": arguments.quick, **about, "machine": machine(arguments.directory, packages),
+              "quick": arguments.quick, "commit": commit_id(), **about, "machine": machine(arguments.directory, packages),
               "pressure_before": pressure(), "load_before": os.getloadavg(), "seconds": {}}
     for name, step in steps.items():
         if arguments.only and name not in arguments.only:

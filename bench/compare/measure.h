@@ -1,5 +1,5 @@
-// Rounds, taken in turn by all contestants, and the results as JSON. Which contestant begins moves
-// on from round to round, so that none always follows the same other.
+// Rounds, taken in turn by all contestants, and the results as JSON. The order is drawn anew for each
+// round, so that none always follows the same other, and never itself.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -42,13 +43,20 @@ inline constexpr int kFewestRounds = 5;
 inline std::map<std::string, std::vector<double>> take_turns(const std::vector<Entry>& entries,
                                                              int rounds, double budget_s = 60) {
   std::map<std::string, std::vector<double>> samples;
+  std::vector<const Entry*> order;
+  for (const Entry& entry : entries) order.push_back(&entry);
+  std::mt19937_64 random(1);
   const Stopwatch watch;
   for (int round = -1; round < rounds; ++round) {
     if (round >= kFewestRounds && watch.seconds() > budget_s) break;
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-      const Entry& entry = entries[(i + static_cast<std::size_t>(round + 1)) % entries.size()];
-      const double figure = entry.round();
-      if (round >= 0) samples[entry.name].push_back(figure);
+    // Two take turns; who came last still has its things in the processor's caches.
+    const Entry* const last = order.back();
+    do {
+      if (order.size() > 2) std::shuffle(order.begin(), order.end(), random);
+    } while (order.size() > 2 && order.front() == last);
+    for (const Entry* const entry : order) {
+      const double figure = entry->round();
+      if (round >= 0) samples[entry->name].push_back(figure);
     }
   }
   return samples;
