@@ -1,5 +1,5 @@
-// Rounds, taken in turn by all contestants, and the results as JSON. The order is drawn anew for each
-// round, so that none always follows the same other, and never itself.
+// Rounds, taken in turn by all contestants, and the results as JSON. The order is drawn anew for
+// each round, so that none always follows the same other, and never itself.
 #pragma once
 
 #include <algorithm>

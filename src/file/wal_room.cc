@@ -71,10 +71,10 @@ void WALRoom::make(std::uint64_t begin, std::uint64_t end) {
 
 void WALRoom::reserve(std::uint64_t end) {
   std::unique_lock lock(mutex_);
-  urgent_ = true;
+  ++urgent_;
   want(whole_blocks(end));
   changed_.wait(lock, [&] { return ready_ >= end || failure_; });
-  urgent_ = false;
+  --urgent_;
   if (ready_ < end) std::rethrow_exception(failure_);
 }
 
@@ -122,7 +122,7 @@ void WALRoom::prepare(const std::stop_token& stop) {
     const std::unique_ptr<os::File> file = reopen_();
     const auto due = [&] { return wanted_ > ready_; };
     while (changed_.wait(lock, stop, due) && !stop.stop_requested()) {
-      if (!urgent_ && !is_quiet(lock, stop)) continue;
+      if (urgent_ == 0 && !is_quiet(lock, stop)) continue;
       const std::uint64_t begin = ready_;
       const std::uint64_t end = std::min(begin + kStep, wanted_);
       claimed_ = true;
@@ -134,7 +134,7 @@ void WALRoom::prepare(const std::stop_token& stop) {
       ready_ = end;
       changed_.notify_all();
     }
-  } catch (const ProtoBaseError&) {
+  } catch (const std::exception&) {  // memory may run out as well
     if (!lock.owns_lock()) lock.lock();
     claimed_ = false;
     failure_ = std::current_exception();
@@ -146,7 +146,7 @@ void WALRoom::prepare(const std::stop_token& stop) {
 bool WALRoom::is_quiet(std::unique_lock<std::mutex>& lock, const std::stop_token& stop) {
   const std::uint64_t seen = overtakings_;
   if (seen == calm_after_) return true;
-  changed_.wait_for(lock, stop, kQuiet, [&] { return overtakings_ != seen || urgent_; });
+  changed_.wait_for(lock, stop, kQuiet, [&] { return overtakings_ != seen || urgent_ > 0; });
   if (overtakings_ == seen) calm_after_ = seen;
   return false;
 }

@@ -57,7 +57,7 @@ class WALRoom final {
   std::uint64_t overtakings_ = 0;  ///< how often the log had to make room itself
   std::uint64_t calm_after_ = 0;   ///< the overtakings after which the log was quiet for a moment
   bool claimed_ = false;           ///< a step is being written from ready_ on
-  bool urgent_ = false;            ///< somebody waits in reserve()
+  unsigned urgent_ = 0;            ///< so many wait in reserve()
   std::exception_ptr failure_;     ///< why the thread does no more
   std::jthread thread_;            ///< last, because it is joined first; started when it has work
 };

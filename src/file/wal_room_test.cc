@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <new>
 #include <random>
 #include <string>
 #include <thread>
@@ -111,6 +112,14 @@ TEST_F(WALRoomTest, AFailedSyncOfTheRoomIsNotTheLogs) {
   append(100, 'a');
   file_->sync_data();  // an open file of its own: the disk would tell this one as well
   expect_log_and_zeros();
+}
+
+TEST_F(WALRoomTest, WithoutMemoryForTheThreadReservingFailsAndTheLogGoesOn) {
+  WALRoom room(
+      *file_, []() -> std::unique_ptr<os::File> { throw std::bad_alloc(); }, 0);
+  EXPECT_THROW(room.reserve(8 * kMiB), std::bad_alloc);
+  room.make(0, 100);
+  EXPECT_GE(room.ready(), 100u);
 }
 
 TEST_F(WALRoomTest, StoppingEndsWhoWaits) {
