@@ -320,7 +320,7 @@ std::string absolute_path(const std::string& path) {
 
 bool is_same_directory(const std::string& a, const std::string& b) {
   std::error_code error;
-  return std::filesystem::equivalent(a, b, error) && !error;
+  return std::filesystem::is_directory(a, error) && std::filesystem::equivalent(a, b, error);
 }
 
 std::string parent_directory(const std::string& path) {

@@ -44,7 +44,7 @@ bool lies_within(std::string path, const std::string& directory) {
     path = parent;
   }
   // From here on the parents that the system sees, whatever links led here.
-  while (!os::is_same_directory(path, path + "/..")) {
+  while (is_there(path) && !os::is_same_directory(path, path + "/..")) {
     if (os::is_same_directory(path, directory)) return true;
     path += "/..";
   }

@@ -97,6 +97,17 @@ TEST_F(SpaceTransferTest, ATransferWithinItsOwnSourceIsRefused) {
   EXPECT_FALSE(std::filesystem::exists(space() + "/a"));
 }
 
+TEST_F(SpaceTransferTest, AFileIsNoTargetAndHasNoneBelow) {
+  testing::write_file(target(), "");
+  for (const std::string& to :
+       {target(), target() + "/", target() + "/sub", target() + "/sub/sub"}) {
+    SCOPED_TRACE(to);
+    EXPECT_THROW(copy_space(space(), to, {}), ProtoBaseError);
+    EXPECT_THROW(salvage_space(space(), to, {}), ProtoBaseError);
+  }
+  EXPECT_EQ(std::filesystem::file_size(target()), 0u);
+}
+
 TEST_F(SpaceTransferTest, ANeighbourWhoseNameBeginsLikeTheSourceIsATarget) {
   EXPECT_EQ(copy_space(space(), space() + ".copy", {}).root, root_);
 }
