@@ -104,6 +104,7 @@ S3Request S3MultipartUpload::request(S3RequestKind kind, std::string operation,
 
 void S3MultipartUpload::send(ByteSpans bytes, std::uint64_t size, std::uint64_t part_size,
                              unsigned parallel) {
+  size_ = size;
   etags_.resize((size + part_size - 1) / part_size);
   Sending sending{bytes, size, part_size};
   {
@@ -183,7 +184,10 @@ std::optional<std::string> S3MultipartUpload::completed(const S3Request& request
   try {
     answer = parse_s3_complete(response.text());
   } catch (const ValidationError& error) {
-    if (auto etag = find_result()) return etag;
+    // Of a conditional one the same object may be somebody else's.
+    if (!is_conditional) {
+      if (auto etag = find_result()) return etag;
+    }
     throw_unusable(asked, response.status, error.what());
   }
   if (!answer.error) {
@@ -209,11 +213,17 @@ std::optional<std::string> S3MultipartUpload::find_result() {
   look.operation = "look for the upload's object";
   look.method = "HEAD";
   look.key = key_;
-  const auto response = transport_.send(look);
-  std::string etag(response.header("etag"));
-  if (response.status != kOK || bare_etag(etag) != bare_etag(*computed)) return std::nullopt;
-  is_open_ = false;
-  return etag;
+  is_open_ = false;  // whatever the look tells, the store may be joining the parts
+  try {
+    const auto response = transport_.send(look);
+    std::string etag(response.header("etag"));
+    const bool is_it = response.status == kOK && bare_etag(etag) == bare_etag(*computed) &&
+                       response.header("content-length") == std::to_string(size_);
+    return is_it ? std::optional(std::move(etag)) : std::nullopt;
+  } catch (const ProtoBaseError& error) {  // so the outcome stays unknown
+    transport_.log(LogLevel::kWarning, error.what());
+    return std::nullopt;
+  }
 }
 
 void S3MultipartUpload::remove_parts() {

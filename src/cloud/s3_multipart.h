@@ -58,6 +58,7 @@ class S3MultipartUpload final {
   S3Transport& transport_;
   const std::string key_;
   std::string id_;
+  std::uint64_t size_ = 0;          ///< of all parts
   std::vector<std::string> etags_;  ///< of the parts
   bool is_open_ = false;            ///< there are parts that nobody else will remove
 };

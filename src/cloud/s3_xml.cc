@@ -152,9 +152,9 @@ S3CompleteAnswer parse_s3_complete(std::string_view xml) {
   const pugi::xml_node root = document.document_element();
   if (std::string_view(root.name()) == "Error") return {"", error_of(root)};
   // Others call it CompleteMultipartUploadResponse, or name nothing but what they mean by it.
-  auto etag = find_text(root, "ETag");
-  if (!etag) root_of(document, "CompleteMultipartUploadResult");
-  return {std::move(etag).value_or("")};
+  const std::string etag = find_text(root, "ETag").value_or("");
+  if (etag.empty()) root_of(document, "CompleteMultipartUploadResult");
+  return {etag};
 }
 
 STSCredentials parse_sts_credentials(std::string_view xml) {
