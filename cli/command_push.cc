@@ -102,6 +102,10 @@ space if it is new. Inputs are checked first: if one of the first 16 MiB is bad,
 is pushed; later on, what was printed is durable and the rest is not pushed. Blank lines
 of --jsonl are skipped; input with nothing in it is an error (exit status 1).
 
+In JSON, integers of any size stay as they are; other numbers become the nearest double. The
+object {"$bytes": "BASE64"} is bytes; any other value under that key alone is given back
+under "$$bytes".
+
 Examples:
   echo '{"name": "Ada"}' | protobase push people
   protobase push people a.json b.json --root

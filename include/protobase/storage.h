@@ -111,8 +111,8 @@ class PROTOBASE_EXPORT SharedStorage {
   virtual AtomPointer push_atom(Atom atom) = 0;
   /// Stores `atom` as MessagePack. ValidationError as above, and for integers beyond 64 bits.
   virtual AtomPointer push_atom_msgpack(Atom atom) = 0;
-  /// Stores bytes as they are; `format` says how a reader may decode them and is not checked.
-  /// ValidationError: empty, or over blob_max_size.
+  /// Stores bytes as they are; `format` says how a reader may decode them; whether they can
+  /// be is not checked. ValidationError: empty, over blob_max_size, or no format.
   virtual AtomPointer push_bytes(std::span<const std::byte> bytes,
                                  RecordFormat format = RecordFormat::kRaw) = 0;
   /// Packs `value` as MessagePack and stores the bytes; ProtoBase's name for push_atom_msgpack.
