@@ -4,8 +4,8 @@
 #include <map>
 #include <vector>
 
-#include "cloud/s3_client_fixture.h"
 #include "testing/expect_error.h"
+#include "testing/s3_client_fixture.h"
 
 namespace protobase {
 namespace {

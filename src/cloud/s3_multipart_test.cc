@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-#include "cloud/s3_client_fixture.h"
+#include "testing/s3_client_fixture.h"
 
 namespace protobase {
 namespace {
