@@ -69,18 +69,26 @@ bool CommitLog::read_base() {
   std::string damage;
   std::string version;
   try {
-    if (read_checkpoint_object({}, &version)) return true;
+    if (read_checkpoint_object({}, &version) == Look::kRead) return true;
     if (is_empty()) return false;
-    if (read_checkpoint_object({}, &version)) return true;  // somebody just made it
+    // Somebody may just have made it.
+    if (read_checkpoint_object({}, &version) == Look::kRead) return true;
   } catch (const CorruptionError& error) {
     damage = error.what();
   }
+  make_up_for_checkpoint(version, damage);
+  return true;
+}
+
+/// The checkpoint is absent, or is of `version` and damaged: as if the log had been opened without
+/// it now. What was known before is no proof: others may have merged, and claims that came too late
+/// may stand where slots were.
+void CommitLog::make_up_for_checkpoint(const std::string& version, const std::string& damage) {
   std::optional<LogCheckpoint> rebuilt = rebuild(version);
   if (!rebuilt && !damage.empty()) throw CorruptionError(damage + kWayOut);
   if (!rebuilt) throw_no_checkpoint();
-  adopt(*std::move(rebuilt), std::move(version));
+  adopt(*std::move(rebuilt), version);
   has_lost_checkpoint_ = true;
-  return true;
 }
 
 /// Everything the slots say, which is all while none was merged away and nothing was copied here;
@@ -90,6 +98,7 @@ std::optional<LogCheckpoint> CommitLog::rebuild(const std::string& version) cons
   if (!first || !first->is_claim() || first->root) return std::nullopt;
   // Another log, so that this one is as it was when the slots do not say all.
   CommitLog log(client_, retry_parts_, pool_, [](const auto&...) {});
+  log.is_rebuilding_ = true;
   LogCheckpoint base;
   base.store = first->store;
   log.adopt(std::move(base), version);
@@ -126,7 +135,7 @@ void CommitLog::poll() {
   const std::lock_guard io(io_mutex_);
   if (has_claimed()) return;
   if (!is_open() || polls_++ % 2 == 1) {
-    if (read_checkpoint_object(checkpoint_version_)) read_tail();
+    if (read_checkpoint_object(checkpoint_version_) == Look::kRead) read_tail();
     return;
   }
   const std::string next = slot_key(newest_slot() + 1);
@@ -140,18 +149,25 @@ void CommitLog::refresh() {
   if (is_open() && !has_claimed()) read_tail();
 }
 
-/// False: absent, or still `known_version`. `version` (may be null) is that of what was found, also
-/// when it cannot be read.
-bool CommitLog::read_checkpoint_object(const std::string& known_version, std::string* version) {
+void CommitLog::expect_checkpoint() {
+  const std::lock_guard io(io_mutex_);
+  if (read_checkpoint_object(checkpoint_version_) == Look::kAbsent) throw_no_checkpoint();
+}
+
+/// kUnchanged: still `known_version`. `version` (may be null) is that of what was found, also when
+/// it cannot be read.
+CommitLog::Look CommitLog::read_checkpoint_object(const std::string& known_version,
+                                                  std::string* version) {
   CloudGetOptions options;
   options.max_bytes = kMaxCheckpointSize;
   return read_twice([&] {
     const CloudGetResult got =
         retried([&] { return client_->get(kCheckpointKey, options, known_version); });
-    if (got.status != CloudGetStatus::kFound) return false;
+    if (got.status == CloudGetStatus::kAbsent) return Look::kAbsent;
+    if (got.status == CloudGetStatus::kUnchanged) return Look::kUnchanged;
     if (version != nullptr) *version = got.object.metadata.version;
     adopt(read_checkpoint(got.object.bytes.span(), location_), got.object.metadata.version);
-    return true;
+    return Look::kRead;
   });
 }
 
@@ -176,13 +192,16 @@ void CommitLog::throw_no_checkpoint() {
 
 /// `read` may be older than what is known, or know that slots were merged.
 void CommitLog::adopt(LogCheckpoint read, std::string version) {
-  checkpoint_version_ = std::move(version);
-  checkpoint_slot_ = read.slot;
-  has_lost_checkpoint_ = false;
   const std::unique_lock lock(state_mutex_);
   if (is_open_ && state_.store != read.store) {
     throw CorruptionError(location_ + ": another store has taken the place of this one");
   }
+  if (is_open_ && read.boundary < state_.boundary) {
+    throw CorruptionError(location_ + ": an older checkpoint has taken the place of a newer one");
+  }
+  checkpoint_version_ = std::move(version);
+  checkpoint_slot_ = read.slot;
+  has_lost_checkpoint_ = false;
   if (has_claimed() && read.epoch > claimed_epoch_) note_deposed(read.epoch, read.slot);
   if (is_open_ && state_.slot > read.slot) {
     for (const IndexedWAL& wal : state_.index.wals()) {
@@ -251,17 +270,20 @@ bool CommitLog::read_and_take_up(std::vector<ListedSlot>& slots) {
   const bool must_look = has_claim && !base::is_planted(base::PlantedBug::kBoundaryIgnored);
   const auto look = [this] { return read_checkpoint_object(checkpoint_version_); };
   // Beside the slots: so it costs no time of its own.
-  Beside<bool> looked(pool_, must_look ? look : std::function<bool()>());
+  Beside<Look> looked(pool_, must_look ? look : std::function<Look()>());
   try {
     reader_.read_needed(slots);
   } catch (const CorruptionError&) {
     // What was asked beside may have been answered before the merge that took the slot away.
-    const bool has_changed = must_look && looked.get();
-    if (has_changed || look()) return false;
+    const bool has_changed = must_look && looked.get() == Look::kRead;
+    if (has_changed || look() == Look::kRead) return false;
     throw;
   }
   if (must_look) {
-    looked.get();
+    if (looked.get() == Look::kAbsent && !is_rebuilding_) {
+      make_up_for_checkpoint({}, {});
+      return false;
+    }
     if (boundary() > first || newest_slot() + 1 != first) return false;
   }
   take_up(slots);
@@ -327,13 +349,16 @@ void CommitLog::claim() {
   if (has_claimed()) return;
   if (!is_open() && !read_base()) {
     create();
-    if (!read_checkpoint_object({})) throw_no_checkpoint();
+    if (read_checkpoint_object({}) != Look::kRead) throw_no_checkpoint();
   }
   for (unsigned tries = 0; tries < kMaxClaims; ++tries) {
     read_tail();
     throw_if_broken();
     // First of all: who claims must see what was merged meanwhile.
-    if (has_lost_checkpoint_) retried([&] { return put_checkpoint(state()); });
+    if (has_lost_checkpoint_) {
+      make_up_for_checkpoint(std::string(checkpoint_version_), {});
+      retried([&] { return put_checkpoint(state()); });
+    }
     if (!has_lost_checkpoint_ && try_claim()) return;
   }
   throw LockingError(
@@ -361,7 +386,11 @@ bool CommitLog::try_claim() {
   const SlotWriter::Result result = writer_.put(header, {std::span<const std::byte>(bytes)});
   if (result.refusal) throw_refusal(result.refusal);
   if (result.other) return false;
-  if (!base::is_planted(base::PlantedBug::kBoundaryIgnored)) read_checkpoint_object({});
+  if (!base::is_planted(base::PlantedBug::kBoundaryIgnored) &&
+      read_checkpoint_object({}) != Look::kRead) {
+    make_up_for_checkpoint({}, {});  // nothing tells whether the claim counts: another one will
+    return false;
+  }
   const std::unique_lock lock(state_mutex_);
   // Merged away while we slept: this claim counts for nothing.
   if (state_.boundary > header.number || state_.slot >= header.number) return false;
@@ -478,7 +507,7 @@ bool CommitLog::is_known_by_now(const SlotHeader& ours) {
 /// log as it is now tells, because nobody else writes this WAL.
 bool CommitLog::was_stored_before(const SlotHeader& ours) {
   try {
-    read_checkpoint_object(checkpoint_version_);
+    if (read_checkpoint_object(checkpoint_version_) == Look::kAbsent) throw_no_checkpoint();
     if (!has_claimed()) read_tail();
   } catch (const ProtoBaseError&) {
     unknown_commit_ = ours.commit_id;
@@ -493,28 +522,25 @@ void CommitLog::checkpoint(std::uint64_t slots) {
 }
 
 /// Tried once. False: somebody else put one, or we ourselves and the answer was lost; it has been
-/// read.
+/// read. CorruptionError: it vanished. Then it is not put again by what is known here, as somebody
+/// may have merged since.
 bool CommitLog::put_checkpoint(const LogCheckpoint& checkpoint) {
   const Bytes object = write_checkpoint(checkpoint);
   const std::span<const std::byte> part(object);
-  const auto put = [&](const CloudPutCondition& condition) {
-    const CloudPutResult result = client_->put(kCheckpointKey, {&part, 1}, condition);
-    if (!result.stored) return false;
-    checkpoint_version_ = result.version;
+  const CloudPutResult put = client_->put(kCheckpointKey, {&part, 1},
+                                          checkpoint_version_.empty()
+                                              ? CloudPutCondition::if_absent()
+                                              : CloudPutCondition::if_version(checkpoint_version_));
+  if (put.stored) {
+    checkpoint_version_ = put.version;
     checkpoint_slot_ = checkpoint.slot;
     has_lost_checkpoint_ = false;
     return true;
-  };
-  const bool is_there = !checkpoint_version_.empty();
-  if (put(is_there ? CloudPutCondition::if_version(checkpoint_version_)
-                   : CloudPutCondition::if_absent())) {
-    return true;
   }
-  if (read_checkpoint_object({})) return false;
-  // It vanished. Who owns the log knows everything that was in it; and who took over left a claim
-  // behind the newest slot, which is never removed.
-  if (!has_claimed() || reader_.find(newest_slot() + 1)) return false;
-  return put(CloudPutCondition::if_absent());
+  if (read_checkpoint_object({}) == Look::kRead) return false;
+  if (!has_lost_checkpoint_) throw_no_checkpoint();
+  checkpoint_version_.clear();  // the damaged one is gone as well
+  return false;
 }
 
 void CommitLog::publish_segments(std::span<const MergedSegment> segments, std::uint64_t boundary) {

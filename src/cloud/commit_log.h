@@ -63,6 +63,8 @@ class CommitLog final {
   void poll();
   /// Looks in both places.
   void refresh();
+  /// CorruptionError: the checkpoint vanished.
+  void expect_checkpoint();
 
   /// Takes over the writing; makes the store if there is none. Does nothing when it was done
   /// before. LockingError: another writer took over since, or too many want to.
@@ -105,6 +107,9 @@ class CommitLog final {
   std::vector<BadPlace> find_damage(const SlotReader::Found& keep);
 
  private:
+  /// What became of the checkpoint.
+  enum class Look { kAbsent, kUnchanged, kRead };
+
   template <typename Request>
   auto retried(const Request& request) const {
     return with_retries(retry_parts_, request);
@@ -115,7 +120,8 @@ class CommitLog final {
   bool read_base();
   std::optional<LogCheckpoint> rebuild(const std::string& version) const;
   bool has_unnamed_segments() const;
-  bool read_checkpoint_object(const std::string& known_version, std::string* version = nullptr);
+  void make_up_for_checkpoint(const std::string& version, const std::string& damage);
+  Look read_checkpoint_object(const std::string& known_version, std::string* version = nullptr);
   bool is_empty();
   [[noreturn]] void throw_no_checkpoint();
   void adopt(LogCheckpoint read, std::string version);
@@ -148,6 +154,7 @@ class CommitLog final {
   std::string checkpoint_version_;
   std::uint64_t checkpoint_slot_ = 0;
   std::atomic<bool> has_lost_checkpoint_{false};
+  bool is_rebuilding_ = false;  // of slots alone, so nothing else can confirm a claim
   std::atomic<std::uint64_t> claimed_epoch_{0};  // 0: nothing claimed
   std::string deposed_;                          // why nothing is put any more
   std::optional<UUID> unknown_commit_;           // the only one that may be put again,

@@ -23,6 +23,7 @@ constexpr std::size_t kRemovedTogether = 1000;  // as many as S3 takes in one re
 
 CloudMergeReport Merger::run(const std::stop_token& stop) {
   CloudMergeReport report;
+  log_.expect_checkpoint();  // without it segments would be put that nobody may name
   const LogCheckpoint state = log_.state();
   std::vector<Group> groups = plan(state);
   std::vector<MergedSegment> segments;
