@@ -103,6 +103,7 @@ void read_wal(const Atom& atom, std::uint32_t version, WALIndex& index) {
   for (const Atom& entry : atom.at(2).as_array()) {
     const Extent extent = read_extent(entry);
     if (extent.end <= end) throw ValidationError("the extents of a WAL are out of order");
+    if (extent.end > kMaxWALSize) throw ValidationError("a WAL is longer than any can be");
     if (is_legacy && extent.slot != 0) throw ValidationError("a legacy WAL lies in slots");
     end = extent.end;
     index.add(id, extent);

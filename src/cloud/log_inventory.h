@@ -19,10 +19,6 @@
 
 namespace protobase::cloud {
 
-/// Names of what would lie behind are no places in a WAL: those end at a TiB (wal_max_size) and one
-/// record.
-inline constexpr std::uint64_t kMaxWALSize = std::uint64_t{4} << 40;
-
 /// An object of which bytes [begin, end) of a WAL can be had. Of a slot they are the first of the
 /// body.
 struct Piece {

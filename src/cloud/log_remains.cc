@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <span>
 #include <unordered_map>
 #include <utility>
@@ -84,6 +85,7 @@ class RemainsFinder {
     for (const IndexedWAL& indexed : found_.checkpoint->index.wals()) {
       WALRemains& wal = wal_of(indexed.id);
       wal.layout = indexed.layout;
+      layout_is_known_.insert(indexed.id);
       wal.sure_end = indexed.end();
     }
   }
@@ -93,6 +95,7 @@ class RemainsFinder {
   void add_slot(const FoundSlot& slot) {
     if (slot.wal.is_nil()) return;
     WALRemains& wal = wal_of(slot.wal);
+    layout_is_known_.insert(slot.wal);
     wal.sure_end = std::max(wal.sure_end, slot.end);
     const std::uint64_t there =
         std::min(slot.object_size - kSlotHeaderSize, slot.end - slot.inline_begin);
@@ -146,10 +149,18 @@ class RemainsFinder {
   }
 
   void add_segments(const UUID& id, const std::vector<Piece>& pieces) {
-    WALRemains& wal = wal_of(id);
+    // Parts of a WAL of the Python storage are too long to begin there.
+    const bool has_first_record = std::ranges::any_of(
+        pieces, [](const Piece& piece) { return piece.begin == kWALFirstRecordOffset; });
+    const bool is_known = layout_is_known_.contains(id) || has_first_record;
     for (const Piece& piece : pieces) {
-      if (piece.begin < kWALFirstRecordOffset) wal.layout = WALLayout::kLegacyPython;
-      wal.pieces.push_back(piece);
+      const bool looks_legacy = piece.begin < kWALFirstRecordOffset;
+      // A WAL of the Python storage comes with hashes in its names, and no name makes one of
+      // another.
+      if (looks_legacy && !is_known && piece.segment_id.is_nil()) continue;
+      WALRemains& wal = wal_of(id);
+      if (looks_legacy && !is_known) wal.layout = WALLayout::kLegacyPython;
+      if (piece.begin >= wal.begin()) wal.pieces.push_back(piece);
     }
   }
 
@@ -396,7 +407,8 @@ class RemainsFinder {
   std::vector<WALRemains> wals_;
   std::unordered_map<UUID, std::size_t> places_;  ///< in wals_
   std::vector<Gap> missing_;
-  bool is_whole_ = false;  ///< nothing of the log is missing
+  bool is_whole_ = false;           ///< nothing of the log is missing
+  std::set<UUID> layout_is_known_;  ///< by the checkpoint or a slot
   LogRemains result_;
 };
 

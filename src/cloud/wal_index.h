@@ -15,6 +15,10 @@
 
 namespace protobase::cloud {
 
+/// What would lie behind is no place in a WAL, whatever names it: those end at a TiB (wal_max_size)
+/// and one record.
+inline constexpr std::uint64_t kMaxWALSize = std::uint64_t{4} << 40;
+
 /// One object's share of a WAL; it begins where the extent before it ends.
 struct Extent {
   std::uint64_t end = 0;

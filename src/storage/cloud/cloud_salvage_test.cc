@@ -645,6 +645,9 @@ TEST_F(CloudSalvageTest, StrangeObjectsMakeNoWALAndNoLength) {
   bucket_->put(far, Bytes(8, std::byte{7}));
   bucket_->put(cloud::segment_key(stranger, 4096, std::uint64_t{1} << 41, {}), Bytes(100));
   bucket_->put(cloud::segment_key(stranger, 5000, ~std::uint64_t{0}, {}), Bytes(100));
+  bucket_->put(cloud::segment_key(known, 0, 1, {}), Bytes(1));  // as of the Python storage
+  bucket_->put(cloud::segment_key(known, 8, 16, stranger), Bytes(8));
+  bucket_->put(cloud::segment_key(UUID::from_random({4}), 0, 100, {}), Bytes(100));
   bucket_->put("segments/else", Bytes(100));
   bucket_->put("log/else", Bytes(100));
   bucket_->remove("checkpoint");
