@@ -356,7 +356,7 @@ void CommitLog::claim() {
     throw_if_broken();
     // First of all: who claims must see what was merged meanwhile.
     if (has_lost_checkpoint_) {
-      make_up_for_checkpoint(std::string(checkpoint_version_), {});
+      make_up_for_checkpoint(checkpoint_version_, {});
       retried([&] { return put_checkpoint(state()); });
     }
     if (!has_lost_checkpoint_ && try_claim()) return;

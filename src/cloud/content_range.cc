@@ -1,5 +1,6 @@
 #include "cloud/content_range.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace protobase::cloud {
@@ -25,6 +26,10 @@ std::optional<ContentRange> parse_content_range(std::string_view text) {
   const auto size = parse_size(text.substr(slash + 1));
   if (!first || !last || !size || *first > *last || *last >= *size) return std::nullopt;
   return ContentRange{*first, *last, *size};
+}
+
+bool asks_for_range(const os::HTTPHeaders& headers) {
+  return std::ranges::any_of(headers, [](const auto& header) { return header.first == "Range"; });
 }
 
 }  // namespace protobase::cloud

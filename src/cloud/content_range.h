@@ -1,9 +1,11 @@
-// What the headers of an answer say of sizes.
+// What headers say of sizes and ranges.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string_view>
+
+#include "os/net/http.h"
 
 namespace protobase::cloud {
 
@@ -19,5 +21,8 @@ struct ContentRange {
 
 /// nullopt unless all three are told and fit each other.
 std::optional<ContentRange> parse_content_range(std::string_view text);
+
+/// Of a request.
+bool asks_for_range(const os::HTTPHeaders& headers);
 
 }  // namespace protobase::cloud

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cloud/client_arguments.h"
+#include "cloud/content_range.h"
 #include "cloud/google_json.h"
 #include "protobase/errors.h"
 
@@ -107,11 +108,6 @@ std::uint64_t body_size(const os::HTTPRequest& request) {
   return size;
 }
 
-bool asks_for_range(const os::HTTPRequest& request) {
-  return std::ranges::any_of(request.headers,
-                             [](const auto& header) { return header.first == "Range"; });
-}
-
 }  // namespace
 
 GoogleConnection::GoogleConnection(const GoogleCloudClientOptions& options)
@@ -174,7 +170,7 @@ os::HTTPResponse GoogleConnection::send_once(const GoogleOperation& operation, G
     // What a request that changes something is answered at such length, it may have done. A range
     // may be answered as such the next time.
     const bool is_reading = count == GoogleCount::kGet || count == GoogleCount::kList;
-    const bool is_final = is_reading && !asks_for_range(request);
+    const bool is_final = is_reading && !asks_for_range(request.headers);
     fail(operation, is_final ? CloudFailure::kRefused : CloudFailure::kUnknown, 0, error.what());
   } catch (const os::HTTPUntrustedError& error) {
     fail(operation, CloudFailure::kRefused, 0,

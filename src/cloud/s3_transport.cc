@@ -1,8 +1,8 @@
 #include "cloud/s3_transport.h"
 
-#include <algorithm>
 #include <cstdlib>
 
+#include "cloud/content_range.h"
 #include "cloud/http_date.h"
 #include "cloud/sigv4.h"
 #include "os/net/crypto.h"
@@ -16,11 +16,6 @@ constexpr std::int64_t kMicrosPerSecond = 1'000'000;
 constexpr std::int64_t kClockToleranceUs = 60 * kMicrosPerSecond;
 // Amazon refuses from here; a refusal of a HEAD has no body that says why.
 constexpr std::int64_t kRefusedSkewUs = 15 * 60 * kMicrosPerSecond;
-
-bool asks_for_range(const S3Request& request) {
-  return std::ranges::any_of(request.headers,
-                             [](const auto& header) { return header.first == "Range"; });
-}
 
 }  // namespace
 
@@ -91,7 +86,7 @@ os::HTTPResponse S3Transport::send_once(const S3Request& request, const AWSKeys&
     // may be answered as such the next time.
     const bool is_reading =
         request.kind == S3RequestKind::kGet || request.kind == S3RequestKind::kList;
-    const bool is_final = is_reading && !asks_for_range(request);
+    const bool is_final = is_reading && !asks_for_range(request.headers);
     throw CloudStorageError(is_final ? CloudFailure::kRefused : CloudFailure::kUnknown, 0,
                             s3_where(asked(request)) + ": " + error.what());
   } catch (const os::HTTPUntrustedError& error) {
