@@ -10,8 +10,8 @@ if(PROTOBASE_PLANTED_BUGS)
 endif()
 
 set(sources_with_bugs
-  base/planted_bug.cc engine/committer.cc engine/log.cc file/file_root_register.cc file/wal_writer.cc
-  format/record.cc wal/scanner.cc)
+  base/planted_bug.cc engine/committer.cc engine/log.cc file/file_root_register.cc
+  file/space_directory.cc file/wal_writer.cc format/record.cc wal/scanner.cc)
 set(cloud_bugs "")
 if(PROTOBASE_CLOUD)
   list(APPEND sources_with_bugs cloud/commit_log.cc cloud/merger.cc cloud/slot_writer.cc)

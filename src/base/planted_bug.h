@@ -11,7 +11,7 @@ namespace protobase::base {
 /// test/planted_bugs/README.md.
 enum class PlantedBug {
   kNoDataSync,             ///< a WAL's sync returns without fdatasync
-  kNoDirectorySync,        ///< a new WAL's directory entry is not synced
+  kNoDirectorySync,        ///< no directory entry is synced
   kChecksumIgnored,        ///< every record verifies
   kAddressNotChecksummed,  ///< a record's checksum does not cover its WAL and offset
   kRetryAfterFailedSync,   ///< fdatasync is called once more, and believed

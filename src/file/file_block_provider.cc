@@ -298,7 +298,7 @@ class FileBlockProvider::Impl {
     if (auto file = file_system.open(directory_.lock_path(), os::OpenMode::kReadWrite)) return file;
     directory_.create();
     auto file = file_system.open(directory_.lock_path(), os::OpenMode::kCreate);
-    file_system.sync_directory(directory_.path());
+    directory_.sync();
     return file;
   }
 

@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "base/planted_bug.h"
 #include "format/legacy_space.h"
 #include "protobase/errors.h"
 
@@ -68,12 +69,22 @@ SpaceListing SpaceDirectory::list() const {
 
 void SpaceDirectory::create() const {
   const std::string parent = os::parent_directory(path_);
+  bool made = false;
   if (!file_system_->kind_of(path_)) {
-    if (!file_system_->kind_of(parent)) SpaceDirectory(file_system_, parent).create();
-    file_system_->make_directory(path_);
+    SpaceDirectory(file_system_, parent).create();
+    made = file_system_->make_directory(path_);
   }
-  // Also when it was there: whoever made it may not have lived to do this.
-  file_system_->sync_directory(parent);
+  try {
+    // Also when it was there: whoever made it may not have lived to do this. Whoever made
+    // something in it has.
+    SpaceDirectory(file_system_, parent).sync();
+  } catch (const NotAuthorizedError&) {
+    if (made) throw;  // a directory of somebody else, like a home below /home
+  }
+}
+
+void SpaceDirectory::sync() const {
+  if (!base::is_planted(base::PlantedBug::kNoDirectorySync)) file_system_->sync_directory(path_);
 }
 
 std::optional<AtomPointer> SpaceDirectory::read_legacy_root() const {

@@ -43,6 +43,8 @@ class SpaceDirectory final {
   SpaceListing list() const;
   /// Makes the directory and its missing parents, durably.
   void create() const;
+  /// Makes the entries of the directory durable.
+  void sync() const;
 
   /// The root the Python storage left; nullopt when none. CorruptionError when unreadable.
   std::optional<AtomPointer> read_legacy_root() const;

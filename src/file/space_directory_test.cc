@@ -6,7 +6,9 @@
 
 #include "protobase/errors.h"
 #include "testing/counting_file_system.h"
+#include "testing/memory_file_system.h"
 #include "testing/temporary_directory.h"
+#include "testing/unprivileged.h"
 
 namespace protobase::file {
 namespace {
@@ -80,10 +82,46 @@ TEST_F(SpaceDirectoryTest, MakesMissingParentsDurably) {
   const SpaceDirectory deep(counting, temporary_.at("a/b/c"));
   deep.create();
   EXPECT_TRUE(std::filesystem::is_directory(temporary_.at("a/b/c")));
-  EXPECT_EQ(counting->counts().directory_syncs, 3u) << "each new entry is synced in its parent";
-  deep.create();
   EXPECT_EQ(counting->counts().directory_syncs, 4u)
+      << "each new entry is synced in its parent, and that of the directory they are in";
+  deep.create();
+  EXPECT_EQ(counting->counts().directory_syncs, 5u)
       << "its own entry once more: whoever made it may not have lived to sync it";
+}
+
+TEST(SpaceDirectoryCreation, WhoeverComesAfterAKillSyncsWhatTheDeadOneMade) {
+  int kill = 0;
+  for (std::shared_ptr<testing::MemoryFileSystem> left; kill == 0 || left; ++kill) {
+    const auto files = std::make_shared<testing::MemoryFileSystem>();
+    int changes = 0;
+    left.reset();
+    files->set_before_change([&](const std::string&) {
+      if (changes++ == kill) left = files->clone();
+    });
+    SpaceDirectory(files, "/a/b/c").create();
+    const auto& next = left ? left : files;
+    SpaceDirectory(next, "/a/b/c").create();
+    const std::vector<testing::Outcome> all_lost(next->uncertainties().size(),
+                                                 {testing::Outcome::Fate::kLost});
+    EXPECT_TRUE(next->crash_clone(all_lost)->kind_of("/a/b/c")) << "killed at change " << kill;
+  }
+  EXPECT_GE(kill, 6);
+}
+
+TEST(SpaceDirectoryCreation, AParentThatMayNotBeReadIsNoObstacleToADirectoryInIt) {
+  namespace fs = std::filesystem;
+  const testing::TemporaryDirectory place;
+  fs::create_directories(place.at("home/user"));
+  fs::permissions(place.path(), fs::perms::group_exec | fs::perms::others_exec,
+                  fs::perm_options::add);
+  fs::permissions(place.at("home"), fs::perms{0311});
+  {
+    const testing::Unprivileged nobody(place.at("home/user"));
+    EXPECT_THROW(os::posix_file_system()->sync_directory(place.at("home")), NotAuthorizedError);
+    SpaceDirectory(os::posix_file_system(), place.at("home/user/space")).create();
+    SpaceDirectory(os::posix_file_system(), place.at("home/user")).create();
+  }
+  fs::permissions(place.at("home"), fs::perms{0755});
 }
 
 TEST_F(SpaceDirectoryTest, ReadsTheRootOfThePythonStorage) {

@@ -24,7 +24,7 @@ bool settle(const SpaceDirectory& directory, os::File& file, const UUID& id, WAL
     return false;
   }
   // Nor may its writer have lived to sync the directory.
-  if (never_closed) directory.file_system().sync_directory(directory.path());
+  if (never_closed) directory.sync();
   return true;
 }
 

@@ -159,15 +159,15 @@ void begin_target(const SourceName& source, const file::SpaceDirectory& target,
   write_bytes(*marker, 0, as_bytes(what + "\n"));
   marker->truncate(what.size() + 1);
   marker->sync_data();
-  target.file_system().sync_directory(target.path());
+  target.sync();
 }
 
 void finish_target(const file::SpaceDirectory& target) {
   os::FileSystem& files = target.file_system();
   files.open(target.lock_path(), os::OpenMode::kCreate);
-  files.sync_directory(target.path());
+  target.sync();
   files.remove(target.copy_path());
-  files.sync_directory(target.path());
+  target.sync();
 }
 
 void copy_file(os::FileSystem& files, const std::string& from, const std::string& to,

@@ -31,7 +31,8 @@ CLOUD_FAULTS = "crash CloudFaults.EveryAcknowledgedCommitIsThereExactlyOnceAndNo
 TESTS_BY_BUG = {
     "no_data_sync": [EXHAUSTIVE, WORST_POWER_CUT, FAILED_SYNC],
     "no_directory_sync": [
-        EXHAUSTIVE, WORST_POWER_CUT, "file WALWriterTest.HeaderAndEntryAreSyncedBeforeTheFirstRecord"],
+        EXHAUSTIVE, WORST_POWER_CUT, "file SpaceDirectoryCreation.WhoeverComesAfterAKillSyncsWhatTheDeadOneMade",
+        "file WALWriterTest.HeaderAndEntryAreSyncedBeforeTheFirstRecord"],
     "checksum_ignored": [
         "crash MisplacedBlocks.AStaleBlockOfTheSameFile", CUT_RECORD,
         "faults OldFaults.D05_ADamagedLengthIsRefusedAtOnce",
@@ -53,7 +54,7 @@ TESTS_BY_BUG = {
     "root_before_data": [
         WORST_POWER_CUT, FAILED_SYNC, "faults DisturbedCallsTest.NoCallThatFailsOnceLosesWhatWasAcknowledged",
         "faults OldFaults.D13_AfterAFullDiskTheRetryKeepsEveryRecord"],
-    "lock_outlives_kill": [EVERY_CALL_FAILS],
+    "lock_outlives_kill": [EVERY_CALL_FAILS, "faults OldFaults.D09_TheRootLockGoesWithAKilledProcess"],
     "fence_dropped": [CLOUD_FAULTS, TAKEN_OVER, MERGED_AWAY],
     "foreign_slot_believed": [CLOUD_FAULTS, TAKEN_OVER, MERGED_AWAY],
     "boundary_ignored": [CLOUD_FAULTS, MERGED_AWAY],
