@@ -152,7 +152,8 @@ class Verification {
     found_[where.transaction_id].add(where);
   }
 
-  /// The newest root must be there, and the chain of commits behind it without a gap.
+  /// The newest root must be there, the chain of commits behind it without a gap, and behind that
+  /// the root that the Python storage left.
   void check_roots() {
     AtomPointer at;
     CommitsByWAL history;
@@ -168,6 +169,11 @@ class Verification {
         }
         at = version->previous_commit;
         version = reader_.read_previous(*version);
+      }
+      at = {};
+      if (const auto inherited = provider_.root_register().inherited_root()) {
+        at = *inherited;
+        reader_.read(at);
       }
       check_history(history);
     } catch (const CorruptionError& error) {
