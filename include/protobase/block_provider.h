@@ -15,14 +15,6 @@
 
 namespace protobase {
 
-/// Mixed into what write() or sync() throw when the medium refused them as a whole: nothing of what
-/// was written since the last sync() took effect or ever will, and the same may be tried again. The
-/// commit records among it will be given up before.
-class PROTOBASE_EXPORT NothingTookEffect {
- public:
-  virtual ~NothingTookEffect() = default;
-};
-
 /// One read of many.
 struct BlockRead {
   UUID wal{};
@@ -37,7 +29,9 @@ struct BlockRead {
 ///  - sync() returns only when every byte written before to that WAL is durable. After it failed,
 ///    or a write failed half way, the WAL is poisoned: every later write and sync throws.
 ///  - NoSpaceError from write() means nothing was written; the same operation may be tried again.
-///    So does an error of either that is a NothingTookEffect too.
+///    An error of either that is a NothingTookEffect too means that nothing of what was written
+///    since the last sync() took effect or ever will. The commit records among it will be given up
+///    before the same is tried again.
 ///  - LockingError from sync(): another writer took over. Nothing since the last sync() took
 ///    effect, and nothing ever will through this provider.
 ///  - read() returns the bytes asked for or throws; reads are concurrent with everything.

@@ -97,6 +97,13 @@ class PROTOBASE_EXPORT NoSpaceError : public UnexpectedError {
   using UnexpectedError::UnexpectedError;
 };
 
+/// Mixed into an error of the moment: nothing of the call took effect or ever will, and the same
+/// call may be made again.
+class PROTOBASE_EXPORT NothingTookEffect {
+ public:
+  virtual ~NothingTookEffect() = default;
+};
+
 /// Lost a race, or a lock is held elsewhere. Nothing of the call took effect.
 class PROTOBASE_EXPORT LockingError : public ProtoBaseError {
  public:

@@ -94,6 +94,11 @@ std::uint64_t WALRoom::ready() const {
   return ready_;
 }
 
+std::string WALRoom::broken() const {
+  const std::lock_guard lock(mutex_);
+  return broken_;
+}
+
 void WALRoom::extend_with_zeros(std::uint64_t end) {
   while (ready_ < end) {
     const std::uint64_t next = std::min(end, ready_ + kStep);
@@ -127,8 +132,7 @@ void WALRoom::prepare(const std::stop_token& stop) {
       const std::uint64_t end = std::min(begin + kStep, wanted_);
       claimed_ = true;
       lock.unlock();
-      write_zeros(*file, begin, end);
-      file->sync_data();
+      write_step(*file, begin, end);
       lock.lock();
       claimed_ = false;
       ready_ = end;
@@ -140,6 +144,29 @@ void WALRoom::prepare(const std::stop_token& stop) {
     failure_ = std::current_exception();
     changed_.notify_all();
   }
+}
+
+/// Called by the thread, without the mutex.
+void WALRoom::write_step(os::File& file, std::uint64_t begin, std::uint64_t end) {
+  try {
+    write_zeros(file, begin, end);
+  } catch (const NoSpaceError&) {
+    throw;
+  } catch (const ProtoBaseError& error) {
+    note_broken("written", error);
+    throw;
+  }
+  try {
+    file.sync_data();
+  } catch (const ProtoBaseError& error) {  // no space found out by a sync is a failed sync
+    note_broken("synced", error);
+    throw;
+  }
+}
+
+void WALRoom::note_broken(const char* what, const std::exception& error) {
+  const std::lock_guard lock(mutex_);
+  broken_ = std::string("the room behind the log could not be ") + what + ": " + error.what();
 }
 
 /// Whether the log has not outrun this thread for a moment.

@@ -5,9 +5,11 @@
 //  - What lies below ready() is the log's: zeros are only ever written at or above it.
 //  - A step of the background thread is claimed first, and the log does not grow past ready() while
 //    one is claimed. So zeros never meet records.
-//  - Room is a convenience: what the thread fails at is left undone, the log's own writes and syncs
-//    find out what is wrong with the disk. Therefore it syncs through an open file of its own: a
-//    failed fdatasync is told to each open file once, and the log must not miss it.
+//  - Room is a convenience: without space, descriptors or memory the thread ends, and the log goes
+//    on without it. A write or sync of its that fails otherwise is the log's failure too, because a
+//    sync is of the whole file: broken() says so, and nothing is acknowledged after it.
+//  - The thread syncs through an open file of its own: a failed fdatasync is told to each open file
+//    once, and the log's own sync must not miss it.
 #pragma once
 
 #include <condition_variable>
@@ -16,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 
 #include "os/file_system.h"
@@ -42,10 +45,15 @@ class WALRoom final {
 
   std::uint64_t ready() const;
 
+  /// What failed at the disk, so that the file is to be written no more; empty: nothing did.
+  std::string broken() const;
+
  private:
   void extend_with_zeros(std::uint64_t end);
   void want(std::uint64_t end);
   void prepare(const std::stop_token& stop);
+  void write_step(os::File& file, std::uint64_t begin, std::uint64_t end);
+  void note_broken(const char* what, const std::exception& error);
   bool is_quiet(std::unique_lock<std::mutex>& lock, const std::stop_token& stop);
 
   os::File& file_;
@@ -59,7 +67,8 @@ class WALRoom final {
   bool claimed_ = false;           ///< a step is being written from ready_ on
   unsigned urgent_ = 0;            ///< so many wait in reserve()
   std::exception_ptr failure_;     ///< why the thread does no more
-  std::jthread thread_;            ///< last, because it is joined first; started when it has work
+  std::string broken_;
+  std::jthread thread_;  ///< last, because it is joined first; started when it has work
 };
 
 }  // namespace protobase::file

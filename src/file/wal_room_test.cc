@@ -101,17 +101,20 @@ TEST_F(WALRoomTest, WithoutSpaceReservingFailsAndTheLogGoesOn) {
   system_->heal();
   append(300'000, 'b');
   EXPECT_THROW(room_.reserve(8 * kMiB), NoSpaceError) << "the thread does no more";
+  EXPECT_EQ(room_.broken(), "");
   expect_log_and_zeros();
 }
 
-TEST_F(WALRoomTest, AFailedSyncOfTheRoomIsNotTheLogs) {
-  testing::Fault once;
-  once.only = testing::FileCall::kSyncData;
-  system_->set_fault(once);
-  EXPECT_THROW(room_.reserve(4 * kMiB), UnexpectedError);
-  append(100, 'a');
-  file_->sync_data();  // an open file of its own: the disk would tell this one as well
-  expect_log_and_zeros();
+TEST_F(WALRoomTest, AFailedSyncOrWriteOfTheRoomIsTold) {
+  for (const auto call : {testing::FileCall::kSyncData, testing::FileCall::kWrite}) {
+    WALRoom room{*file_, [this] { return open(); }, 0};
+    EXPECT_EQ(room.broken(), "");
+    testing::Fault once;
+    once.only = call;
+    system_->set_fault(once);
+    EXPECT_THROW(room.reserve(4 * kMiB), UnexpectedError);
+    EXPECT_NE(room.broken().find("Input/output error"), std::string::npos) << room.broken();
+  }
 }
 
 TEST_F(WALRoomTest, WithoutMemoryForTheThreadReservingFailsAndTheLogGoesOn) {

@@ -104,6 +104,7 @@ void WALWriter::sync() {
       poison("a sync failed", error);
     }
   }
+  throw_if_poisoned();  // the room's sync may have failed meanwhile
   durable_commit_ = written_commit_;
   records_.store(written_records_, std::memory_order_relaxed);
   durable_.store(written_.load(std::memory_order_relaxed), std::memory_order_release);
@@ -123,6 +124,7 @@ void WALWriter::close(bool sealed) {
   throw_if_poisoned();
   if (!begun_) return;  // nothing was ever written
   room_.stop();
+  throw_if_poisoned();
   if (room_.ready() > durable()) file_->truncate(durable());
   format::Checkpoint checkpoint = current_checkpoint();
   checkpoint.closed = true;
@@ -132,7 +134,8 @@ void WALWriter::close(bool sealed) {
   poison_ = "it is closed";
 }
 
-void WALWriter::throw_if_poisoned() const {
+void WALWriter::throw_if_poisoned() {
+  if (poison_.empty()) poison_ = room_.broken();
   if (poison_.empty()) return;
   throw UnexpectedError("WAL " + id_.to_string() + " takes no more writes: " + poison_);
 }
@@ -156,8 +159,9 @@ void WALWriter::begin_locked() {
   file_->write(0, {&part, 1});
   try {
     file_->sync_data();
-    if (!base::is_planted(base::PlantedBug::kNoDirectorySync))
-      directory_.file_system().sync_directory(directory_.path());
+    directory_.sync();
+  } catch (const os::OutOfDescriptorsError&) {
+    throw;  // before the sync began: it is made when there is one
   } catch (const ProtoBaseError& error) {
     poison("a sync failed", error);
   }

@@ -4,7 +4,8 @@
 //  - Header and directory entry are durable before the first record is written.
 //  - A checkpoint says only what a sync before it made durable; it travels to the disk with a later
 //    sync.
-//  - After a failed sync, or a write that failed half way, the file is never written again by us.
+//  - After a failed sync, the room's included, or a write that failed half way, the file is never
+//    written again by us.
 #pragma once
 
 #include <atomic>
@@ -56,7 +57,7 @@ class WALWriter final {
   std::uint64_t records() const noexcept { return records_.load(std::memory_order_relaxed); }
 
  private:
-  void throw_if_poisoned() const;
+  void throw_if_poisoned();
   [[noreturn]] void poison(const std::string& what, const std::exception& error);
   std::unique_ptr<os::File> open_again() const;
   void begin_locked();

@@ -8,6 +8,7 @@
 #include "format/record.h"
 #include "protobase/errors.h"
 #include "testing/counting_file_system.h"
+#include "testing/expect_error.h"
 #include "testing/fault_file_system.h"
 #include "testing/temporary_directory.h"
 #include "wal/log_buffer.h"
@@ -67,6 +68,23 @@ TEST_F(WALWriterTest, HeaderAndEntryAreSyncedBeforeTheFirstRecord) {
 
 TEST_F(WALWriterTest, AnIDIsNeverUsedTwice) {
   EXPECT_THROW(WALWriter::create(directory_, kWAL, *os::system_clock()), UnexpectedError);
+}
+
+TEST(WALWriterRoom, AFailedSyncOfTheRoomPoisonsTheWAL) {
+  testing::TemporaryDirectory place;
+  const auto faults = std::make_shared<testing::FaultFileSystem>(os::posix_file_system());
+  const SpaceDirectory directory(faults, place.path());
+  const auto writer = WALWriter::create(directory, kWAL, *os::system_clock());
+  writer->begin();
+  testing::Fault once;
+  once.only = testing::FileCall::kSyncData;
+  faults->set_fault(once);
+  EXPECT_THROW(writer->reserve(8 << 20), UnexpectedError);
+  EXPECT_EQ(faults->hits(), 1u);
+  testing::expect_error<UnexpectedError>(
+      [&] { writer->sync(); }, {kWAL.to_string(), "takes no more writes", "Input/output"});
+  EXPECT_THROW(writer->write({}), UnexpectedError);
+  EXPECT_THROW(writer->close(/*sealed=*/true), UnexpectedError);
 }
 
 TEST(WALWriterCreation, CanBeTriedAgainAfterItFailed) {

@@ -23,6 +23,12 @@ class ReadError : public UnexpectedError {
   using UnexpectedError::UnexpectedError;
 };
 
+/// The process or the machine has no descriptor for one more open file; nothing was opened.
+class OutOfDescriptorsError : public UnexpectedError, public NothingTookEffect {
+ public:
+  using UnexpectedError::UnexpectedError;
+};
+
 enum class FileKind { kRegular, kDirectory, kOther };
 
 struct DirectoryEntry {
@@ -86,7 +92,8 @@ struct FileRead {
   std::size_t filled = 0;  ///< set by read_many()
 };
 
-/// Thread-safe. Paths are absolute or relative to the working directory.
+/// Thread-safe. Paths are absolute or relative to the working directory. What opens a file or a
+/// directory may throw OutOfDescriptorsError.
 class FileSystem {
  public:
   virtual ~FileSystem() = default;

@@ -32,6 +32,8 @@ namespace {
     case EACCES:
     case EPERM:
     case EROFS: throw NotAuthorizedError(message);
+    case EMFILE:
+    case ENFILE: throw OutOfDescriptorsError(message);
     default: throw UnexpectedError(message);
   }
 }

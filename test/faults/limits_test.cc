@@ -75,7 +75,7 @@ TEST_F(LimitsTest, OpeningWithoutDescriptorsIsAnErrorAndNoMore) {
       try {
         StandaloneFileStorage storage(space(), without_caches(), access);
         EXPECT_EQ(storage.read_current_root(), root);
-      } catch (const UnexpectedError& error) {
+      } catch (const os::OutOfDescriptorsError& error) {
         EXPECT_NE(std::string(error.what()).find("Too many open files"), std::string::npos);
         ++refused;
       }
@@ -99,9 +99,10 @@ TEST_F(LimitsTest, AWALThatCannotBeOpenedForReadingIsReadLater) {
   storage.get_bytes(known);
   {
     const NoDescriptors none;
-    expect_error<UnexpectedError>([&] { storage.get_bytes(other); }, {"Too many open files"});
+    expect_error<os::OutOfDescriptorsError>([&] { storage.get_bytes(other); },
+                                            {"Too many open files"});
     EXPECT_EQ(storage.get_bytes(known).as_text(), pushed.at(known)) << "that file is open";
-    expect_error<UnexpectedError>([&] { storage.list_wals(); }, {"Too many open files"});
+    expect_error<os::OutOfDescriptorsError>([&] { storage.list_wals(); }, {"Too many open files"});
   }
   EXPECT_EQ(find_wrong(storage, pushed), "");
 }
@@ -116,12 +117,47 @@ TEST_F(LimitsTest, AWALThatCannotBeClaimedIsClaimedByTheNextPush) {
   EXPECT_TRUE(storage.read_current_root());
   {
     const NoDescriptors none;
-    expect_error<UnexpectedError>([&] { storage.push_bytes(as_bytes("x")); },
-                                  {"Too many open files"});
+    expect_error<os::OutOfDescriptorsError>([&] { storage.push_bytes(as_bytes("x")); },
+                                            {"Too many open files"});
   }
   const auto root = commit(storage, pushed);
   storage.close();
   expect_intact(pushed, root);
+}
+
+TEST_F(LimitsTest, ARollOverWithoutDescriptorsIsMadeWhenThereAreSome) {
+  for (int spare = 0; spare < 2; ++spare) {  // for the new file, then for syncing its directory
+    SCOPED_TRACE(spare);
+    const std::string place = space() + std::to_string(spare);
+    Pushed pushed;
+    StandaloneFileStorage storage(place, small_wals());
+    commit(storage, pushed);
+    EXPECT_EQ(storage.verify({}).bad_places, 0u);  // from here on the file is open for reading
+    AtomPointer root;
+    bool refused = false;
+    {
+      const NoDescriptors none(spare);
+      for (int i = 0; i < 100 && !refused; ++i) {
+        const AtomPointer next = push(storage, pushed, 2000);
+        try {
+          storage.set_current_root(next);
+          root = next;
+        } catch (const os::OutOfDescriptorsError& error) {
+          EXPECT_NE(std::string(error.what()).find("Too many open files"), std::string::npos)
+              << error.what();
+          refused = true;
+        }
+      }
+      push(storage, pushed);
+      EXPECT_EQ(storage.read_current_root(), root);
+      EXPECT_EQ(find_wrong(storage, pushed), "");
+    }
+    EXPECT_TRUE(refused);
+    root = commit(storage, pushed);
+    EXPECT_EQ(find_wrong(storage, pushed), "");
+    storage.close();
+    expect_intact(pushed, root, place);
+  }
 }
 
 TEST_F(LimitsTest, ARollOverWithoutDescriptorsLosesNothingAcknowledged) {
