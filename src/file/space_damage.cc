@@ -39,6 +39,15 @@ std::optional<BadPlace> find_header_damage(os::File& file, const UUID& id, WALHe
                   "the file header is damaged at byte " + std::to_string(*head.damaged_at)};
 }
 
+/// Something else lies in the place of a file that is no WAL: no process can open the space.
+void find_other_things(const SpaceDirectory& directory, std::vector<BadPlace>& places) {
+  for (const std::string& path : {directory.root_path(), directory.lock_path()}) {
+    const auto kind = directory.file_system().kind_of(path);
+    if (!kind || kind == os::FileKind::kRegular) continue;
+    places.push_back({{}, path + " is no file: move it away, it is made anew by the next writer"});
+  }
+}
+
 /// visit(file, id, head) for every version-1 WAL.
 template <typename Visit>
 void visit_wals(const SpaceDirectory& directory, Visit visit) {
@@ -139,6 +148,7 @@ std::vector<BadPlace> find_space_damage(const SpaceDirectory& directory) {
     if (auto damage = find_header_damage(file, id, head)) places.push_back(std::move(*damage));
   });
   std::ranges::move(chain.lost(), std::back_inserter(places));
+  find_other_things(directory, places);
   return places;
 }
 

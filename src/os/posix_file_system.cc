@@ -44,6 +44,8 @@ namespace {
     case EBADMSG:
     case EUCLEAN:
     case ENODATA:
+    case EISDIR:  // something else lies in the file's place
+    case ESPIPE:
       throw ReadError(path + ": pread at offset " + std::to_string(offset) +
                       " failed: " + std::strerror(error));
     default: throw_error(path, "pread", error);

@@ -150,6 +150,29 @@ TEST_F(SalvageTest, ADestroyedHeaderCostsNoRecord) {
   EXPECT_EQ(StandaloneFileStorage(target()).verify({}).bad_places, 0u);
 }
 
+TEST_F(SalvageTest, WhatLiesInTheRootsOrTheLocksPlaceIsNamedAndCostsNothing) {
+  fill(5);
+  for (const std::string name : {"protobase.root", "protobase.lock"}) {
+    SCOPED_TRACE(name);
+    const std::string damaged = directory_.at("damaged_" + name);
+    std::filesystem::copy(space(), damaged);
+    std::filesystem::remove(damaged + "/" + name);
+    std::filesystem::create_directory(damaged + "/" + name);
+    StandaloneFileStorage reader(damaged, {}, SpaceAccess::kReadOnly);
+    EXPECT_EQ(reader.read_current_root(), roots_.back());
+    const VerifyReport report = reader.verify({});
+    ASSERT_EQ(report.bad_places, 1u);
+    EXPECT_NE(report.bad[0].reason.find(name + " is no file"), std::string::npos);
+    EXPECT_THROW(StandaloneFileStorage storage(damaged), UnexpectedError);
+    salvage_space(damaged, directory_.at("saved_" + name), {});
+    StandaloneFileStorage saved(directory_.at("saved_" + name));
+    EXPECT_EQ(saved.read_current_root(), roots_.back());
+    for (const auto& [pointer, text] : texts_) {
+      EXPECT_EQ(saved.get_atom(pointer)->at("text").as_string(), text);
+    }
+  }
+}
+
 TEST_F(SalvageTest, SwappedFilesAreWhatTheirHeadersSay) {
   fill(200);
   const auto wals = testing::wal_files(space());

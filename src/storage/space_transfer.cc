@@ -96,6 +96,8 @@ void RecordWriter::flush() {
 
 std::unique_ptr<os::File> hold_root(const file::SpaceDirectory& space) {
   std::unique_ptr<os::File> file;
+  const auto kind = space.file_system().kind_of(space.lock_path());
+  if (kind && kind != os::FileKind::kRegular) return nullptr;  // nobody can hold a lock in it
   try {
     file = space.file_system().open(space.lock_path(), os::OpenMode::kReadWrite);
   } catch (const NotAuthorizedError&) {
