@@ -403,8 +403,10 @@ TEST(ExhaustiveCrash, WhatComesBackIsAPrefixWithEveryAcknowledgedCommit) {
     for (unsigned i = 0; i < cores; ++i) workers.emplace_back(work);
   }
   std::cout << "seed " << kSeed << ": " << 2 * workloads.size() << " workloads, " << totals.moments
-            << " moments, " << totals.visited << " states visited, " << totals.judged
-            << " judged, of them " << totals.recovery_crashes << " after a crash in recovery\n";
+            << " moments, all of up to " << kMaxSubsets << " subsets (" << kMaxSubsetsOfLongest
+            << " of the longest), else " << kSampledSubsets << " drawn; " << totals.visited
+            << " states visited, " << totals.judged << " judged, of them "
+            << totals.recovery_crashes << " after a crash in recovery\n";
   for (const auto& [kind, failure] : totals.failures) {
     ADD_FAILURE() << failure.first << "\n  (" << failure.count << " like this)";
   }
