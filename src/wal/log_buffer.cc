@@ -166,6 +166,7 @@ WALState LogBuffer::state() const noexcept {
 }
 
 std::byte* LogBuffer::reserve(std::size_t size) {
+  if (durable_ == end_) begin_block_again();
   if (continues_last_chunk(size)) {
     if (chunks_.back().of_block) block_.used += size;
   } else if (size > block_size_) {
@@ -177,6 +178,17 @@ std::byte* LogBuffer::reserve(std::size_t size) {
     block_.used += size;
   }
   return chunks_.back().begin + chunks_.back().used;
+}
+
+/// What comes next goes into memory that is in the processor's caches, if all that was in it is
+/// durable and nobody else holds it.
+void LogBuffer::begin_block_again() {
+  if (block_.used < block_size_ / kLeastPart) return;
+  chunks_.clear();
+  if (block_.memory.use_count() != 1) return;
+  // Taking part and letting go makes what the last other owner did with it happen before this.
+  { const auto ordered_behind_others = block_.memory; }
+  block_.used = 0;
 }
 
 bool LogBuffer::continues_last_chunk(std::size_t size) const noexcept {

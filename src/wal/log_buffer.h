@@ -5,8 +5,8 @@
 //  - Positions count the bytes ever appended, over all WALs; durable <= written <= end.
 //  - What is written and not durable lies in one WAL, the oldest that has bytes which are not.
 //  - A chunk holds consecutive bytes of one WAL and only whole records.
-//  - Bytes below a chunk's `used` never change, except that a commit record that was never written
-//    may become a void record of the same size (give_up_commits).
+//  - Bytes below a chunk's `used` never change while anybody holds them, except that a commit
+//    record that was never written may become a void record of the same size (give_up_commits).
 // Not thread-safe: its owner's mutex guards it. Bytes handed out in operations may be read without
 // it.
 #pragma once
@@ -86,6 +86,8 @@ class LogBuffer {
  private:
   // 8 MiB, what the background writer makes durable at a time by default.
   static constexpr std::size_t kSparePages = 4;
+  // Commits that together take less of a block go on behind each other.
+  static constexpr std::size_t kLeastPart = 16;
 
   struct Chunk {
     std::shared_ptr<std::byte[]> memory;
@@ -112,6 +114,7 @@ class LogBuffer {
   };
 
   std::byte* reserve(std::size_t size);
+  void begin_block_again();
   bool continues_last_chunk(std::size_t size) const noexcept;
   Chunk& new_chunk(std::shared_ptr<std::byte[]> memory, std::byte* begin, std::size_t capacity);
   void new_own_chunk(std::shared_ptr<std::byte[]> memory, std::size_t size);

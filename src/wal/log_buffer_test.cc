@@ -318,5 +318,25 @@ TEST_F(LogBufferTest, TheStateTellsWhatIsBuffered) {
   EXPECT_EQ(state.buffered_operations, 1u);
 }
 
+TEST_F(LogBufferTest, WhatIsDurableAndHeldByNobodyGivesItsMemoryToTheNext) {
+  const auto first = append("first");
+  const std::byte* const memory = buffer_.find(first)->span().data();
+  flush();
+  const auto second = append("second");
+  EXPECT_EQ(buffer_.find(second)->span().data(), memory);
+  EXPECT_EQ(found(second), "second");
+  EXPECT_EQ(found(first), "(not buffered)");
+}
+
+TEST_F(LogBufferTest, WhatSomebodyHoldsStaysAsItIs) {
+  const auto first = append("first");
+  const auto held = buffer_.find(first);
+  flush();
+  const auto second = append("second");
+  EXPECT_NE(buffer_.find(second)->span().data(), held->span().data());
+  EXPECT_TRUE(format::verify_record(held->span(), first));
+  EXPECT_EQ(found(second), "second");
+}
+
 }  // namespace
 }  // namespace protobase::wal
