@@ -16,7 +16,9 @@ constexpr std::size_t kPrepareSize = 16 * 1024;
 // So much is worth handing to the medium while more is being pushed: the disk works in the
 // meantime.
 constexpr std::uint64_t kWriteAhead = 512 * 1024;
-// No more than this, so that who allows much in memory keeps it there.
+// While fewer are ahead, so that who allows much in memory keeps it there. It is looked at before a
+// write, which takes all that waits, a blob as a whole: what is ahead is at most this and what was
+// pushed since the write before. No commit waits longer for that, since it writes all of it anyway.
 constexpr std::uint64_t kMaxWrittenAhead = 8 * 1024 * 1024;
 }  // namespace
 

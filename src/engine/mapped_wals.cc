@@ -66,7 +66,7 @@ bool MappedWALs::is_valid(View& view, std::span<const std::byte> record,
 MappedWALs::View* MappedWALs::view_of(const UUID& wal) {
   for (std::size_t slot = std::hash<UUID>{}(wal);; ++slot) {
     View* const view = slots_[slot % kSlots].load(std::memory_order_acquire);
-    if (view == nullptr) return open(wal);
+    if (view == nullptr) return full_.load(std::memory_order_relaxed) ? nullptr : open(wal);
     if (view->wal == wal) return view;
   }
 }
@@ -88,7 +88,9 @@ MappedWALs::View* MappedWALs::open(const UUID& wal) {
   if (verify_once_) view->verified.cover(view->bytes.size());
   for (Owner& owner : view->owners) owner.map = std::make_shared<const SharedBytes>(view->bytes);
   slots_[slot % kSlots].store(view.get(), std::memory_order_release);
-  return views_.emplace_back(std::move(view)).get();
+  views_.push_back(std::move(view));
+  if (views_.size() == kMaxWALs) full_.store(true, std::memory_order_relaxed);
+  return views_.back().get();
 }
 
 bool MappedWALs::is_durable(View& view, std::uint64_t end) {

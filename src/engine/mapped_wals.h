@@ -21,9 +21,13 @@
 
 namespace protobase::engine {
 
-/// Thread-safe. Keeps up to kMaxWALs maps until it is destroyed; WALs beyond are read otherwise.
+/// Thread-safe. Keeps up to kMaxWALs maps until it is destroyed; WALs beyond are read otherwise,
+/// and no lock is taken for them.
 class MappedWALs final {
  public:
+  /// 1 TiB of addresses, out of 128, and 16 KiB of slots.
+  static constexpr std::size_t kMaxWALs = 1024;
+
   MappedWALs(BlockProvider& provider, bool verify_once)
       : provider_(provider), enabled_(provider.can_map()), verify_once_(verify_once) {}
   MappedWALs(const MappedWALs&) = delete;
@@ -37,7 +41,6 @@ class MappedWALs final {
   }
 
  private:
-  static constexpr std::size_t kMaxWALs = 1024;
   static constexpr std::size_t kSlots = 2 * kMaxWALs;
   static constexpr std::size_t kOwners = 16;
 
@@ -65,6 +68,7 @@ class MappedWALs final {
   const bool enabled_;
   const bool verify_once_;
   std::array<std::atomic<View*>, kSlots> slots_{};  ///< open addressing; filled, never emptied
+  std::atomic<bool> full_{false};                   ///< nothing is filled any more
   std::mutex mutex_;                                ///< for those who fill
   std::vector<std::unique_ptr<View>> views_;
 };
