@@ -48,7 +48,7 @@ class File {
   File(const std::filesystem::path& path, const StoreSettings& settings)
       : descriptor_(open(path.c_str(), O_RDWR | O_CREAT, 0644)) {
     check(descriptor_ >= 0, "open");
-    if (settings.create) preallocate(settings.preallocated_bytes);
+    if (settings.create) write_zeros(path, settings.preallocated_bytes);
     check(posix_fadvise(descriptor_, 0, 0, POSIX_FADV_RANDOM) == 0, "posix_fadvise");
     size_ = end();
   }
@@ -70,12 +70,6 @@ class File {
   void sync() const { check(fdatasync(descriptor_) == 0, "fdatasync"); }
 
  private:
-  void preallocate(std::uint64_t size) const {
-    const std::vector<std::byte> zeros(kChunk);
-    for (std::uint64_t at = 0; at < size; at += kChunk) write(zeros.data(), kChunk, at);
-    check(fsync(descriptor_) == 0, "fsync");
-  }
-
   int descriptor_;
   std::uint64_t size_ = 0;
 };

@@ -83,7 +83,7 @@ void measure(const Run& run, const std::string& workload, int threads, int gets,
                          return reading.round(threads, gets, many);
                        }});
   }
-  const auto samples = take_turns(entries, 5);
+  const auto samples = take_turns(entries, run.rounds(10));
   results.push_back(result(workload, "gets/s", samples,
                            {{"disk_bytes_per_get", bytes_per_get}, {"atoms", run.atoms}}));
 }

@@ -6,18 +6,31 @@ namespace {
 
 using Stores = std::map<std::string, std::unique_ptr<Store>>;
 
-const std::vector<std::string> kOneThread = {
-    "floor", "checksummed_log", "protobase", "rocksdb", "leveldb", "lmdb", "sqlite"};
+constexpr std::uint64_t kMiB = 1 << 20;
+constexpr const char* kUnreserved =
+    "protobase_unreserved";  // ours into blocks never written before
+
+const std::vector<std::string> kOneThread = {"floor",   "checksummed_log", "protobase", kUnreserved,
+                                             "rocksdb", "leveldb",         "lmdb",      "sqlite"};
 const std::vector<std::string> kManyThreads = {"floor", "protobase", "rocksdb", "leveldb"};
 
-Stores open_all(const Run& run, const std::string& workload,
-                const std::vector<std::string>& names) {
+struct Workload {
+  std::string name, unit;
+  int rounds;
+  std::uint64_t room;  ///< more than any contestant writes; written before the first round
+  const std::vector<std::string>& names;
+  std::function<double(Store&)> round;
+};
+
+Stores open_all(const Run& run, const Workload& workload) {
   Stores stores;
-  for (const std::string& name : names) {
-    StoreSettings settings = run.settings(workload + "/" + name);
-    settings.caches = name != "protobase";  // what is written is not read here
+  for (const std::string& name : workload.names) {
+    const bool ours = name.starts_with("protobase");
+    StoreSettings settings = run.settings(workload.name + "/" + name);
+    settings.caches = !ours;  // what is written is not read here
+    settings.preallocated_bytes = workload.room;
     stores[name] = make_store(name, settings);
-    stores[name]->prepare(settings.preallocated_bytes);
+    if (name != kUnreserved) stores[name]->prepare(workload.room);
   }
   return stores;
 }
@@ -58,38 +71,35 @@ double commit_in_threads(Store& store, int threads, const std::vector<std::byte>
   return threads * each / seconds;
 }
 
-void measure(const Run& run, const std::string& workload, const std::string& unit, int rounds,
-             const std::vector<std::string>& names, const std::function<double(Store&)>& round,
-             JSON& results) {
-  Stores stores = open_all(run, workload, names);
+void measure(const Run& run, const Workload& workload, JSON& results) {
+  Stores stores = open_all(run, workload);
   std::vector<Entry> entries;
-  for (const std::string& name : names) {
-    entries.push_back({name, [&store = *stores[name], &round] { return round(store); }});
+  for (const std::string& name : workload.names) {
+    entries.push_back(
+        {name, [&store = *stores[name], &workload] { return workload.round(store); }});
   }
-  results.push_back(
-      result(workload, unit, take_turns(entries, run.rounds(rounds), run.quick ? 4 : 30)));
+  results.push_back(disk_result(run, workload.name, workload.unit, entries,
+                                run.rounds(workload.rounds), run.quick ? 4 : 30));
   stores.clear();
-  std::filesystem::remove_all(run.directory / workload);
+  std::filesystem::remove_all(run.directory / workload.name);
 }
 
 }  // namespace
 
 void run_commits(const Run& run, JSON& results) {
   auto small = sample_record(200), large = sample_record(1024);
-  measure(
-      run, "commit_one", "us", 60, kOneThread,
-      [&](Store& store) { return commit_singly(store, small); }, results);
-  measure(
-      run, "commit_1000x200", "records/s", 30, kOneThread,
-      [&](Store& store) { return commit_batches(store, small); }, results);
-  measure(
-      run, "commit_1000x1024", "records/s", 30, kOneThread,
-      [&](Store& store) { return commit_batches(store, large); }, results);
+  std::vector<Workload> workloads = {{"commit_one", "us", 60, 32 * kMiB, kOneThread,
+                                      [&](Store& store) { return commit_singly(store, small); }},
+                                     {"commit_1000x200", "records/s", 30, 64 * kMiB, kOneThread,
+                                      [&](Store& store) { return commit_batches(store, small); }},
+                                     {"commit_1000x1024", "records/s", 30, 256 * kMiB, kOneThread,
+                                      [&](Store& store) { return commit_batches(store, large); }}};
   for (const int threads : {8, 32}) {
-    measure(
-        run, "commit_threads_" + std::to_string(threads), "commits/s", 20, kManyThreads,
-        [&](Store& store) { return commit_in_threads(store, threads, small); }, results);
+    workloads.push_back(
+        {"commit_threads_" + std::to_string(threads), "commits/s", 20, 32 * kMiB, kManyThreads,
+         [&small, threads](Store& store) { return commit_in_threads(store, threads, small); }});
   }
+  for (const Workload& workload : workloads) measure(run, workload, results);
 }
 
 }  // namespace protobase::compare

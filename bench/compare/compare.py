@@ -9,6 +9,8 @@ workloads are processes of their own, and take turns here.
 """
 
 import json
+import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -20,11 +22,10 @@ import figures
 import groups
 import plots
 
-IN_PROCESS = ("commits", "pushes", "hot_gets", "small_gets", "codecs", "scan")
+IN_PROCESS = ("commits", "pushes", "hot_gets", "small_gets", "codecs", "scan", "growth")
 STORES = ("protobase", "lmdb", "sqlite", "leveldb", "rocksdb")
-ROUNDS = 5
 PACKAGES = ("librocksdb-dev", "libleveldb-dev", "liblmdb-dev", "libsqlite3-dev", "liburing-dev",
-            "libsimdjson-dev", "nlohmann-json3-dev", "libmsgpack-cxx-dev", "g++")
+            "libsimdjson-dev", "nlohmann-json3-dev", "libmsgpack-cxx-dev", "valgrind", "g++")
 
 
 class Runner:
@@ -35,11 +36,12 @@ class Runner:
         self.quick = arguments.quick
         self.small_atoms = 200_000 if self.quick else 1_000_000
         self.large_atoms = 2_000_000 if self.quick else 20_000_000
+        self.rounds = 3 if self.quick else 7  # of what is a process each
         self.workloads = {}
 
-    def run(self, group, directory, *options, killed=False):
-        """The results of one process."""
-        command = [self.program, group, "--directory", str(directory), *map(str, options)]
+    def run(self, group, directory, *options, killed=False, tool=()):
+        """The results of one process; `tool` is what it runs under."""
+        command = [*tool, self.program, group, "--directory", str(directory), *map(str, options)]
         command += ["--quick"] if self.quick else []
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
         if killed and done.returncode == -signal.SIGKILL:
@@ -51,10 +53,9 @@ class Runner:
     def keep(self, results):
         groups.keep(self.workloads, results)
 
-    def keep_open(self, workload, atoms, results):
-        for result in results:
-            result["workload"], result["extra"] = workload, {"atoms": atoms}
-        self.keep(results)
+    def drop(self, *places):
+        for place in places:
+            shutil.rmtree(place)
 
     def fresh(self, name):
         """An empty directory."""
@@ -66,53 +67,122 @@ class Runner:
     def in_process(self, group):
         place = self.fresh(group)
         self.keep(self.run(group, place))
-        shutil.rmtree(place)
+        self.drop(place)
 
     def open(self):
         clean, killed = self.fresh("clean"), self.fresh("killed")
+        kept = []
         for store in STORES:
-            self.run("populate", clean, "--store", store, "--atoms", self.small_atoms)
-            self.run("populate", killed, "--store", store, "--atoms", self.small_atoms, "--kill",
-                     killed=True)
-        for turn in range(ROUNDS):
-            for store in STORES:
+            self.populate(clean, store, self.small_atoms)
+            self.populate(killed, store, self.small_atoms, "--kill")
+            kept.append(Kept(killed / store, self.fresh(f"kept/{store}")))
+        for turn in range(self.rounds):
+            for store, state in zip(STORES, kept):
                 self.open_once("open_clean", self.small_atoms, clean, store)
-                self.open_once("open_killed", self.small_atoms, killed, store, turn > 0)
-        shutil.rmtree(clean)
-        shutil.rmtree(killed)
+                if turn > 0:
+                    state.put_back()
+                self.open_once("open_killed", self.small_atoms, killed, store)
+        self.drop(clean, killed, self.directory / "kept")
 
-    def open_once(self, workload, atoms, place, store, kill_first=False):
-        if kill_first:
-            self.run("populate", place, "--store", store, "--atoms", 20_000, "--again", "--kill",
-                     killed=True)
-        self.keep_open(workload, atoms, self.run("open", place, "--store", store))
+    def populate(self, place, store, atoms, *options):
+        self.run("populate", place, "--store", store, "--atoms", atoms, *options, killed="--kill" in options)
+
+    def open_once(self, workload, atoms, place, store, label=None):
+        results = self.run("open", place, "--store", store)
+        for result in results:
+            result["workload"], result["extra"] = workload, {"atoms": atoms}
+            result["samples"] = {label or store: samples for samples in result["samples"].values()}
+        self.keep(results)
 
     def large(self):
-        """The cold gets, and opening of the same large space."""
-        place = self.fresh("large")
-        for store in ("floor", "protobase", "lmdb"):
-            self.run("populate", place, "--store", store, "--atoms", self.large_atoms)
-        self.keep(self.run("cold_gets", place, "--atoms", self.large_atoms))
-        for _ in range(ROUNDS):
-            self.open_once("open_clean_large", self.large_atoms, place, "protobase")
-        for _ in range(ROUNDS):
-            self.open_once("open_killed_large", self.large_atoms, place, "protobase", True)
-        shutil.rmtree(place)
+        """Opening a large space after a kill, beside a small one, and after a close; then cold gets out of it."""
+        large, small = self.fresh("large"), self.fresh("small")
+        self.populate(large, "protobase", self.large_atoms, "--kill")
+        self.populate(small, "protobase", self.small_atoms, "--kill")
+        kept = [Kept(place / "protobase", self.fresh(f"kept/{place.name}")) for place in (large, small)]
+        for end in ("killed", "clean"):
+            for turn in range(self.rounds):
+                if end == "killed" and turn > 0:
+                    for state in kept:
+                        state.put_back()
+                self.open_once(f"open_{end}_large", self.large_atoms, large, "protobase")
+                self.open_once(f"open_{end}_large", self.large_atoms, small, "protobase", "protobase_small")
+        self.drop(small, self.directory / "kept")
+        for store in ("floor", "lmdb"):
+            self.populate(large, store, self.large_atoms)
+        self.keep(self.run("cold_gets", large, "--atoms", self.large_atoms))
+        self.drop(large)
 
     def memory(self):
-        for store in ("protobase", "rocksdb"):
-            atoms = self.large_atoms if store == "protobase" else self.large_atoms // 10
+        for store in ("protobase", "protobase_mapped_once", "rocksdb"):
+            atoms = self.large_atoms // 10 if store == "rocksdb" else self.large_atoms
             results = self.run("memory", self.fresh("memory"), "--store", store, "--atoms", atoms)
             for result in results:
                 result["extra"] = {store: result["extra"]}
             self.keep(results)
-        shutil.rmtree(self.directory / "memory")
+        self.drop(self.directory / "memory")
+
+    def copies(self):
+        """How often a blob's bytes are copied in user space, by memcpy and its kin; the floor shows that they are seen."""
+        for store in ("protobase", "floor"):
+            (once, size), (twice, _) = (self.copied(store, blobs) for blobs in (1, 2))
+            self.keep([{"workload": "blob_copies", "unit": "times", "samples": {store: [(twice - once) / size]}, "extra": {}}])
+
+    def copied(self, store, blobs):
+        """(bytes copied while so many blobs are committed, bytes of each)."""
+        place = self.fresh("copies")
+        counts = self.directory / "copies.json"
+        tool = ("valgrind", "-q", "--tool=dhat", "--mode=copy", f"--dhat-out-file={counts}")
+        results = self.run("blob_copies", place, "--store", store, "--atoms", blobs, tool=tool)
+        copied = sum(point["tb"] for point in json.loads(counts.read_text(encoding="utf-8"))["pps"])
+        self.drop(place)
+        return copied, results[0]["samples"][store][0]
+
+
+class Kept:
+    """A space as a killed process left it, put back after an opening has changed it. Large files but the one written last
+    are not copied: they are looked at instead, since an opening that wrote to them would show a later one another space."""
+
+    LARGE = 512 << 20
+
+    def __init__(self, space, copies):
+        self.space, self.copies = space, copies
+        newest = max(self.files(), key=lambda file: file.stat().st_mtime_ns)
+        self.large = {file: self.look(file) for file in self.files() if file.stat().st_size > self.LARGE and file != newest}
+        self.copy(space, copies)
+
+    def files(self):
+        return [file for file in self.space.rglob("*") if file.is_file()]
+
+    @staticmethod
+    def look(file):
+        status = file.stat()
+        return status.st_size, status.st_mtime_ns
+
+    def copy(self, source, target):
+        """All but the large ones, synced."""
+        def skipped(folder, names):
+            return [name for name in names if pathlib.Path(folder, name) in self.large]
+        shutil.copytree(source, target, ignore=skipped, dirs_exist_ok=True)
+        for file in target.rglob("*"):
+            if file.is_file():
+                with file.open("rb+") as opened:
+                    os.fsync(opened.fileno())
+
+    def put_back(self):
+        for file in self.files():
+            if file not in self.large:
+                file.unlink()
+            elif self.look(file) != self.large[file]:
+                raise RuntimeError(f"opening changed {file}, which was not copied")
+        self.copy(self.copies, self.space)
 
 
 def measure(arguments):
     runner = Runner(arguments)
     steps = {name: lambda name=name: runner.in_process(name) for name in IN_PROCESS}
-    steps |= {"open": runner.open, "large": runner.large, "memory": runner.memory}
+    steps |= {"open": runner.open, "large": runner.large, "memory": runner.memory,
+              "copies": runner.copies}
     return groups.measure(arguments, steps, runner.workloads, PACKAGES)
 
 

@@ -13,6 +13,13 @@ def ranked(workload):
     return sorted(workload["samples"].items(), key=lambda row: sign * statistics.median(row[1]))
 
 
+def in_order(workload):
+    """As ranked(), but where rows are values of something that grows, by that."""
+    if "rows" in workload["extra"]:
+        return sorted(workload["samples"].items(), key=lambda row: int(row[0]))
+    return ranked(workload)
+
+
 def quartiles(samples):
     """(first, third); of few samples the lowest and the highest."""
     if len(samples) < 4:
@@ -52,16 +59,19 @@ def to_json(report):
 def workload_table(name, workload):
     atoms = workload["extra"].get("atoms")
     yield f"### {name} ({workload['unit']}{f', {atoms:,} atoms' if atoms else ''})\n"
-    yield "| contestant | median | quartiles | rounds | protobase / it, of medians |"
+    yield f"| {workload['extra'].get('rows', 'contestant')} | median | quartiles | rounds | protobase / it, of medians |"
     yield "|---|---:|---:|---:|---:|"
     ours = workload["samples"].get("protobase")
-    for contestant, samples in ranked(workload):
+    for contestant, samples in in_order(workload):
         low, high = quartiles(samples)
         middle = statistics.median(samples)
         ratio = f"{statistics.median(ours) / middle:.2f}" if ours and middle else ""
         yield (f"| {contestant} | {shown(middle)} | {shown(low)} - {shown(high)} | {len(samples)} "
                f"| {ratio} |")
     yield ""
+    if "sync_us" in workload["extra"]:
+        before, after = map(shown, workload["extra"]["sync_us"])
+        yield f"A sync of a small write took {before} us before and {after} us after.\n"
 
 
 def machine_lines(report):

@@ -59,18 +59,16 @@ double walk(Contestant& contestant, int threads, int gets) {
   return seconds * 1e9 / gets;
 }
 
-/// `label`: how the results call it; the same store can take part in several ways.
-Contestant prepare(const Run& run, const std::string& label, const std::string& store_name,
-                   bool caches, const std::vector<std::uint32_t>& next) {
+/// `label`: how the results call it; ours takes part in several ways.
+Contestant prepare(const Run& run, const std::string& label, bool caches,
+                   const std::vector<std::uint32_t>& next) {
   StoreSettings settings = run.settings("hot/" + label);
   settings.bulk = true;
   settings.caches = caches;
-  settings.mapped = label.starts_with("protobase_mapped");
-  settings.verified_once = label == "protobase_mapped_once";
   settings.cache_bytes = std::uint64_t{2} << 30;
   settings.unflushed_bytes = std::uint64_t{2} << 30;  // no marks between the records of the chain
   settings.preallocated_bytes = 0;
-  Contestant contestant{label, make_store(store_name, settings), {}, {}, {}};
+  Contestant contestant{label, make_store(label, settings), {}, {}, {}};
   contestant.chain = fill(*contestant.store, next);
   for (std::size_t thread = 0; thread < 2; ++thread) {
     contestant.readers.push_back(contestant.store->reader());
@@ -79,6 +77,13 @@ Contestant prepare(const Run& run, const std::string& label, const std::string& 
   }
   walk(contestant, 1, static_cast<int>(next.size()));  // everything has been read once
   return contestant;
+}
+
+/// Ours with one thread in the same rounds, so that what two gain is a ratio within a round.
+void add_alone(std::vector<Contestant>& contestants, int gets, std::vector<Entry>& entries) {
+  const auto ours = std::find_if(contestants.begin(), contestants.end(),
+                                 [](const Contestant& one) { return one.name == "protobase"; });
+  entries.push_back({"protobase_one_thread", [&one = *ours, gets] { return walk(one, 1, gets); }});
 }
 
 void measure(const Run& run, const std::string& workload, int threads, int gets,
@@ -90,7 +95,8 @@ void measure(const Run& run, const std::string& workload, int threads, int gets,
     entries.push_back({contestant.name,
                        [&contestant, threads, gets] { return walk(contestant, threads, gets); }});
   }
-  results.push_back(result(workload, "ns", take_turns(entries, run.rounds(10))));
+  if (threads > 1) add_alone(contestants, gets, entries);
+  results.push_back(result(workload, "ns", take_turns(entries, run.rounds(20))));
 }
 
 }  // namespace
@@ -102,11 +108,11 @@ void run_hot_gets(const Run& run, JSON& results) {
   std::vector<Contestant> all;
   for (const std::string name : {"array", "unordered_map", "mmap_log", "floor", "checksummed_log",
                                  "protobase", "lmdb", "rocksdb", "leveldb", "sqlite"}) {
-    all.push_back(prepare(run, name, name, true, next));
+    all.push_back(prepare(run, name, true, next));
   }
   for (const std::string label :
        {"protobase_no_caches", "protobase_mapped", "protobase_mapped_once"}) {
-    all.push_back(prepare(run, label, "protobase", false, next));
+    all.push_back(prepare(run, label, false, next));
   }
   measure(run, "get_hot", 1, gets, all,
           {"array", "unordered_map", "mmap_log", "protobase", "protobase_no_caches",

@@ -10,11 +10,20 @@ namespace protobase::compare {
 namespace {
 
 constexpr std::size_t kRecord = 200;
+constexpr std::size_t kBlob = std::size_t{64} << 20;
 constexpr std::uint64_t kAtomsPerCommit = 10'000;
 constexpr std::uint64_t kSampleEvery = 16;  // of the handles, so that they hardly weigh
 
 std::filesystem::path handles_file(const std::filesystem::path& directory) {
   return directory.string() + ".handles";
+}
+
+std::uint64_t stored_bytes(const std::filesystem::path& directory) {
+  std::uint64_t bytes = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    if (entry.is_regular_file()) bytes += entry.file_size();
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -75,32 +84,73 @@ void run_open(const Run& run, JSON& results) {
       result("open", "ms", {{run.store, {open_ms}}}, {{"first_get_ms", first_get_ms}}));
 }
 
+void run_blob_copies(const Run& run, JSON& results) {
+  StoreSettings settings = run.settings(run.store);
+  settings.caches = false;
+  settings.preallocated_bytes = 0;
+  const auto store = make_store(run.store, settings);
+  const auto blob = sample_record(kBlob);
+  for (std::uint64_t i = 0; i < run.atoms; ++i) {
+    store->put(blob);
+    store->commit();
+  }
+  results.push_back(result("blob_copies", "bytes", {{run.store, {static_cast<double>(kBlob)}}}));
+}
+
+/// Resident memory, without the benchmark's own table of handles.
+class Memory {
+ public:
+  explicit Memory(std::size_t own) : own_(static_cast<double>(own)) {}
+  void look() { anonymous_ = std::max(anonymous_, anonymous_bytes()); }
+  double anonymous_peak() const { return mib(anonymous_); }
+  double resident() const { return mib(resident_bytes()); }
+  double resident_peak() const { return mib(peak_resident_bytes()); }
+
+ private:
+  double mib(std::uint64_t bytes) const { return (static_cast<double>(bytes) - own_) / (1 << 20); }
+
+  double own_;
+  std::uint64_t anonymous_ = 0;
+};
+
 void run_memory(const Run& run, JSON& results) {
+  constexpr std::uint64_t kLookEvery = 10'000;
   StoreSettings settings = run.settings(run.store);
   settings.preallocated_bytes = 0;
+  settings.caches = !settings.mapped;  // maps are what is read through then
   auto record = sample_record(kRecord);
   std::vector<Handle> sample;
   sample.reserve(run.atoms / kSampleEvery + 1);
+  Memory memory(sample.capacity() * sizeof(Handle));
   const auto store = make_store(run.store, settings);
   for (std::uint64_t i = 0; i < run.atoms; ++i) {
     set_next(record, i);
     const Handle handle = store->put(record);
     if (i % kSampleEvery == 0) sample.push_back(handle);
+    if (i % kLookEvery == 0) memory.look();
     if (i % kAtomsPerCommit == kAtomsPerCommit - 1) store->commit();
   }
   store->commit();
-  const std::uint64_t after_pushes = resident_bytes();
+  const double after_pushes = memory.resident();
   const auto reader = store->reader();
   std::mt19937_64 random(4);
-  for (std::uint64_t i = 0; i < run.atoms; ++i) reader->get(sample[random() % sample.size()]);
+  for (std::uint64_t i = 0; i < run.atoms; ++i) {
+    reader->get(sample[random() % sample.size()]);
+    if (i % kLookEvery == 0) memory.look();
+  }
+  memory.look();
+  // Pages of a mapped file are the page cache's: the kernel takes them back when it likes.
+  const double counted = settings.mapped ? memory.anonymous_peak() : memory.resident_peak();
   const double mib = 1 << 20;
-  const double own = static_cast<double>(sample.size() * sizeof(Handle)) / mib;
-  const double peak = static_cast<double>(peak_resident_bytes()) / mib - own;
-  results.push_back(result("memory", "MiB", {{run.store, {peak}}},
+  const std::uint64_t caches = settings.caches ? settings.cache_bytes : 0;
+  results.push_back(result("memory", "MiB", {{run.store, {counted}}},
                            {{"atoms", run.atoms},
-                            {"after_pushes", static_cast<double>(after_pushes) / mib - own},
-                            {"after_gets", static_cast<double>(resident_bytes()) / mib - own},
-                            {"caches", static_cast<double>(settings.cache_bytes) / mib},
+                            {"after_pushes", after_pushes},
+                            {"after_gets", memory.resident()},
+                            {"anonymous_peak", memory.anonymous_peak()},
+                            {"resident_peak", memory.resident_peak()},
+                            {"stored", static_cast<double>(stored_bytes(settings.directory)) / mib},
+                            {"caches", static_cast<double>(caches) / mib},
                             {"buffers", static_cast<double>(settings.unflushed_bytes) / mib}}));
 }
 

@@ -38,7 +38,8 @@ class LMDBReader final : public Reader {
 
 class LMDBStore final : public Store {
  public:
-  explicit LMDBStore(const StoreSettings& settings) : bulk_(settings.bulk) {
+  explicit LMDBStore(const StoreSettings& settings)
+      : file_(settings.directory / "data.mdb"), bulk_(settings.bulk) {
     check(mdb_env_create(&environment_));
     check(mdb_env_set_mapsize(environment_, kMapSize));
     const unsigned flags = MDB_NORDAHEAD | MDB_NOTLS | (bulk_ ? MDB_NOSYNC : 0u);
@@ -55,6 +56,10 @@ class LMDBStore final : public Store {
   LMDBStore(const LMDBStore&) = delete;
   LMDBStore& operator=(const LMDBStore&) = delete;
 
+  /// What lies behind its last page it takes for room.
+  void prepare(std::uint64_t bytes) override {
+    write_zeros(file_, std::filesystem::file_size(file_) + bytes);
+  }
   Handle put(Record record) override {
     if (transaction_ == nullptr) begin();
     Key key(++last_);
@@ -87,6 +92,7 @@ class LMDBStore final : public Store {
     last_ = stat.ms_entries;
   }
 
+  std::filesystem::path file_;
   bool bulk_;
   MDB_env* environment_ = nullptr;
   MDB_txn* transaction_ = nullptr;

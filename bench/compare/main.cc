@@ -30,10 +30,12 @@ const Program<Run> kProgram = {
      {"small_gets", run_small_gets},
      {"codecs", run_codecs},
      {"scan", run_scan},
+     {"growth", run_growth},
      {"cold_gets", run_cold_gets},
      {"populate", run_populate},
      {"open", run_open},
-     {"memory", run_memory}}};
+     {"memory", run_memory},
+     {"blob_copies", run_blob_copies}}};
 
 }  // namespace
 }  // namespace protobase::compare

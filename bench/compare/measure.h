@@ -71,8 +71,8 @@ inline JSON result(const std::string& workload, const std::string& unit,
 
 double median(std::vector<double> values);
 
-/// Runs `work(thread)` in each and returns the seconds from the start of all to the end of the
-/// last.
+/// Runs `work(thread)` in each and returns the seconds from the start of the first, when all are
+/// there, to the end of the last.
 double in_threads(int threads, const std::function<void(int)>& work);
 
 /// Bytes this process has had read from the disk.
@@ -80,6 +80,8 @@ std::uint64_t disk_read_bytes();
 /// Resident memory now and at its highest, in bytes.
 std::uint64_t resident_bytes();
 std::uint64_t peak_resident_bytes();
+/// The part of resident_bytes() that no file is behind: what the kernel cannot take back.
+std::uint64_t anonymous_bytes();
 /// Drops every file below from the page cache; the data are synced first.
 void drop_page_cache(const std::filesystem::path& directory);
 
@@ -92,8 +94,16 @@ struct Run {
   bool kill = false;        ///< populate: end as by SIGKILL
   bool create = true;
   int rounds(int full) const { return quick ? std::max(5, full / 2) : full; }
+  /// In a directory of that name below the run's; map_wals and the like as its last part says.
   StoreSettings settings(const std::string& name) const;
 };
+
+/// take_turns() of a workload that writes. It waits, but in a quick run, until the disk syncs a
+/// small write as fast as one that has rested: a virtual one that was written much to is slowed
+/// down for a minute, and all contestants look alike then. Says in `sync_us` how long a sync took
+/// before and after.
+JSON disk_result(const Run& run, const std::string& workload, const std::string& unit,
+                 const std::vector<Entry>& entries, int rounds, double budget_s = 60);
 
 /// `size` bytes that do not compress, the first eight free for a handle.
 std::vector<std::byte> sample_record(std::size_t size);

@@ -9,6 +9,8 @@ namespace protobase::compare {
 namespace {
 
 constexpr int kBulkBatch = 20'000;  // inserts a transaction while loading
+constexpr std::size_t kPage = 4096;
+constexpr int kLogPages = 2000;  // a checkpoint is due after 1,000; one commit is 400 at most
 
 /// A connection that closes itself.
 class Connection {
@@ -21,6 +23,10 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
   void run(const std::string& sql) {
     if (sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail();
+  }
+  /// The file grows, and is cut off, at multiples of `bytes`.
+  void set_chunk(int bytes) {
+    if (sqlite3_file_control(db_, "main", SQLITE_FCNTL_CHUNK_SIZE, &bytes) != SQLITE_OK) fail();
   }
   [[noreturn]] void fail() const {
     throw std::runtime_error(std::string("sqlite: ") + sqlite3_errmsg(db_));
@@ -85,49 +91,75 @@ class SQLiteReader final : public Reader {
   std::optional<Statement> select_;
 };
 
+/// The writer's connection with its statements; the table is made if need be.
+struct Session {
+  Session(const std::filesystem::path& file, const StoreSettings& settings) : connection(file) {
+    set_up(connection, settings);
+    connection.run("CREATE TABLE IF NOT EXISTS records (k INTEGER PRIMARY KEY, v BLOB)");
+    insertion.emplace(connection, "INSERT INTO records VALUES (?, ?)");
+    begin.emplace(connection, "BEGIN");
+    commit.emplace(connection, "COMMIT");
+  }
+  Handle newest() const {
+    Statement statement(connection, "SELECT coalesce(max(k), 0) FROM records");
+    statement.expect(SQLITE_ROW);
+    return static_cast<Handle>(sqlite3_column_int64(statement.get(), 0));
+  }
+  void insert(Handle handle, Record record) {
+    sqlite3_bind_int64(insertion->get(), 1, static_cast<sqlite3_int64>(handle));
+    sqlite3_bind_blob64(insertion->get(), 2, record.data(), record.size(), SQLITE_STATIC);
+    run(*insertion);
+  }
+  static void run(Statement& statement) {
+    statement.expect(SQLITE_DONE);
+    statement.reset();
+  }
+
+  Connection connection;
+  std::optional<Statement> insertion, begin, commit;
+};
+
 class SQLiteStore final : public Store {
  public:
   explicit SQLiteStore(const StoreSettings& settings)
-      : settings_(settings), file_(settings.directory / "db"), connection_(file_) {
-    set_up(connection_, settings);
-    connection_.run("CREATE TABLE IF NOT EXISTS records (k INTEGER PRIMARY KEY, v BLOB)");
-    Statement newest(connection_, "SELECT coalesce(max(k), 0) FROM records");
-    newest.expect(SQLITE_ROW);
-    last_ = static_cast<Handle>(sqlite3_column_int64(newest.get(), 0));
-    insert_.emplace(connection_, "INSERT INTO records VALUES (?, ?)");
-    begin_.emplace(connection_, "BEGIN");
-    commit_.emplace(connection_, "COMMIT");
+      : settings_(settings), file_(settings.directory / "db") {
+    session_.emplace(file_, settings);
+    last_ = session_->newest();
+  }
+  /// The file keeps its zeros because it is cut off at multiples of `bytes` only; the log is as
+  /// long as it ever gets after one transaction of more than it holds between two checkpoints.
+  void prepare(std::uint64_t bytes) override {
+    session_.reset();  // a file must not be closed while a connection has locks on it
+    write_zeros(file_, bytes);
+    session_.emplace(file_, settings_);
+    session_->connection.set_chunk(static_cast<int>(bytes));
+    const std::vector<std::byte> page(kPage);
+    for (int i = 0; i < kLogPages; ++i) put(page);
+    finish();
   }
   Handle put(Record record) override {
-    if (batched_++ == 0) run(*begin_);
-    sqlite3_bind_int64(insert_->get(), 1, static_cast<sqlite3_int64>(++last_));
-    sqlite3_bind_blob64(insert_->get(), 2, record.data(), record.size(), SQLITE_STATIC);
-    run(*insert_);
+    if (batched_++ == 0) Session::run(*session_->begin);
+    session_->insert(++last_, record);
     if (settings_.bulk && batched_ >= kBulkBatch) finish();
     return last_;
   }
   void commit() override {
     finish();
-    if (settings_.bulk) connection_.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    if (settings_.bulk) session_->connection.run("PRAGMA wal_checkpoint(TRUNCATE)");
   }
   std::unique_ptr<Reader> reader() override {
     return std::make_unique<SQLiteReader>(file_, settings_);
   }
 
  private:
-  static void run(Statement& statement) {
-    statement.expect(SQLITE_DONE);
-    statement.reset();
-  }
   void finish() {
-    if (batched_ > 0) run(*commit_);
+    if (batched_ > 0) Session::run(*session_->commit);
     batched_ = 0;
   }
 
   StoreSettings settings_;
   std::filesystem::path file_;
-  Connection connection_;
-  std::optional<Statement> insert_, begin_, commit_;
+  std::optional<Session> session_;
   int batched_ = 0;
   Handle last_ = 0;
 };

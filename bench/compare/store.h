@@ -58,7 +58,8 @@ class Reader {
 class Store {
  public:
   virtual ~Store() = default;
-  /// Before measuring: makes room on the disk for `bytes` more, where the store can.
+  /// Before measuring: makes room on the disk for `bytes` more, in blocks that were written before,
+  /// where the store can.
   virtual void prepare(std::uint64_t bytes) { static_cast<void>(bytes); }
   /// One thread only. Stored with the next commit().
   virtual Handle put(Record record) = 0;
@@ -72,8 +73,8 @@ class Store {
   virtual std::unique_ptr<Reader> reader() = 0;
 };
 
-/// Names as in the results: floor, checksummed_log, mmap_log, array, unordered_map, protobase,
-/// rocksdb, leveldb, lmdb, sqlite, io_uring. Throws for another.
+/// Names as in the results: floor, checksummed_log, mmap_log, array, unordered_map, protobase (with
+/// any suffix), rocksdb, leveldb, lmdb, sqlite, io_uring. Throws for another.
 std::unique_ptr<Store> make_store(std::string_view name, const StoreSettings& settings);
 
 std::unique_ptr<Store> make_protobase(const StoreSettings& settings);
@@ -87,6 +88,9 @@ std::unique_ptr<Store> make_unordered_map();
 enum class LogRead { kPread, kMmap, kURing };
 /// Plain pwrite and fdatasync into a preallocated, zeroed file, with group commit.
 std::unique_ptr<Store> make_bare_log(const StoreSettings& settings, bool checksums, LogRead read);
+
+/// Makes the file that long by writing zeros behind its end, and syncs it.
+void write_zeros(const std::filesystem::path& path, std::uint64_t size);
 
 /// A key as peers get it: eight bytes, big-endian, so that counting up is appending.
 struct Key {
