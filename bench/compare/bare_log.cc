@@ -9,6 +9,7 @@
 #include <array>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
 #include "base/hash.h"
 #include "store.h"
@@ -229,7 +230,8 @@ class BareLog final : public Store {
   std::uint64_t durable_ = 0;
 };
 
-/// Group commit: who finds nobody writing writes for all that have come.
+/// Group commit: who finds nobody writing writes for all that have come. Those who were just woken
+/// may come first: else half of the threads always miss the sync that the other half begins.
 void BareLog::commit_one(Record record) {
   std::unique_lock lock(mutex_);
   frame(record, checksums_, pending_.room(stored_size(record.size())));
@@ -245,6 +247,9 @@ void BareLog::commit_one(Record record) {
 
 void BareLog::write_for_all(std::unique_lock<std::mutex>& lock) {
   leading_ = true;
+  lock.unlock();
+  std::this_thread::yield();
+  lock.lock();
   std::swap(pending_, writing_);
   const std::uint64_t taken = arrived_;
   if (offset_ + writing_.size() > file_.size()) offset_ = 0;

@@ -51,7 +51,7 @@ double commit_singly(Store& store, std::vector<std::byte>& record) {
 
 /// Records a second.
 double commit_batches(Store& store, std::vector<std::byte>& record) {
-  constexpr int kBatch = 1000, kBatches = 5;
+  constexpr int kBatch = 1000, kBatches = 20;
   const Stopwatch watch;
   for (int batch = 0; batch < kBatches; ++batch) {
     for (int i = 0; i < kBatch; ++i) {
@@ -90,9 +90,9 @@ void run_commits(const Run& run, JSON& results) {
   auto small = sample_record(200), large = sample_record(1024);
   std::vector<Workload> workloads = {{"commit_one", "us", 60, 32 * kMiB, kOneThread,
                                       [&](Store& store) { return commit_singly(store, small); }},
-                                     {"commit_1000x200", "records/s", 30, 64 * kMiB, kOneThread,
+                                     {"commit_1000x200", "records/s", 16, 128 * kMiB, kOneThread,
                                       [&](Store& store) { return commit_batches(store, small); }},
-                                     {"commit_1000x1024", "records/s", 30, 256 * kMiB, kOneThread,
+                                     {"commit_1000x1024", "records/s", 16, 512 * kMiB, kOneThread,
                                       [&](Store& store) { return commit_batches(store, large); }}};
   for (const int threads : {8, 32}) {
     workloads.push_back(

@@ -184,7 +184,7 @@ void get_by_threads(const Run& run, JSON& results) {
   const auto chain =
       std::make_shared<Chain>(rows.place("space"), Way::kBytesCache, kRecord, std::size_t{200'000});
   for (const int threads : {1, 2, 4, 8, 16}) {
-    rows.add_gets(std::to_string(threads), chain, threads, 100'000);
+    rows.add_gets(std::to_string(threads), chain, threads, 50'000);
   }
   rows.measure(run, results);
 }
@@ -211,7 +211,7 @@ void commit_by_threads(const Run& run, JSON& results) {
 void get_by_wals(const Run& run, const std::string& workload, Way way, JSON& results) {
   constexpr std::size_t kCount = 200'000, kStored = 216;
   Rows rows(run, workload, "ns", "WALs");
-  for (const std::size_t wals : {1, 10, 100, 500}) {
+  for (const std::size_t wals : {1, 10, 100, 200}) {
     const std::string row = std::to_string(wals);
     const std::uint64_t wal_max_size = kWALFirstRecordOffset + kCount * kStored / wals;
     const std::uint64_t at_least = std::uint64_t{64} << 10;

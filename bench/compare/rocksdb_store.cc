@@ -13,7 +13,6 @@ namespace protobase::compare {
 namespace {
 
 constexpr int kBulkBatch = 1000;
-constexpr std::size_t kWarmUpRecord = 1024;
 
 void check(const rocksdb::Status& status) {
   if (!status.ok()) throw std::runtime_error("rocksdb: " + status.ToString());
@@ -58,18 +57,6 @@ class RocksStore final : public Store {
     check(rocksdb::DB::Open(options_of(settings), settings.directory / "db", &db));
     db_.reset(db);
   }
-  /// Its logs are written and given up once, then recycled. The log that it has when the first ones
-  /// are given up was begun before, so that it goes on with a written one from the second time on.
-  void prepare(std::uint64_t bytes) override {
-    const std::vector<std::byte> record(kWarmUpRecord);
-    for (std::uint64_t written = 0; written < bytes; written += kWarmUpRecord) {
-      put(record);
-      if (batch_.Count() >= kBulkBatch) write(false);
-    }
-    give_up_log();
-    put(record);
-    give_up_log();
-  }
   Handle put(Record record) override {
     const Key key(++last_);
     check(batch_.Put({key.bytes, sizeof key.bytes}, {text_of(record), record.size()}));
@@ -89,10 +76,6 @@ class RocksStore final : public Store {
   std::unique_ptr<Reader> reader() override { return std::make_unique<RocksReader>(*db_); }
 
  private:
-  void give_up_log() {
-    write(true);
-    check(db_->Flush({}));
-  }
   void write(bool sync) {
     rocksdb::WriteOptions options;
     options.sync = sync;
