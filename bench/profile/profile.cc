@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <span>
@@ -19,13 +20,35 @@
 namespace protobase {
 namespace {
 
-constexpr std::size_t kRecordSize = 200;
-
 struct Run {
   std::string directory;
   std::size_t count = 1;       ///< times the work is done, in each thread
-  std::size_t records = 1000;  ///< to read from, a power of ten; or WALs to open
+  std::size_t records = 1000;  ///< to read from, with no primes but 2, 3 and 5; or WALs to open
+  std::size_t size = 200;      ///< of a record, in bytes
   unsigned threads = 1;
+  std::string control;  ///< where perf listens to; see Watch
+
+  std::vector<std::byte> record() const { return std::vector<std::byte>(size, std::byte{7}); }
+};
+
+/// The time in which perf takes samples, if it runs: by `--control=fifo:CONTROL,CONTROL.ack`.
+class Watch {
+ public:
+  explicit Watch(const Run& run) : control_(run.control) { tell("enable"); }
+  ~Watch() { tell("disable"); }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+ private:
+  /// Returns when perf has done it.
+  void tell(const std::string& word) const {
+    if (control_.empty()) return;
+    std::ofstream(control_) << word << std::endl;
+    std::string answer;
+    std::ifstream(control_ + ".ack") >> answer;
+  }
+
+  const std::string control_;
 };
 
 StorageOptions without_caches() {
@@ -43,7 +66,7 @@ StorageOptions with_caches() {
   return options;
 }
 
-/// Every record names the next one to read, in an order that visits all of 10^n.
+/// Every record names the next one to read, in an order that visits all of them.
 std::size_t next_of(std::size_t i, std::size_t records) { return (4321 * i + 7919) % records; }
 
 /// Records of one size in one WAL: where each lies follows from the first two, so that no table of
@@ -66,7 +89,7 @@ class Row {
 
 Row push_row(SharedStorage& storage, const Run& run) {
   Row row;
-  std::vector<std::byte> record(kRecordSize, std::byte{7});
+  std::vector<std::byte> record = run.record();
   for (std::size_t i = 0; i < run.records; ++i) {
     const std::size_t next = next_of(i, run.records);
     std::memcpy(record.data(), &next, sizeof(next));
@@ -75,8 +98,9 @@ Row push_row(SharedStorage& storage, const Run& run) {
   return row;
 }
 
-void walk_bytes(SharedStorage& storage, const Row& row, std::size_t count) {
-  for (std::size_t i = 0, at = 0; i < count; ++i) {
+void walk_bytes(SharedStorage& storage, const Row& row, const Run& run) {
+  const Watch watch(run);
+  for (std::size_t i = 0, at = 0; i < run.count; ++i) {
     const SharedBytes bytes = storage.get_bytes(row.at(at));
     std::memcpy(&at, bytes.data(), sizeof(at));
   }
@@ -84,13 +108,15 @@ void walk_bytes(SharedStorage& storage, const Row& row, std::size_t count) {
 
 void push(const Run& run) {
   StandaloneFileStorage storage(run.directory, without_caches());
-  const std::vector<std::byte> record(kRecordSize, std::byte{7});
+  const std::vector<std::byte> record = run.record();
+  const Watch watch(run);
   for (std::size_t i = 0; i < run.count; ++i) storage.push_bytes(record);
 }
 
 void commit(const Run& run) {
   StandaloneFileStorage storage(run.directory, without_caches());
-  const std::vector<std::byte> record(kRecordSize, std::byte{7});
+  const std::vector<std::byte> record = run.record();
+  const Watch watch(run);
   std::vector<std::jthread> threads;
   for (unsigned thread = 0; thread < run.threads; ++thread) {
     threads.emplace_back([&] {
@@ -104,7 +130,7 @@ void commit(const Run& run) {
 void get_bytes_cache(const Run& run) {
   StandaloneFileStorage storage(run.directory, with_caches());
   const Row row = push_row(storage, run);
-  walk_bytes(storage, row, run.count);
+  walk_bytes(storage, row, run);
 }
 
 void get_object_cache(const Run& run) {
@@ -119,6 +145,7 @@ void get_object_cache(const Run& run) {
                                             {"text", std::string(110, 'x')},
                                             {"flag", true}})));
   }
+  const Watch watch(run);
   for (std::size_t i = 0, at = 0; i < run.count; ++i) {
     const std::int64_t number = storage.get_atom(row.at(at))->at("number").as_int64();
     at = static_cast<std::size_t>(number - base);
@@ -147,7 +174,7 @@ void get_from_file(const Run& run, bool cold, bool mapped) {
   options.map_wals = mapped;
   StandaloneFileStorage storage(std::make_shared<FileBlockProvider>(run.directory, options),
                                 without_caches());
-  walk_bytes(storage, row, run.count);
+  walk_bytes(storage, row, run);
 }
 
 void blob(const Run& run) {
@@ -164,7 +191,7 @@ void open_space(const Run& run) {
     StandaloneFileStorage storage(run.directory, options);
     const std::vector<std::byte> bytes(options.wal_max_size, std::byte{7});
     for (std::size_t i = 0; i < run.records; ++i) {
-      const std::size_t size = i + 1 == run.records ? kRecordSize : bytes.size();
+      const std::size_t size = i + 1 == run.records ? run.size : bytes.size();
       storage.set_current_root(storage.push_bytes(std::span(bytes).first(size)));
     }
     if (storage.list_wals().size() != run.records) throw std::runtime_error("not so many WALs");
@@ -186,7 +213,8 @@ const std::map<std::string, void (*)(const Run&)> kWorks = {
     {"open", open_space}};
 
 constexpr auto kUsage =
-    "usage: protobase-profile WORK --directory DIR [--count N] [--records N] [--threads N]\n";
+    "usage: protobase-profile WORK --directory DIR [--count N] [--records N] [--size N] "
+    "[--threads N] [--control FIFO]\n";
 
 Run parse(const std::vector<std::string>& words) {
   Run run;
@@ -198,6 +226,10 @@ Run parse(const std::vector<std::string>& words) {
       run.count = std::stoull(value);
     else if (words[i] == "--records")
       run.records = std::stoull(value);
+    else if (words[i] == "--size")
+      run.size = std::stoull(value);
+    else if (words[i] == "--control")
+      run.control = value;
     else if (words[i] == "--threads")
       run.threads = static_cast<unsigned>(std::stoul(value));
     else

@@ -3,14 +3,15 @@
 
 Usage: profile.py --program FILE --directory DIR [--only NAME,...]
 
-Needs valgrind and strace. Every measurement runs protobase-profile twice, doing its work N and 2N times;
-the difference by N is printed as a table in Markdown, so that set-up and closing cancel. --directory holds
+Needs valgrind, strace and, for the names that end in _time, perf. Every measurement runs protobase-profile twice, doing its work N and 2N times;
+the difference by N is printed as a table in Markdown, so that set-up and closing cancel. (perf is told when to look.) --directory holds
 up to 2 GB for a while; system calls of commits and cold gets mean most on a real disk.
 """
 
 import argparse
 import collections
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -23,10 +24,13 @@ CACHES = ("--I1=32768,8,64", "--D1=32768,8,64", "--LL=33554432,16,64")
 TOP = 6           # functions shown of each kind of work, by instructions,
 MUCH = 0.1        # and those with that share of the cache misses, if there is
 ANY_MISSES = 0.1  # as much as this of them
+LITTLE_TIME = 0.02  # of all samples, that a function is shown for
 LITTLE = 0.005    # calls a time that are the chance of a background thread
 # `unit`: how many operations the figures are of.
 Work = collections.namedtuple("Work", "tool work count options unit", defaults=((), 1))
 SMALL, LARGE = ("--records", 10_000), ("--records", 1_000_000)
+SIZES = (16, 1024, 4096, 65536)
+FREQUENCY = 3999  # samples a second of processor time; no round number, so that they meet no rhythm
 
 MEASUREMENTS = {
     "push": Work("instructions", "push", 200_000),
@@ -50,6 +54,17 @@ MEASUREMENTS = {
     "open_100_instructions": Work("instructions", "open", 10, ("--records", 100)),
     "blob": Work("copies", "blob", 1),
     "blob_calls": Work("calls", "blob", 2),
+    **{f"push_{size}": Work("instructions", "push", 4_000, ("--size", size)) for size in SIZES},
+    **{f"page_cache_{size}": Work("instructions", "get_page_cache", 10_000, ("--records", 1_000, "--size", size))
+       for size in SIZES},
+    **{f"mapped_{size}": Work("instructions", "get_mapped", 10_000, ("--records", 1_000, "--size", size)) for size in SIZES},
+    "push_time": Work("samples", "push", 5_000_000),
+    "commit_time": Work("samples", "commit", 10_000),
+    "bytes_cache_1m_time": Work("samples", "get_bytes_cache", 3_000_000, LARGE),
+    "object_cache_1m_time": Work("samples", "get_object_cache", 3_000_000, LARGE),
+    "page_cache_1m_time": Work("samples", "get_page_cache", 2_000_000, LARGE),
+    "mapped_1m_time": Work("samples", "get_mapped", 3_000_000, LARGE),
+    "cold_4m_time": Work("samples", "get_cold", 20_000, ("--records", 4_000_000)),
 }
 
 
@@ -60,7 +75,7 @@ class Tools:
         self.program, self.directory = program, directory
         self.output = directory / "output"
 
-    def run(self, tool, work, count):
+    def run(self, tool, work, count, reads=True):
         space = self.directory / "space"
         shutil.rmtree(space, ignore_errors=True)
         command = [*map(str, tool), self.program, work.work, "--directory", str(space), "--count",
@@ -69,7 +84,7 @@ class Tools:
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr}")
         shutil.rmtree(space)
-        return self.output.read_text(encoding="utf-8", errors="replace")
+        return self.output.read_text(encoding="utf-8", errors="replace") if reads else ""
 
     def instructions(self, work, count):
         """(function, event): how often; the function "" is all of them."""
@@ -100,6 +115,26 @@ class Tools:
             counts[name, "calls"] += 1
             if re.match(r"p?(read|write)", name) and value.isdigit():
                 counts[name, "bytes"] += int(value)
+        return counts
+
+    def samples(self, work, count):
+        """(function, "samples"): of processor time, in user space and in the kernel; "" is all of them."""
+        samples, control = self.directory / "samples", self.directory / "control"
+        for fifo in (control, pathlib.Path(f"{control}.ack")):
+            fifo.unlink(missing_ok=True)
+            os.mkfifo(fifo)
+        listening = work._replace(options=(*work.options, "--control", control))
+        self.run(("perf", "record", "-q", "-e", "cpu-clock", "-F", FREQUENCY, "-o", samples, "--delay=-1",
+                  f"--control=fifo:{control},{control}.ack"), listening, count, reads=False)
+        report = subprocess.run(("perf", "report", "-i", samples, "--no-children", "-F", "sample,sym", "-t", ";", "--stdio"),
+                                stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
+        counts = collections.Counter()
+        for line in report.splitlines():
+            found = re.match(r"\s*(\d+)\s*;\[(.)\] (.*)", line)
+            if found:
+                number, space, function = found.groups()
+                counts[short(function) + (", kernel" if space == "k" else ""), "samples"] += int(number)
+                counts["", "samples"] += int(number)
         return counts
 
     def copies(self, work, count):
@@ -151,14 +186,24 @@ def show_plain(what):
     return show
 
 
-SHOW = {"instructions": show_instructions, "calls": show_plain("system call"),
+def show_samples(counts):
+    print("| function | ns | share |\n|---|---|---|")
+    every = counts["", "samples"]
+    for (function, _), number in sorted(counts.items(), key=lambda one: (one[0][0] != "", -one[1])):
+        if number >= LITTLE_TIME * every:
+            print(f"| {function or '**all**'} | {number * 1e9 / FREQUENCY:.3g} | {number / every:.0%} |")
+
+
+SHOW = {"instructions": show_instructions, "samples": show_samples, "calls": show_plain("system call"),
         "copies": show_plain("copied in")}
 
 
 def measure(tools, name):
     work = MEASUREMENTS[name]
     count_of = getattr(tools, work.tool)
-    once, twice = count_of(work, work.count), count_of(work, 2 * work.count)
+    watched = work.tool == "samples"  # no set-up is among them
+    once = collections.Counter() if watched else count_of(work, work.count)
+    twice = count_of(work, work.count if watched else 2 * work.count)
     threads = dict(zip(work.options[::2], work.options[1::2])).get("--threads", 1)
     times = work.count * threads
     difference = collections.defaultdict(float)
