@@ -11,6 +11,8 @@ protobase_add_script_test(tidy.test_report 60
   "${PROTOBASE_PYTHON}" "${PROJECT_SOURCE_DIR}/test/tidy/ctest_report_test.py")
 protobase_add_script_test(bench.cloud_check 60
   "${PROTOBASE_PYTHON}" "${PROJECT_SOURCE_DIR}/bench/cloud/cloud_check_test.py")
+protobase_add_script_test(bench.check 60
+  "${PROTOBASE_PYTHON}" "${PROJECT_SOURCE_DIR}/bench/compare/check_test.py")
 protobase_add_script_test(tidy.format 120 "${PROJECT_SOURCE_DIR}/dev" format --check)
 protobase_add_script_test(docs.doxygen 120 "${CMAKE_COMMAND}" -E env
   "PROTOBASE_VERSION=${PROJECT_VERSION}" "PROTOBASE_DOCS_DIR=${PROJECT_BINARY_DIR}/docs"
