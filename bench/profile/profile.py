@@ -59,6 +59,8 @@ MEASUREMENTS = {
        for size in SIZES},
     **{f"mapped_{size}": Work("instructions", "get_mapped", 10_000, ("--records", 1_000, "--size", size)) for size in SIZES},
     "push_time": Work("samples", "push", 5_000_000),
+    "push_4096_time": Work("samples", "push", 200_000, ("--size", 4096)),
+    "push_65536_time": Work("samples", "push", 15_000, ("--size", 65536)),
     "commit_time": Work("samples", "commit", 10_000),
     "bytes_cache_1m_time": Work("samples", "get_bytes_cache", 3_000_000, LARGE),
     "object_cache_1m_time": Work("samples", "get_object_cache", 3_000_000, LARGE),
