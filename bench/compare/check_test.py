@@ -61,6 +61,13 @@ class CheckTest(unittest.TestCase):
         self.assertEqual("0.78", line("the same, protobase_mapped_once, where its bits", memory=memory).figure)
 
 
+    def test_a_disk_that_was_slowed_down_is_told(self):
+        about = "workloads before or after"
+        samples = {"protobase": [1]}
+        self.assertEqual("none", line(about, commit_one=(samples, {"sync_us": [90, 95]}), open_clean=samples).figure)
+        self.assertEqual("commit_one", line(about, commit_one=(samples, {"sync_us": [90, 4000]})).figure)
+
+
 class KeptTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()

@@ -36,7 +36,7 @@ class Runner:
         self.quick = arguments.quick
         self.small_atoms = 200_000 if self.quick else 1_000_000
         self.large_atoms = 2_000_000 if self.quick else 20_000_000
-        self.rounds = 3 if self.quick else 7  # of what is a process each
+        self.rounds = 3 if self.quick else 5  # of what is a process each
         self.workloads = {}
 
     def run(self, group, directory, *options, killed=False, tool=()):
@@ -183,6 +183,8 @@ def measure(arguments):
     steps = {name: lambda name=name: runner.in_process(name) for name in IN_PROCESS}
     steps |= {"open": runner.open, "large": runner.large, "memory": runner.memory,
               "copies": runner.copies}
+    if arguments.quick and not arguments.only:
+        del steps["growth"]  # takes half a minute, and has no targets
     return groups.measure(arguments, steps, runner.workloads, PACKAGES)
 
 

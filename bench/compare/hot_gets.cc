@@ -96,7 +96,7 @@ void measure(const Run& run, const std::string& workload, int threads, int gets,
                        [&contestant, threads, gets] { return walk(contestant, threads, gets); }});
   }
   if (threads > 1) add_alone(contestants, gets, entries);
-  results.push_back(result(workload, "ns", take_turns(entries, run.rounds(20))));
+  results.push_back(result(workload, "ns", take_turns(entries, run.rounds(15))));
 }
 
 }  // namespace
