@@ -74,7 +74,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_slot(bytes);
   }
   if (size >= 24) {
-    base::store_le<std::uint64_t>(bytes.data() + 16, base::xxh3(std::span(bytes).subspan(24)));
+    base::HashStream hash;
+    hash.add(std::span(bytes).first(16));
+    hash.add(std::span(bytes).subspan(24));
+    base::store_le<std::uint64_t>(bytes.data() + 16, hash.value());
     check_checkpoint(bytes);
   }
   return 0;

@@ -149,6 +149,14 @@ LogCheckpoint read_value(std::span<const std::byte> payload, std::uint32_t versi
   throw CorruptionError(fmt::format("{}, object {}: {}", location, kCheckpointKey, problem));
 }
 
+/// Of all but itself: so a version that nobody wrote is damage, not a newer format.
+std::uint64_t checksum_of(std::span<const std::byte> object) {
+  base::HashStream hash;
+  hash.add(object.first(kChecksumPlace));
+  hash.add(object.subspan(kHeaderSize));
+  return hash.value();
+}
+
 }  // namespace
 
 Bytes write_checkpoint(const LogCheckpoint& checkpoint) {
@@ -166,13 +174,18 @@ Bytes write_checkpoint(const LogCheckpoint& checkpoint) {
   std::memcpy(object.data(), kMagic, 8);
   base::store_le<std::uint32_t>(object.data() + 8, version_for(checkpoint));
   std::memcpy(object.data() + kHeaderSize, payload.data(), payload.size());
-  base::store_le<std::uint64_t>(object.data() + kChecksumPlace, base::xxh3(as_bytes(payload)));
+  base::store_le<std::uint64_t>(object.data() + kChecksumPlace, checksum_of(object));
   return object;
 }
 
 LogCheckpoint read_checkpoint(std::span<const std::byte> object, const std::string& location) {
   if (object.size() < kHeaderSize || std::memcmp(object.data(), kMagic, 8) != 0) {
     throw_damaged(location, "this is no checkpoint of a ProtoBase store");
+  }
+  const auto expected = base::load_le<std::uint64_t>(object.data() + kChecksumPlace);
+  if (const std::uint64_t found = checksum_of(object); expected != found) {
+    throw_damaged(location,
+                  fmt::format("expected checksum {:016x}, found {:016x}", expected, found));
   }
   const auto version = base::load_le<std::uint32_t>(object.data() + 8);
   if (version > kCheckpointVersion) {
@@ -182,14 +195,8 @@ LogCheckpoint read_checkpoint(std::span<const std::byte> object, const std::stri
                     location, kCheckpointKey, version, kCheckpointVersion));
   }
   if (version == 0) throw_damaged(location, "there is no format version 0");
-  const auto payload = object.subspan(kHeaderSize);
-  const auto expected = base::load_le<std::uint64_t>(object.data() + kChecksumPlace);
-  if (const std::uint64_t found = base::xxh3(payload); expected != found) {
-    throw_damaged(location,
-                  fmt::format("expected checksum {:016x}, found {:016x}", expected, found));
-  }
   try {
-    return read_value(payload, version);
+    return read_value(object.subspan(kHeaderSize), version);
   } catch (const ProtoBaseError& error) {
     throw_damaged(location, std::string("its content cannot be: ") + error.what());
   }

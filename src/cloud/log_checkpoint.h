@@ -32,7 +32,8 @@ struct LogCheckpoint {
 
 Bytes write_checkpoint(const LogCheckpoint& checkpoint);
 
-/// Throws CorruptionError naming the location, NotSupportedError for a newer version.
+/// Throws CorruptionError naming the location, NotSupportedError for a newer version (one that
+/// somebody wrote, as the checksum tells).
 LogCheckpoint read_checkpoint(std::span<const std::byte> object, const std::string& location);
 
 }  // namespace protobase::cloud

@@ -147,7 +147,7 @@ class InventoryTaker {
       is_one_gone_ = true;
       return;
     }
-    const SlotHeader header = read_header(got.object.bytes.span(), slot.number);
+    const SlotHeader header = read_slot_header(got.object.bytes.span(), slot.number, location_);
     slot.store = header.store;
     slot.commit_id = header.commit_id;
     slot.wal = header.wal;
@@ -158,16 +158,6 @@ class InventoryTaker {
     Traces& traces = traces_[header.store];
     traces.newest_slot = std::max(traces.newest_slot, slot.number);
     traces.root = newer(traces.root, header.root);
-  }
-
-  /// A version that nobody wrote is damage like any other.
-  SlotHeader read_header(std::span<const std::byte> object, std::uint64_t number) const {
-    try {
-      return read_slot_header(object, number, location_);
-    } catch (const NotSupportedError& error) {
-      if (has_valid_checksum(object.first<kSlotHeaderSize>())) throw;
-      throw CorruptionError(error.what());
-    }
   }
 
   static std::optional<RootVersion> newer(const std::optional<RootVersion>& a,

@@ -123,16 +123,16 @@ SlotHeader read_slot_header(std::span<const std::byte> object, std::uint64_t num
   if (object.size() < kSlotHeaderSize || std::memcmp(from, kMagic, 8) != 0) {
     throw_damaged(location, number, "this is no slot of a ProtoBase store");
   }
-  if (const auto version = load_le<std::uint32_t>(from + 8); version > kCloudFormatVersion) {
-    throw NotSupportedError(fmt::format(
-        "{}, object {}: format version {}, this program knows versions up to {}; use a newer one",
-        location, slot_key(number), version, kCloudFormatVersion));
-  }
   const auto expected = load_le<std::uint64_t>(from + kChecksumPlace);
   const std::uint64_t found = base::xxh3({from, kChecksumPlace});
   if (expected != found) {
     throw_damaged(location, number,
                   fmt::format("header: expected checksum {:016x}, found {:016x}", expected, found));
+  }
+  if (const auto version = load_le<std::uint32_t>(from + 8); version > kCloudFormatVersion) {
+    throw NotSupportedError(fmt::format(
+        "{}, object {}: format version {}, this program knows versions up to {}; use a newer one",
+        location, slot_key(number), version, kCloudFormatVersion));
   }
   SlotHeader header;
   header.number = load_le<std::uint64_t>(from + 16);
@@ -157,11 +157,6 @@ SlotHeader read_slot_header(std::span<const std::byte> object, std::uint64_t num
     throw_damaged(location, number, "the lengths in its header cannot be");
   }
   return header;
-}
-
-bool has_valid_checksum(std::span<const std::byte, kSlotHeaderSize> header) noexcept {
-  return load_le<std::uint64_t>(header.data() + kChecksumPlace) ==
-         base::xxh3(header.first(kChecksumPlace));
 }
 
 std::uint64_t slot_object_size(const SlotHeader& header, SlotKind kind) noexcept {

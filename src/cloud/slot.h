@@ -55,12 +55,10 @@ struct SlotHeader {
 std::array<std::byte, kSlotHeaderSize> write_slot_header(const SlotHeader& header) noexcept;
 
 /// Checks everything that can be checked without the body. Throws CorruptionError naming slot and
-/// location, NotSupportedError for a newer version.
+/// location, NotSupportedError for a newer version (one that somebody wrote, as the checksum
+/// tells).
 SlotHeader read_slot_header(std::span<const std::byte> object, std::uint64_t number,
                             const std::string& location);
-
-/// Whether a header of any version is as it was written.
-bool has_valid_checksum(std::span<const std::byte, kSlotHeaderSize> header) noexcept;
 
 /// Size of the object for the kind that the slot is to have.
 std::uint64_t slot_object_size(const SlotHeader& header, SlotKind kind) noexcept;

@@ -53,6 +53,21 @@ TEST_F(LostCheckpointTest, ALostCheckpointIsReadAroundAndThenMadeAgain) {
   }
 }
 
+TEST_F(LostCheckpointTest, AFlippedBitInItsVersionIsDamageLikeAnyOther) {
+  const AtomPointer root = commit(open(), "kept");
+  for (int bit = 0; bit < 32; ++bit) {
+    Bytes damaged = *bucket_->find("checkpoint")->bytes;
+    damaged[static_cast<std::size_t>(8 + bit / 8)] ^= std::byte{1} << (bit % 8);
+    bucket_->put("checkpoint", damaged);
+    const Machine next = open();
+    EXPECT_EQ(next->read_current_root(), root);
+    next->flush_wal();
+    next->push_bytes(as_bytes(std::string("makes it claim")));
+    next->flush_wal();
+    EXPECT_NE(*bucket_->find("checkpoint")->bytes, damaged) << "bit " << bit;
+  }
+}
+
 TEST_F(LostCheckpointTest, AWriterGoesOnWithoutItAndMergesNothing) {
   Machine writer = open();
   const AtomPointer early = commit(writer, "early");
