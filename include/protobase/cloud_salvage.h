@@ -21,9 +21,10 @@ namespace protobase {
 /// are, unless others took their place.
 ///
 /// Memory: about 150 bytes for each object, 200 MiB, and three times the longest record. Errors: as
-/// salvage_space(), and those of the client: a request that fails is tried again, and then ends the
-/// call, because what cannot be asked for now is not lost. NotFoundError: no object of a store is
-/// there.
+/// salvage_space(), and those of the client: a request that fails is tried again. An object that
+/// the store refuses to give is lost then; when it gives none, or answers no listing either, the
+/// call ends, because what cannot be asked for now is not lost. NotFoundError: no object of a store
+/// is there.
 PROTOBASE_EXPORT SalvageReport salvage_space(const SpacePlace& from, const std::string& to,
                                              const CloudCopyOptions& options = {});
 

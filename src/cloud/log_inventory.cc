@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <mutex>
+#include <set>
 #include <span>
+#include <utility>
 
 #include "cloud/copy_marker.h"
 #include "cloud/listing.h"
@@ -24,9 +25,12 @@ using ListedSlots = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
 
 class InventoryTaker {
  public:
-  InventoryTaker(CloudStorageClient& client, const RetryParts& retry_parts,
-                 engine::WorkerPool& pool)
-      : client_(client), retry_parts_(retry_parts), pool_(pool), location_(client.location()) {}
+  InventoryTaker(DamagedBucket& bucket, engine::WorkerPool& pool)
+      : bucket_(bucket),
+        client_(bucket.client()),
+        retry_parts_(bucket.retry_parts()),
+        pool_(pool),
+        location_(client_.location()) {}
 
   LogInventory run() {
     for (int looks = 0; looks < kLooks; ++looks) {
@@ -49,10 +53,12 @@ class InventoryTaker {
     read_checkpoint_object();
     const ListedSlots slots = list_slots();
     found_.gaps = gaps_in(slots);
-    found_.segments = list_segments(client_, retry_parts_, {});
+    found_.segments = list_segments(bucket_, {});
     found_.has_objects |= !slots.empty() || !found_.segments.empty();
     if (!found_.gaps.empty() && gaps_in(list_slots()) != found_.gaps) return false;
-    if (!read_headers(slots) || checkpoint_version() != version_) return false;
+    read_headers(slots);
+    if (checkpoint_version() != version_ || is_one_gone()) return false;
+    bucket_.expect_any_given();
     choose_store();
     return true;
   }
@@ -78,12 +84,20 @@ class InventoryTaker {
     options.max_bytes = kMaxCheckpointSize;
     try {
       read_twice([&] {
-        const CloudGetResult got = retried([&] { return client_.get(kCheckpointKey, options); });
+        const CloudGetResult got = bucket_.get(kCheckpointKey, options);
+        if (got.status != CloudGetStatus::kFound) return;
         found_.checkpoint = read_checkpoint(got.object.bytes.span(), location_);
       });
+      if (!found_.checkpoint) found_.checkpoint_problem = not_given(kCheckpointKey);
     } catch (const CorruptionError& error) {
       found_.checkpoint_problem = error.what();
     }
+  }
+
+  /// Of what is listed.
+  std::string not_given(const std::string& key) const {
+    const std::string refusal = bucket_.refusal_of(key);
+    return refusal.empty() ? fmt::format("object {} is listed, and is not there", key) : refusal;
   }
 
   std::string checkpoint_version() const {
@@ -113,17 +127,29 @@ class InventoryTaker {
     return gaps;
   }
 
-  /// False: one is gone. What looks like a claim may be a slot that was cut short; where bytes of
-  /// slots are in segments by now, that does not matter.
-  bool read_headers(const ListedSlots& listed) {
+  /// What looks like a claim may be a slot that was cut short; where bytes of slots are in segments
+  /// by now, that does not matter.
+  void read_headers(const ListedSlots& listed) {
     const std::uint64_t boundary = found_.checkpoint ? found_.checkpoint->boundary : 0;
     for (const auto& [number, size] : listed) {
       if (size != kSlotHeaderSize || number >= boundary) found_.slots.push_back({number, size});
     }
     traces_.clear();
-    is_one_gone_ = false;
+    gone_.clear();
     engine::for_all(pool_, std::span(found_.slots), [this](FoundSlot& slot) { read_header(slot); });
-    return !is_one_gone_;
+    // Merged, and removed behind the listing.
+    std::erase_if(found_.slots, [&](const FoundSlot& slot) {
+      return slot.number < boundary && gone_.erase(slot.number) > 0;
+    });
+  }
+
+  /// Whether a slot may have been merged away since it was listed. One that was gone at the look
+  /// before too, while nothing was merged, is listed by a store that does not have it: lost.
+  bool is_one_gone() {
+    const Gone gone{version_, gone_};
+    const Gone before = std::exchange(gone_before_, gone);
+    return !gone_.empty() &&
+           (before.version != version_ || !std::ranges::includes(before.slots, gone_));
   }
 
   void read_header(FoundSlot& slot) {
@@ -142,9 +168,12 @@ class InventoryTaker {
   void get_header(FoundSlot& slot) {
     CloudGetOptions options;
     options.range = CloudRange{0, kSlotHeaderSize};
-    const CloudGetResult got = retried([&] { return client_.get(slot_key(slot.number), options); });
+    const std::string key = slot_key(slot.number);
+    const CloudGetResult got = bucket_.get(key, options);
     if (got.status != CloudGetStatus::kFound) {
-      is_one_gone_ = true;
+      slot.problem = location_ + ", " + not_given(key);
+      const std::lock_guard lock(mutex_);
+      if (bucket_.refusal_of(key).empty()) gone_.insert(slot.number);
       return;
     }
     const SlotHeader header = read_slot_header(got.object.bytes.span(), slot.number, location_);
@@ -154,8 +183,9 @@ class InventoryTaker {
     slot.begin = header.begin;
     slot.end = header.end();
     slot.inline_begin = header.end() - header.inline_bytes;
-    const std::lock_guard lock(traces_mutex_);
+    const std::lock_guard lock(mutex_);
     Traces& traces = traces_[header.store];
+    ++traces.slots;
     traces.newest_slot = std::max(traces.newest_slot, slot.number);
     traces.root = newer(traces.root, header.root);
   }
@@ -167,13 +197,14 @@ class InventoryTaker {
 
   /// Slots of another one are damage. Claims are passed over from here on.
   void choose_store() {
-    const auto newest = std::ranges::max_element(
-        traces_, {}, [](const auto& traces) { return traces.second.newest_slot; });
+    const auto most = std::ranges::max_element(traces_, {}, [](const auto& traces) {
+      return std::pair(traces.second.slots, traces.second.newest_slot);
+    });
     if (found_.checkpoint) {
       found_.store = found_.checkpoint->store;
       found_.root = found_.checkpoint->root;
-    } else if (newest != traces_.end()) {
-      found_.store = newest->first;
+    } else if (most != traces_.end()) {
+      found_.store = most->first;
     }
     std::erase_if(found_.slots,
                   [](const FoundSlot& slot) { return slot.problem.empty() && slot.wal.is_nil(); });
@@ -194,18 +225,27 @@ class InventoryTaker {
 
   /// What the slots of one store say.
   struct Traces {
+    std::uint64_t slots = 0;  ///< how many, claims included
     std::uint64_t newest_slot = 0;
     std::optional<RootVersion> root{};
   };
 
+  /// Slots that are listed and not there.
+  struct Gone {
+    std::string version{};  ///< of the checkpoint then
+    std::set<std::uint64_t> slots{};
+  };
+
+  DamagedBucket& bucket_;
   CloudStorageClient& client_;
   const RetryParts& retry_parts_;
   engine::WorkerPool& pool_;
   const std::string location_;
   std::string version_;  ///< of the checkpoint
   LogInventory found_;
-  std::atomic<bool> is_one_gone_ = false;
-  std::mutex traces_mutex_;
+  std::mutex mutex_;  ///< for what follows, while headers are read
+  std::set<std::uint64_t> gone_;
+  Gone gone_before_;
   std::map<UUID, Traces> traces_;
 };
 
@@ -216,22 +256,21 @@ std::string key_of(const UUID& wal, const Piece& piece) {
                          : segment_key(wal, piece.begin, piece.named_end, piece.segment_id);
 }
 
-LogInventory take_inventory(CloudStorageClient& client, const RetryParts& retry_parts,
-                            engine::WorkerPool& pool) {
-  return InventoryTaker(client, retry_parts, pool).run();
+LogInventory take_inventory(DamagedBucket& bucket, engine::WorkerPool& pool) {
+  return InventoryTaker(bucket, pool).run();
 }
 
-std::map<UUID, std::vector<Piece>> list_segments(CloudStorageClient& client,
-                                                 const RetryParts& retry_parts, const UUID& wal) {
+std::map<UUID, std::vector<Piece>> list_segments(const DamagedBucket& bucket, const UUID& wal) {
   std::map<UUID, std::vector<Piece>> segments;
   const std::string prefix = wal.is_nil() ? kSegmentPrefix : kSegmentPrefix + wal.to_string() + "/";
-  for_each_listed(client, retry_parts, prefix, [&](const CloudObjectMetadata& object) {
+  const auto add = [&](const CloudObjectMetadata& object) {
     const auto name = parse_segment_key(object.key);
     if (!name || name->end > kMaxWALSize) return true;
     const std::uint64_t there = std::min(object.size, name->end - name->begin);
     segments[name->wal].push_back({name->begin, name->begin + there, name->end, 0, name->id});
     return true;
-  });
+  };
+  for_each_listed(bucket.client(), bucket.retry_parts(), prefix, add);
   return segments;
 }
 

@@ -10,10 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "cloud/damaged_bucket.h"
 #include "cloud/log_checkpoint.h"
-#include "cloud/retry.h"
 #include "engine/worker_pool.h"
-#include "protobase/cloud_storage_client.h"
 #include "protobase/root_register.h"
 #include "protobase/uuid.h"
 
@@ -56,17 +55,15 @@ struct LogInventory {
   /// Numbers that are missing: behind what the checkpoint knows, or from 1 on.
   std::vector<std::pair<std::uint64_t, std::uint64_t>> gaps;
   std::map<UUID, std::vector<Piece>> segments;  ///< by WAL
-  std::optional<UUID> store{};                  ///< that of the checkpoint or of the newest slot
+  std::optional<UUID> store{};                  ///< that of the checkpoint or of most slots
   std::optional<RootVersion> root{};            ///< the newest that is named in this store
 };
 
 /// Damage is in what is returned. Throws NotSupportedError (a newer format) and what requests
 /// throw.
-LogInventory take_inventory(CloudStorageClient& client, const RetryParts& retry_parts,
-                            engine::WorkerPool& pool);
+LogInventory take_inventory(DamagedBucket& bucket, engine::WorkerPool& pool);
 
 /// The segments of one WAL; of all when it is nil.
-std::map<UUID, std::vector<Piece>> list_segments(CloudStorageClient& client,
-                                                 const RetryParts& retry_parts, const UUID& wal);
+std::map<UUID, std::vector<Piece>> list_segments(const DamagedBucket& bucket, const UUID& wal);
 
 }  // namespace protobase::cloud

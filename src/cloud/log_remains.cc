@@ -29,13 +29,12 @@ std::string describe_object(const std::string& key, std::uint64_t expected,
 
 class RemainsFinder {
  public:
-  RemainsFinder(CloudStorageClient& client, const RetryParts& retry_parts, engine::WorkerPool& pool)
-      : client_(client),
-        retry_parts_(retry_parts),
-        found_(take_inventory(client, retry_parts, pool)) {}
+  RemainsFinder(DamagedBucket& bucket, engine::WorkerPool& pool)
+      : bucket_(bucket), found_(take_inventory(bucket, pool)) {}
 
   LogRemains run() {
-    if (!found_.has_objects) throw NotFoundError(client_.location() + ": there is no store");
+    if (!found_.has_objects)
+      throw NotFoundError(bucket_.client().location() + ": there is no store");
     result_.store = found_.store;
     result_.root = found_.root;
     add_indexed();
@@ -249,8 +248,10 @@ class RemainsFinder {
       const bool goes_on = piece.begin <= std::max(covered, wal.sure_end);
       const bool is_cut = piece.end != piece.named_end;
       if (!is_vouched_for && (!goes_on || is_cut) && !is_genuine(wal.id, piece)) {
+        const std::string key = key_of(wal.id, piece), refusal = bucket_.refusal_of(key);
         lose({wal.id, piece.begin},
-             fmt::format("object {}: what it should hold is not in it", key_of(wal.id, piece)));
+             refusal.empty() ? fmt::format("object {}: what it should hold is not in it", key)
+                             : refusal);
         continue;
       }
       covered = std::max(covered, piece.named_end);
@@ -289,8 +290,7 @@ class RemainsFinder {
     CloudGetOptions options;
     options.range = CloudRange{piece.slot != 0 ? kSlotHeaderSize : 0, size};
     options.max_bytes = size;
-    const CloudGetResult got =
-        with_retries(retry_parts_, [&] { return client_.get(key_of(wal, piece), options); });
+    const CloudGetResult got = bucket_.get(key_of(wal, piece), options);
     const auto bytes = got.object.bytes.span();
     return {bytes.begin(), bytes.end()};
   }
@@ -349,17 +349,20 @@ class RemainsFinder {
   }
 
   std::string describe_piece(const UUID& wal, const Piece& piece) const {
+    const FoundSlot* const slot = find_slot(piece.slot);
+    if (slot != nullptr && !slot->problem.empty()) return slot->problem;
     const std::uint64_t in_front = piece.slot != 0 ? kSlotHeaderSize : 0;
     return describe_object(key_of(wal, piece), in_front + piece.named_end - piece.begin,
-                           listed_size(wal, piece));
+                           slot != nullptr ? slot->object_size : listed_size(wal, piece));
+  }
+
+  const FoundSlot* find_slot(std::uint64_t number) const {
+    const auto slot = std::ranges::lower_bound(found_.slots, number, {}, &FoundSlot::number);
+    return slot != found_.slots.end() && slot->number == number ? &*slot : nullptr;
   }
 
   std::optional<std::uint64_t> listed_size(const UUID& wal, const Piece& piece) const {
-    if (piece.slot != 0) {
-      const auto slot = std::ranges::lower_bound(found_.slots, piece.slot, {}, &FoundSlot::number);
-      const bool is_there = slot != found_.slots.end() && slot->number == piece.slot;
-      return is_there ? std::optional(slot->object_size) : std::nullopt;
-    }
+    if (piece.slot != 0) return std::nullopt;
     const auto segments = found_.segments.find(wal);
     if (segments == found_.segments.end()) return std::nullopt;
     const auto found = std::ranges::find_if(segments->second, [&](const Piece& listed) {
@@ -401,8 +404,7 @@ class RemainsFinder {
     return fmt::format("objects {} to {} are missing", slot_key(gap.first), slot_key(gap.last));
   }
 
-  CloudStorageClient& client_;
-  const RetryParts& retry_parts_;
+  DamagedBucket& bucket_;
   LogInventory found_;
   std::vector<WALRemains> wals_;
   std::unordered_map<UUID, std::size_t> places_;  ///< in wals_
@@ -414,9 +416,8 @@ class RemainsFinder {
 
 }  // namespace
 
-LogRemains find_remains(CloudStorageClient& client, const RetryParts& retry_parts,
-                        engine::WorkerPool& pool) {
-  return RemainsFinder(client, retry_parts, pool).run();
+LogRemains find_remains(DamagedBucket& bucket, engine::WorkerPool& pool) {
+  return RemainsFinder(bucket, pool).run();
 }
 
 }  // namespace protobase::cloud

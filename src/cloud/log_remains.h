@@ -11,10 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "cloud/damaged_bucket.h"
 #include "cloud/log_inventory.h"
-#include "cloud/retry.h"
 #include "engine/worker_pool.h"
-#include "protobase/cloud_storage_client.h"
 #include "protobase/root_register.h"
 #include "protobase/wal.h"
 
@@ -49,7 +48,6 @@ struct LogRemains {
 };
 
 /// Errors as take_inventory(); NotFoundError: there is no store.
-LogRemains find_remains(CloudStorageClient& client, const RetryParts& retry_parts,
-                        engine::WorkerPool& pool);
+LogRemains find_remains(DamagedBucket& bucket, engine::WorkerPool& pool);
 
 }  // namespace protobase::cloud

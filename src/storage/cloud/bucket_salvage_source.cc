@@ -21,19 +21,24 @@ SourceName name_of(const std::string& location, const std::optional<UUID>& store
 
 BucketSalvageSource::BucketSalvageSource(const std::shared_ptr<CloudStorageClient>& client,
                                          const CloudCopyOptions& options)
-    : pool_(options.max_parallel_requests - 1),  // and the calling thread
-      bucket_([&] {
-        const cloud::RetryParts retry_parts = retry_parts_of(options);
-        cloud::LogRemains remains = cloud::find_remains(*client, retry_parts, pool_);
+    : client_(client),
+      bucket_(*client, retry_parts_of(options)),
+      pool_(options.max_parallel_requests - 1),  // and the calling thread
+      shown_([&] {
+        cloud::LogRemains remains = cloud::find_remains(bucket_, pool_);
         name_ = name_of(client->location(), remains.store);
-        return std::make_shared<BucketSpace>(BucketParts{client, retry_parts, pool_},
-                                             std::move(remains));
+        return std::make_shared<BucketSpace>(BucketParts{bucket_, pool_}, std::move(remains));
       }()),
-      space_(bucket_, "/" + client->location()) {}
+      space_(shown_, "/" + client->location()) {}
+
+std::vector<BadPlace> BucketSalvageSource::other_losses() const {
+  bucket_.expect_any_given();
+  return shown_->other_losses();
+}
 
 std::vector<RecordInfo> BucketSalvageSource::explain(const RecordInfo& bad) const {
   const UUID& id = bad.pointer.transaction_id;
-  const RemainingWAL* const wal = bucket_->find(id);
+  const RemainingWAL* const wal = shown_->find(id);
   if (wal == nullptr) return {bad};
   std::vector<RecordInfo> parts;
   std::uint64_t at = bad.pointer.offset;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "cloud/damaged_bucket.h"
 #include "engine/worker_pool.h"
 #include "protobase/cloud_copy.h"
 #include "protobase/cloud_storage_client.h"
@@ -23,12 +24,15 @@ class BucketSalvageSource final : public SalvageSource {
   void check_apart(const file::SpaceDirectory& /*target*/) const override {}
   bool has_log() const override { return true; }
   std::vector<RecordInfo> explain(const RecordInfo& bad) const override;
-  std::vector<BadPlace> other_losses() const override { return bucket_->other_losses(); }
+  /// Throws when the bucket gave nothing at all.
+  std::vector<BadPlace> other_losses() const override;
 
  private:
+  const std::shared_ptr<CloudStorageClient> client_;
+  cloud::DamagedBucket bucket_;
   engine::WorkerPool pool_;
   SourceName name_;
-  std::shared_ptr<BucketSpace> bucket_;
+  std::shared_ptr<BucketSpace> shown_;
   const file::SpaceDirectory space_;
 };
 

@@ -74,9 +74,8 @@ std::uint64_t damaged_bytes(const PieceChunk& chunk) {
 
 class ChunkLoader {
  public:
-  ChunkLoader(CloudStorageClient& client, const cloud::RetryParts& retry_parts,
-              engine::WorkerPool& pool, const cloud::WALRemains& wal)
-      : client_(client), retry_parts_(retry_parts), pool_(pool), wal_(wal) {}
+  ChunkLoader(cloud::DamagedBucket& bucket, engine::WorkerPool& pool, const cloud::WALRemains& wal)
+      : bucket_(bucket), pool_(pool), wal_(wal) {}
 
   void load(std::span<PieceChunk> chunks) {
     std::vector<Part> parts = split(chunks);
@@ -96,16 +95,14 @@ class ChunkLoader {
     const std::uint64_t in_front = chunk.piece.slot != 0 ? cloud::kSlotHeaderSize : 0;
     CloudGetOptions options;
     options.range = CloudRange{in_front + (chunk.begin - chunk.piece.begin) + part.at, part.size};
-    const CloudGetResult got = cloud::with_retries(
-        retry_parts_, [&] { return client_.get(cloud::key_of(wal_.id, chunk.piece), options); });
+    const CloudGetResult got = bucket_.get(cloud::key_of(wal_.id, chunk.piece), options);
     const auto bytes = got.object.bytes.span();
     if (got.status != CloudGetStatus::kFound || bytes.size() != part.size) return false;
     std::memcpy(part.chunk->bytes.data() + part.at, bytes.data(), bytes.size());
     return true;
   }
 
-  CloudStorageClient& client_;
-  const cloud::RetryParts& retry_parts_;
+  cloud::DamagedBucket& bucket_;
   engine::WorkerPool& pool_;
   const cloud::WALRemains& wal_;
 };
@@ -124,10 +121,9 @@ DamageRun PieceChunk::run_at(std::uint64_t offset) const {
   return {std::min(end, next->end), true};
 }
 
-void load_chunks(CloudStorageClient& client, const cloud::RetryParts& retry_parts,
-                 engine::WorkerPool& pool, const cloud::WALRemains& wal,
-                 std::span<PieceChunk> chunks) {
-  ChunkLoader loader(client, retry_parts, pool, wal);
+void load_chunks(cloud::DamagedBucket& bucket, engine::WorkerPool& pool,
+                 const cloud::WALRemains& wal, std::span<PieceChunk> chunks) {
+  ChunkLoader loader(bucket, pool, wal);
   loader.load(chunks);
   for (PieceChunk& chunk : chunks) {
     // Part of a long record seems damaged whenever it is looked at alone.

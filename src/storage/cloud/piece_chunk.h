@@ -6,11 +6,10 @@
 #include <span>
 #include <vector>
 
+#include "cloud/damaged_bucket.h"
 #include "cloud/log_inventory.h"
 #include "cloud/log_remains.h"
-#include "cloud/retry.h"
 #include "engine/worker_pool.h"
-#include "protobase/cloud_storage_client.h"
 #include "protobase/shared_bytes.h"
 #include "protobase/wal.h"
 
@@ -50,8 +49,7 @@ PieceChunk chunk_of(const cloud::Piece& piece, std::uint64_t offset);
 
 /// Loads chunks of a WAL, with requests for a few MiB each side by side. What seems damaged is
 /// loaded once more: it may have been on the way.
-void load_chunks(CloudStorageClient& client, const cloud::RetryParts& retry_parts,
-                 engine::WorkerPool& pool, const cloud::WALRemains& wal,
-                 std::span<PieceChunk> chunks);
+void load_chunks(cloud::DamagedBucket& bucket, engine::WorkerPool& pool,
+                 const cloud::WALRemains& wal, std::span<PieceChunk> chunks);
 
 }  // namespace protobase::storage

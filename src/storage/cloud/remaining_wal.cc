@@ -136,7 +136,7 @@ void RemainingWAL::load_from(const cloud::Piece& piece, std::uint64_t offset) {
     covered = chunk.end;
     batch.push_back(std::move(chunk));
   }
-  load_chunks(*parts_.client, parts_.retry_parts, parts_.pool, remains_, batch);
+  load_chunks(parts_.bucket, parts_.pool, remains_, batch);
   for (auto chunk = batch.rbegin(); chunk != batch.rend(); ++chunk) {
     if (chunk->is_there) keep(std::move(*chunk));
   }
@@ -177,8 +177,7 @@ void RemainingWAL::replace(const cloud::Piece& gone) {
   auto& pieces = remains_.pieces;
   std::erase_if(pieces, [&](const cloud::Piece& piece) { return is_same(piece, gone); });
   if (looks_++ < kMaxLooks) {
-    auto listed =
-        cloud::list_segments(*parts_.client, parts_.retry_parts, remains_.id)[remains_.id];
+    auto listed = cloud::list_segments(parts_.bucket, remains_.id)[remains_.id];
     for (const cloud::Piece& piece : listed) {
       const auto is_it = [&](const cloud::Piece& known) { return is_same(known, piece); };
       if (!is_same(piece, gone) && std::ranges::none_of(pieces, is_it)) pieces.push_back(piece);
@@ -191,9 +190,11 @@ void RemainingWAL::replace(const cloud::Piece& gone) {
     if (piece.begin <= covered) covered = std::max(covered, piece.end);
   }
   if (covered >= gone.end) return;
+  const std::string key = cloud::key_of(remains_.id, gone);
+  const std::string refusal = parts_.bucket.refusal_of(key);
   remains_.lost.push_back(
       {covered, gone.end,
-       fmt::format("object {} vanished while it was read", cloud::key_of(remains_.id, gone))});
+       refusal.empty() ? fmt::format("object {} vanished while it was read", key) : refusal});
   std::ranges::sort(remains_.lost, {}, &cloud::LostRange::begin);
 }
 

@@ -8,18 +8,16 @@
 #include <span>
 #include <vector>
 
+#include "cloud/damaged_bucket.h"
 #include "cloud/log_remains.h"
-#include "cloud/retry.h"
 #include "engine/worker_pool.h"
-#include "protobase/cloud_storage_client.h"
 #include "storage/cloud/piece_chunk.h"
 
 namespace protobase::storage {
 
 /// What the reading of pieces needs.
 struct BucketParts {
-  std::shared_ptr<CloudStorageClient> client;
-  cloud::RetryParts retry_parts;
+  cloud::DamagedBucket& bucket;
   engine::WorkerPool& pool;
 };
 

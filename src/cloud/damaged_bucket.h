@@ -1,0 +1,56 @@
+// A bucket that is salvaged: what the store refuses to give for good is lost, like what is gone. A
+// store that gives nothing is another matter, which ends the salvage.
+#pragma once
+
+#include <exception>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "cloud/retry.h"
+#include "protobase/cloud_storage_client.h"
+
+namespace protobase::cloud {
+
+/// Thread-safe.
+class DamagedBucket final {
+ public:
+  /// `client` must outlive it.
+  DamagedBucket(CloudStorageClient& client, RetryParts retry_parts)
+      : client_(client), retry_parts_(std::move(retry_parts)) {}
+
+  CloudStorageClient& client() const noexcept { return client_; }
+  const RetryParts& retry_parts() const noexcept { return retry_parts_; }
+
+  /// As CloudStorageClient::get(), tried again. kAbsent too when the store does not give this
+  /// object though it answers when it is asked for a listing: refusal_of() says so then.
+  CloudGetResult get(const std::string& key, const CloudGetOptions& options);
+  /// What the store says of an object that it does not give; empty: nothing was refused.
+  std::string refusal_of(const std::string& key) const;
+  /// Throws the first refusal when not a single object was given: rights or credentials are wrong
+  /// then, or everything was archived.
+  void expect_any_given() const;
+
+ private:
+  struct Failure {
+    std::exception_ptr error;
+    std::string what;
+    bool may_be_of_object = true;  ///< else of the way to the store
+    bool was_patient = false;      ///< it was tried again until time was up
+  };
+
+  std::optional<CloudGetResult> try_get(const std::string& key, const CloudGetOptions& options,
+                                        Failure& failure);
+  CloudGetResult refuse(const std::string& key, const Failure& failure);
+  void expect_answers(const Failure& failure);
+
+  CloudStorageClient& client_;
+  const RetryParts retry_parts_;
+  mutable std::mutex mutex_;
+  bool was_any_given_ = false;
+  std::exception_ptr end_;  ///< why nothing more is asked for
+  std::exception_ptr first_refusal_;
+  std::map<std::string, std::string> refusals_;
+};
+
+}  // namespace protobase::cloud

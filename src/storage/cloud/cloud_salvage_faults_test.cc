@@ -1,0 +1,211 @@
+// salvage_space() of buckets whose objects lie: listed and not given, named longer than anything
+// is, refused for good, of another store.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/hash.h"
+#include "cloud/log_checkpoint.h"
+#include "cloud/slot.h"
+#include "protobase/errors.h"
+#include "testing/cloud_fault_client.h"
+#include "testing/cloud_salvage_fixture.h"
+#include "testing/expect_error.h"
+
+namespace protobase {
+namespace {
+
+using testing::CloudCall;
+using testing::expect_error;
+
+class CloudSalvageFaultsTest : public testing::CloudSalvageTest {
+ protected:
+  std::shared_ptr<testing::CloudFaultClient> disturbed() {
+    auto client = std::make_shared<testing::CloudFaultClient>(
+        std::make_shared<MockS3Client>(bucket_), std::make_shared<testing::CloudFaultPlan>(1));
+    client_ = client;
+    return client;
+  }
+  /// Every get of the key says that it is not there; listings show it.
+  void hide(const std::string& key) {
+    const auto client = disturbed();
+    client->set_before([this, key](CloudCall call, const std::string& asked) {
+      if (call == CloudCall::kGet && asked == key) bucket_->remove(key);
+    });
+    client->set_after([this, key](CloudCall call, const std::string& asked) {
+      if (call == CloudCall::kGet && asked == key) bucket_->put(key, objects_.at(key));
+    });
+  }
+  /// Every get of the keys, or every request of all kinds when `keys` is empty, fails so.
+  template <typename Error>
+  void refuse(const std::vector<std::string>& keys, const Error& error, std::uint64_t from = 0) {
+    asked_ = 0;
+    disturbed()->set_before([this, keys, error, from](CloudCall call, const std::string& asked) {
+      if (++asked_ <= from) return;
+      const bool is_one = call == CloudCall::kGet && std::ranges::find(keys, asked) != keys.end();
+      if (keys.empty() || is_one) throw error;
+    });
+  }
+  /// The slot that is put behind all others: of this header.
+  std::string put_slot(cloud::SlotHeader header, const Bytes& body = {}) {
+    header.body_hash = base::xxh3(body);
+    const auto bytes = cloud::write_slot_header(header);
+    Bytes object(bytes.begin(), bytes.end());
+    object.insert(object.end(), body.begin(), body.end());
+    if (header.segments > 0 && object.size() % 2 == 0) object.push_back(std::byte{0});
+    const std::string key = cloud::slot_key(header.number);
+    bucket_->put(key, object);
+    return key;
+  }
+  cloud::SlotHeader newest_slot() const {
+    const std::string key = keys("log/").back();
+    return cloud::read_slot_header(objects_.at(key), *cloud::parse_slot_key(key), "");
+  }
+
+  std::atomic<std::uint64_t> asked_ = 0;
+};
+
+TEST_F(CloudSalvageFaultsTest, AListedSlotThatNobodyGetsIsOneLostSlot) {
+  fill();
+  int checked = 0;
+  for (const bool has_checkpoint : {true, false}) {
+    for (const std::string& key : keys("log/")) {
+      const auto range = range_of(key);
+      if (!range) continue;
+      SCOPED_TRACE(key);
+      restore();
+      if (!has_checkpoint) bucket_->remove("checkpoint");
+      hide(key);
+      const SalvageReport report = salvage();
+      EXPECT_TRUE(names(report, key)) << all(report);
+      expect_records_but({*range});
+      ++checked;
+    }
+  }
+  EXPECT_GT(checked, 10);
+}
+
+TEST_F(CloudSalvageFaultsTest, AnObjectThatIsRefusedForGoodIsLostAndTheRestIsNot) {
+  fill();
+  const NotAuthorizedError archived("get: status 403, InvalidObjectState");
+  const CloudStorageError refused(CloudFailure::kRefused, 400, "get: status 400, KeyTooOdd");
+  int checked = 0;
+  for (const bool has_checkpoint : {true, false}) {
+    for (const std::string prefix : {"log/", "segments/"}) {
+      for (const std::string& key : keys(prefix)) {
+        const auto range = range_of(key);
+        if (!range) continue;
+        SCOPED_TRACE(key);
+        restore();
+        if (!has_checkpoint) bucket_->remove("checkpoint");
+        if (++checked % 2 == 0) {
+          refuse({key}, archived);
+        } else {
+          refuse({key}, refused);
+        }
+        const SalvageReport report = salvage();
+        EXPECT_TRUE(names(report, key)) << all(report);
+        EXPECT_TRUE(names(report, checked % 2 == 0 ? "InvalidObjectState" : "KeyTooOdd"))
+            << all(report);
+        expect_records_but({*range});
+      }
+    }
+  }
+  EXPECT_GT(checked, 20);
+  restore();
+  refuse({"checkpoint"}, archived);
+  const SalvageReport report = salvage();
+  EXPECT_TRUE(names(report, "InvalidObjectState")) << all(report);
+  expect_all_but({});
+}
+
+TEST_F(CloudSalvageFaultsTest, AStoreThatGivesNothingAnyMoreEndsIt) {
+  fill();
+  const NotAuthorizedError expired("get: status 403, ExpiredToken; get new credentials");
+  const CloudStorageError down(CloudFailure::kNotSent, 0, "nobody listens there");
+  refuse({}, expired, ~std::uint64_t{0});
+  salvage();
+  const std::uint64_t all_requests = asked_;
+  ASSERT_GT(all_requests, 20u);
+  for (std::uint64_t from = 0; from < all_requests; ++from) {
+    SCOPED_TRACE(from);
+    refuse({}, expired, from);
+    expect_error<NotAuthorizedError>([&] { salvage(); }, {"ExpiredToken"});
+    refuse({}, down, from);
+    expect_error<CloudStorageError>([&] { salvage(); }, {"nobody listens there"});
+  }
+}
+
+TEST_F(CloudSalvageFaultsTest, WhoMayListAndGetNothingIsTold) {
+  fill();
+  std::vector<std::string> all_keys;
+  for (const auto& [key, bytes] : objects_) all_keys.push_back(key);
+  for (const bool has_slots : {true, false}) {
+    if (!has_slots) {
+      bucket_->remove("checkpoint");
+      for (const std::string& key : keys("log/")) bucket_->remove(key);
+    }
+    refuse(all_keys, NotAuthorizedError("get: status 403, AccessDenied"));
+    expect_error<NotAuthorizedError>([&] { salvage(); }, {"AccessDenied"});
+  }
+}
+
+TEST_F(CloudSalvageFaultsTest, OneSlotOfAnotherStoreDoesNotDecideWhichStoreThisIs) {
+  fill();
+  cloud::SlotHeader foreign = newest_slot();
+  foreign.number += 1;
+  foreign.store = UUID::from_random({9});
+  foreign.inline_bytes = foreign.length = 8;
+  const std::string key = put_slot(foreign, Bytes(8));
+  bucket_->remove("checkpoint");
+  const SalvageReport report = salvage();
+  EXPECT_TRUE(names(report, key)) << all(report);
+  EXPECT_EQ(report.root, history_.front().root);
+  expect_all_but({});
+}
+
+TEST_F(CloudSalvageFaultsTest, SlotsThatVanishWhileTheyAreReadLeaveNoWrongGaps) {
+  commit_some(*open(), 3);
+  {
+    const auto storage = open();
+    for (int i = 0; i < 40; ++i) commit(*storage, std::string(2000, 'v'));
+  }
+  remember();
+  const auto slots = keys("log/");
+  for (const std::size_t step : {1, 3, 7}) {
+    SCOPED_TRACE(step);
+    restore();
+    std::vector<std::string> gone;
+    std::vector<testing::HeldRange> lost;
+    for (std::size_t i = 5; i < slots.size(); i += step + 1) gone.push_back(slots[i]);
+    for (const std::string& key : gone) {
+      if (const auto range = range_of(key)) lost.push_back(*range);
+    }
+    std::uint64_t heads = 0;
+    const auto client = disturbed();
+    client->set_after([&](CloudCall call, const std::string& key) {
+      // Behind the last look at the checkpoint, which ends the inventory.
+      if (call == CloudCall::kHead && key == "checkpoint" && ++heads == 2) {
+        for (const std::string& slot : gone) bucket_->remove(slot);
+      }
+    });
+    const SalvageReport report = salvage();
+    EXPECT_GE(heads, 2u);
+    for (const std::string& key : gone) {
+      if (range_of(key)) {
+        EXPECT_TRUE(names(report, key)) << key << "\n" << all(report);
+      }
+    }
+    for (const BadPlace& place : report.lost) {
+      EXPECT_EQ(place.reason.find("no record can be read"), std::string::npos) << all(report);
+    }
+    expect_records_but(lost);
+  }
+}
+
+}  // namespace
+}  // namespace protobase
