@@ -256,6 +256,8 @@ std::string key_of(const UUID& wal, const Piece& piece) {
                          : segment_key(wal, piece.begin, piece.named_end, piece.segment_id);
 }
 
+bool is_merged(const Piece& piece) noexcept { return piece.slot == 0 && piece.segment_id.is_nil(); }
+
 LogInventory take_inventory(DamagedBucket& bucket, engine::WorkerPool& pool) {
   return InventoryTaker(bucket, pool).run();
 }

@@ -31,6 +31,8 @@ struct Piece {
 };
 
 std::string key_of(const UUID& wal, const Piece& piece);
+/// Whether it has the name of a segment that a merge made, so of committed bytes.
+bool is_merged(const Piece& piece) noexcept;
 
 /// A slot that was listed, and is no claim.
 struct FoundSlot {

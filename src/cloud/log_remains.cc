@@ -189,7 +189,7 @@ class RemainsFinder {
   std::uint64_t first_unmerged() const {
     bool was_merged = false;
     for (const auto& [id, pieces] : found_.segments) {
-      was_merged |= std::ranges::any_of(pieces, is_merged);
+      was_merged |= std::ranges::any_of(pieces, &is_merged);
     }
     if (!was_merged) return 1;
     for (const FoundSlot& slot : found_.slots) {
@@ -204,8 +204,6 @@ class RemainsFinder {
     }
     return std::numeric_limits<std::uint64_t>::max();
   }
-
-  static bool is_merged(const Piece& piece) { return piece.slot == 0 && piece.segment_id.is_nil(); }
 
   // --- what of a WAL is there
 
@@ -244,7 +242,10 @@ class RemainsFinder {
     for (const Piece& piece : wal.pieces) {
       const bool is_vouched_for = piece.slot != 0 || piece.named_end <= wal.sure_end;
       // A whole log names all that was committed. The rest is of a writer that gave up.
-      if (is_whole_ && !is_vouched_for && piece.begin >= wal.sure_end) continue;
+      if (is_whole_ && !is_vouched_for && piece.begin >= wal.sure_end) {
+        wal.rejected.push_back(piece);
+        continue;
+      }
       const bool goes_on = piece.begin <= std::max(covered, wal.sure_end);
       const bool is_cut = piece.end != piece.named_end;
       if (!is_vouched_for && (!goes_on || is_cut) && !is_genuine(wal.id, piece)) {
@@ -252,11 +253,12 @@ class RemainsFinder {
         lose({wal.id, piece.begin},
              refusal.empty() ? fmt::format("object {}: what it should hold is not in it", key)
                              : refusal);
+        wal.rejected.push_back(piece);
         continue;
       }
       covered = std::max(covered, piece.named_end);
       if (is_merged(piece)) wal.sure_end = std::max(wal.sure_end, piece.named_end);
-      if (piece.size() > 0) believed.push_back(piece);
+      (piece.size() > 0 ? believed : wal.rejected).push_back(piece);
     }
     wal.pieces = std::move(believed);
     wal.sure_end = std::max(wal.sure_end, wal.begin());

@@ -33,6 +33,7 @@ struct WALRemains {
   std::uint64_t end = 0;          ///< of all that is named
   std::vector<Piece> pieces{};    ///< by their begin; where two overlap, they are of the same bytes
   std::vector<LostRange> lost{};  ///< by their begin, apart from each other
+  std::vector<Piece> rejected{};  ///< listed, and not what their names say
 
   std::uint64_t begin() const noexcept {
     return layout == WALLayout::kLegacyPython ? 0 : kWALFirstRecordOffset;

@@ -39,16 +39,11 @@ std::vector<Part> split(std::span<PieceChunk> chunks) {
   return parts;
 }
 
-/// The id of a copied segment is a hash of its bytes.
-bool is_altered_copy(const PieceChunk& chunk) {
-  const cloud::Piece& piece = chunk.piece;
-  return is_whole(chunk) && piece.end == piece.named_end && !piece.segment_id.is_nil() &&
-         base::xxh3_128(chunk.bytes) != piece.segment_id.bytes;
-}
-
 void find_damage(const cloud::WALRemains& wal, PieceChunk& chunk) {
   if (wal.layout == WALLayout::kLegacyPython) {
-    if (is_altered_copy(chunk)) chunk.damage.push_back({chunk.begin, chunk.end});
+    const bool is_proven =
+        chunk.has_hash() && base::xxh3_128(chunk.bytes) == chunk.piece.segment_id.bytes;
+    if (!is_proven) chunk.damage.push_back({chunk.begin, chunk.end});
     return;
   }
   wal::WindowReader window([&](std::uint64_t offset, std::span<std::byte> out) {
@@ -112,6 +107,12 @@ class ChunkLoader {
 PieceChunk chunk_of(const cloud::Piece& piece, std::uint64_t offset) {
   const std::uint64_t begin = offset - (offset - piece.begin) % kMaxChunk;
   return {piece, begin, std::min(piece.end, begin + kMaxChunk)};
+}
+
+/// The id of a copied segment is a hash of its bytes.
+bool PieceChunk::has_hash() const noexcept {
+  return is_whole(*this) && piece.end == piece.named_end && piece.slot == 0 &&
+         !piece.segment_id.is_nil();
 }
 
 DamageRun PieceChunk::run_at(std::uint64_t offset) const {

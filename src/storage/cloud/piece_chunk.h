@@ -37,11 +37,14 @@ struct PieceChunk {
   bool is_there = false;  ///< loading it found that so many bytes are
   Bytes bytes{};
   /// By their begin. In a WAL of version 1 what counts is the records; a chunk that begins within
-  /// one is damaged up to the next. In one of the Python storage it is the hash in the key.
+  /// one is damaged up to the next. In one of the Python storage it is the hash in the key; without
+  /// one that proves it, it counts as damaged.
   std::vector<DamagedRange> damage{};
 
   bool holds(std::uint64_t offset) const noexcept { return offset >= begin && offset < end; }
   DamageRun run_at(std::uint64_t offset) const;
+  /// Whether its name has the hash of its bytes, if it is of the Python storage.
+  bool has_hash() const noexcept;
 };
 
 /// The chunk of `piece` around `offset`, yet to be loaded.

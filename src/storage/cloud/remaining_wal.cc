@@ -162,9 +162,11 @@ void RemainingWAL::note_altered(const PieceChunk& chunk) {
   const AtomPointer where{remains_.id, chunk.begin};
   if (std::ranges::find(altered_, where, &BadPlace::pointer) != altered_.end()) return;
   altered_.push_back(
-      {where, fmt::format("object {}: some of its {} bytes are not those that were put there; "
-                          "they are kept as they are",
-                          cloud::key_of(remains_.id, chunk.piece), chunk.bytes.size())});
+      {where,
+       fmt::format("object {}: {} that its {} bytes are those that were put there; they are "
+                   "kept as they are",
+                   cloud::key_of(remains_.id, chunk.piece),
+                   chunk.has_hash() ? "it cannot be" : "nothing proves", chunk.bytes.size())});
 }
 
 void RemainingWAL::forget() noexcept {
@@ -176,26 +178,45 @@ void RemainingWAL::forget() noexcept {
 void RemainingWAL::replace(const cloud::Piece& gone) {
   auto& pieces = remains_.pieces;
   std::erase_if(pieces, [&](const cloud::Piece& piece) { return is_same(piece, gone); });
-  if (looks_++ < kMaxLooks) {
-    auto listed = cloud::list_segments(parts_.bucket, remains_.id)[remains_.id];
-    for (const cloud::Piece& piece : listed) {
-      const auto is_it = [&](const cloud::Piece& known) { return is_same(known, piece); };
-      if (!is_same(piece, gone) && std::ranges::none_of(pieces, is_it)) pieces.push_back(piece);
-    }
-    std::ranges::stable_sort(pieces, {}, &cloud::Piece::begin);
-  }
+  remains_.rejected.push_back(gone);
+  if (looks_++ < kMaxLooks) take_up_merged();
   index();
-  std::uint64_t covered = gone.begin;
-  for (const cloud::Piece& piece : pieces) {
-    if (piece.begin <= covered) covered = std::max(covered, piece.end);
-  }
-  if (covered >= gone.end) return;
   const std::string key = cloud::key_of(remains_.id, gone);
   const std::string refusal = parts_.bucket.refusal_of(key);
   remains_.lost.push_back(
-      {covered, gone.end,
+      {gone.begin, gone.end,
        refusal.empty() ? fmt::format("object {} vanished while it was read", key) : refusal});
   std::ranges::sort(remains_.lost, {}, &cloud::LostRange::begin);
+  forget_what_pieces_have();
+}
+
+/// Segments that were not there when it was judged which pieces to believe.
+void RemainingWAL::take_up_merged() {
+  const auto is_known = [this](const cloud::Piece& listed) {
+    const auto is_it = [&](const cloud::Piece& known) { return is_same(known, listed); };
+    return std::ranges::any_of(remains_.pieces, is_it) ||
+           std::ranges::any_of(remains_.rejected, is_it);
+  };
+  auto listed = cloud::list_segments(parts_.bucket, remains_.id);
+  for (const cloud::Piece& piece : listed[remains_.id]) {
+    if (is_merged(piece) && piece.size() > 0 && !is_known(piece)) remains_.pieces.push_back(piece);
+  }
+  std::ranges::stable_sort(remains_.pieces, {}, &cloud::Piece::begin);
+}
+
+/// Of what is lost.
+void RemainingWAL::forget_what_pieces_have() {
+  std::vector<cloud::LostRange> lost;
+  for (cloud::LostRange& range : remains_.lost) {
+    for (const cloud::Piece& piece : remains_.pieces) {
+      if (piece.end <= range.begin) continue;
+      if (piece.begin >= range.end) break;
+      if (piece.begin > range.begin) lost.push_back({range.begin, piece.begin, range.reason});
+      range.begin = std::min(piece.end, range.end);
+    }
+    if (range.begin < range.end) lost.push_back(std::move(range));
+  }
+  remains_.lost = std::move(lost);
 }
 
 }  // namespace protobase::storage

@@ -30,7 +30,7 @@ class RemainingWAL final {
   RemainingWAL(const BucketParts& parts, cloud::WALRemains remains);
 
   const cloud::WALRemains& remains() const noexcept { return remains_; }
-  /// Of a legacy WAL: pieces that are not what was put there.
+  /// Of a legacy WAL: pieces that are not what was put there, or that nothing proves to be.
   const std::vector<BadPlace>& altered() const noexcept { return altered_; }
   /// The key of an object with the byte at `offset`; empty: there is none.
   std::string key_at(std::uint64_t offset) const;
@@ -55,6 +55,8 @@ class RemainingWAL final {
   void keep(PieceChunk chunk);
   void note_altered(const PieceChunk& chunk);
   void replace(const cloud::Piece& gone);
+  void take_up_merged();
+  void forget_what_pieces_have();
 
   const BucketParts parts_;
   cloud::WALRemains remains_;
