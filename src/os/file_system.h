@@ -43,6 +43,12 @@ enum class OpenMode {
   kCreate,     ///< read and write, made when missing
 };
 
+/// Bytes [begin, end) of a file that are known to be lost.
+struct FileHole {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+};
+
 /// An open file. Thread-safe. Closed by destruction, which also drops its locks.
 ///
 /// Errors of all calls: NoSpaceError (disk, quota or size limit), NotAuthorizedError, ReadError (of
@@ -53,6 +59,13 @@ class File {
 
   /// Reads until `out` is full or the file ends; returns bytes read.
   virtual std::size_t read(std::uint64_t offset, std::span<std::byte> out) = 0;
+
+  /// The first one that ends behind `offset`. Reading it gives 0xFF and is in vain, however long it
+  /// is. nullopt: no more is known to be lost; what cannot be read, reading tells.
+  virtual std::optional<FileHole> next_hole(std::uint64_t offset) {
+    static_cast<void>(offset);
+    return std::nullopt;
+  }
 
   /// The first `size` bytes of the file in memory, also what is yet to be written; touching what
   /// lies behind the file's end, or cannot be read, is fatal. Empty when files cannot be mapped

@@ -9,6 +9,8 @@ namespace protobase::storage {
 namespace {
 
 constexpr std::size_t kBatch = 1 << 20;
+// Who reads a WAL has a record in memory. One of these takes a block of the disk.
+constexpr std::uint64_t kLongestVoid = 16 << 20;
 constexpr std::uint64_t kLockPollUs = 1000;
 constexpr int kLockPolls = 30'000;
 constexpr std::uint64_t kMaxMarker = 8192;
@@ -69,14 +71,24 @@ void RecordWriter::add(const RecordInfo& info, std::span<const std::byte> payloa
 }
 
 void RecordWriter::fill_to(std::uint64_t end) {
+  Bytes record;
+  std::uint64_t payload_hash = 0;
   while (position() < end) {
     const std::uint64_t left = end - position();
     if (left < format::kRecordHeaderSize) return;  // no room for a record: nothing is there either
     // What is left behind a full step has room for a record of its own.
-    const std::uint64_t size = left < 2 * kBatch ? left : kBatch;
-    const AtomPointer where{wal_, position()};
-    const std::vector<std::byte> zeros(static_cast<std::size_t>(size - format::kRecordHeaderSize));
-    format::write_record(extend(size), format::RecordType::kVoid, RecordFormat::kRaw, zeros, where);
+    const std::uint64_t size = left < 2 * kLongestVoid ? left : kLongestVoid;
+    const auto payload_size = static_cast<std::size_t>(size) - format::kRecordHeaderSize;
+    if (record.size() != size) {
+      record.assign(static_cast<std::size_t>(size), std::byte{0});
+      payload_hash = format::hash_payload(std::span(record).last(payload_size));
+    }
+    flush();
+    format::seal_record(record, format::RecordType::kVoid, RecordFormat::kRaw, payload_size,
+                        payload_hash, {wal_, offset_});
+    write_bytes(file_, offset_, std::span(record).first(format::kRecordHeaderSize));
+    offset_ += size;
+    ++records_;
   }
 }
 
@@ -117,7 +129,7 @@ std::unique_ptr<os::File> hold_root(const file::SpaceDirectory& space) {
 wal::WindowReader window_of(os::File& file, wal::OnReadError on_error) {
   return wal::WindowReader(
       [&file](std::uint64_t offset, std::span<std::byte> out) { return file.read(offset, out); },
-      on_error);
+      on_error, [&file](std::uint64_t offset) { return file.next_hole(offset); });
 }
 
 SourceName SourceName::of(const file::SpaceDirectory& source) {

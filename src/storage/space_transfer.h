@@ -46,7 +46,8 @@ class RecordWriter final {
   std::uint64_t records() const noexcept { return records_; }
   /// `info` lies at position().
   void add(const RecordInfo& info, std::span<const std::byte> payload);
-  /// Void records up to `end`, at least 16 bytes behind position().
+  /// Void records up to `end`, at least 16 bytes behind position(). What they hold are the zeros of
+  /// a file that was written nowhere behind position(): where WALs lack much, that takes no room.
   void fill_to(std::uint64_t end);
   void flush();
 

@@ -64,7 +64,7 @@ class Remains {
   void search(const RecordInfo& bad) {
     auto window = window_of(source_.file, wal::OnReadError::kPassOver);
     const std::uint64_t end = bad.pointer.offset + bad.stored_size;
-    std::uint64_t budget = kSearchFactor * bad.stored_size;
+    std::uint64_t budget = kSearchFactor * window.bytes_there(bad.pointer.offset, end);
     std::uint64_t lost_from = bad.pointer.offset;
     std::string reason = bad.reason;
     for (std::uint64_t at = lost_from; at < std::min(end, source_.size);) {
@@ -73,7 +73,7 @@ class Remains {
       const bool is_likely = at == lost_from && !window.passed_over(at, end).empty();
       if (info.stored_size == 0 && is_likely) payload = find_alone(at, end, info);
       if (info.stored_size == 0) {
-        at += kRecordAlignment;
+        at = window.next_place(at);
         continue;
       }
       if (lost_from < at) lose(lost_from, at, reason);
@@ -91,8 +91,9 @@ class Remains {
     const auto head = window.at(at, kRecordHeaderSize);
     format::RecordHeader header;
     if (!is_header(head, end - at, header) || header.payload_size > budget) return {};
-    budget -= header.payload_size;
     const std::uint64_t size = kRecordHeaderSize + header.payload_size;
+    if (window.bytes_there(at, at + size) < size) return {};
+    budget -= header.payload_size;
     return check(at, header, window.at(at, static_cast<std::size_t>(size)), info);
   }
 

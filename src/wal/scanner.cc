@@ -33,6 +33,7 @@ enum class Problem {
   kCutHeader,
   kNoHeader,
   kTooLong,
+  kHole,
   kMismatch,
   kPadding,
   kNoSequence
@@ -69,7 +70,7 @@ class Scan {
       : range_(range),
         reader_(reader),
         visit_(visit),
-        search_budget_(kSearchFactor * (range.end - std::min(range.begin, range.end))) {}
+        search_budget_(kSearchFactor * reader.bytes_there(range.begin, range.end)) {}
 
   std::uint64_t run() {
     std::uint64_t at = range_.begin;
@@ -115,6 +116,7 @@ class Scan {
     if (state == HeaderState::kBad || !has_right_size(header)) return Problem::kNoHeader;
     const std::uint64_t size = format::stored_size(header.payload_size);
     if (size > range_.end - at) return Problem::kTooLong;
+    if (reader_.bytes_there(at, at + size) < size) return Problem::kHole;
     record = reader_.at(at, static_cast<std::size_t>(size));
     if (record.size() < size) return Problem::kTooLong;
     if (!format::verify_record(record, pointer(at))) return Problem::kMismatch;
@@ -132,6 +134,7 @@ class Scan {
       case Problem::kZeros: return "expected a record, found zeros";
       case Problem::kCutHeader: return "expected a record header, found the end of the WAL";
       case Problem::kTooLong: return "the record's length runs past the end of the WAL";
+      case Problem::kHole: return "part of the record is lost";
       case Problem::kPadding: return "expected zeros behind the payload, found other bytes";
       case Problem::kNoSequence: return "expected a commit record's sequence, found 0";
       case Problem::kNoHeader:
@@ -164,7 +167,7 @@ class Scan {
     if (bad_at < proof_at_ && bad_at < proof_) return true;
     // What was searched for an earlier place proved nothing beyond that one.
     for (searched_ = std::max(searched_, bad_at + format::kRecordAlignment); searched_ < range_.end;
-         searched_ += format::kRecordAlignment) {
+         searched_ = reader_.next_place(searched_)) {
       const auto proven = durable_offset_at(searched_);
       if (at_end_of_medium_) return false;
       if (!proven || *proven <= bad_at) continue;
@@ -192,7 +195,7 @@ class Scan {
   /// full of bytes that look like headers of large records: what is hashed on their account is
   /// bounded, after that only commit and mark records are found.
   std::uint64_t find_record(std::uint64_t at) {
-    for (; at < range_.end; at += format::kRecordAlignment) {
+    for (; at < range_.end; at = reader_.next_place(at)) {
       const auto head = reader_.at(at, kRecordHeaderSize);
       RecordHeader header;
       if (head.size() < kRecordHeaderSize) return range_.end;
@@ -284,6 +287,25 @@ void WindowReader::note_passed_over(std::uint64_t begin, std::uint64_t end,
     passed_over_.erase(next);
   }
   passed_over_.emplace(begin, std::move(unread));
+}
+
+std::uint64_t WindowReader::next_place(std::uint64_t offset) const {
+  std::uint64_t next = offset + format::kRecordAlignment;
+  if (!next_hole_) return next;
+  for (auto hole = next_hole_(next); hole && hole->begin <= next; hole = next_hole_(next)) {
+    next = base::round_up(hole->end, format::kRecordAlignment);
+  }
+  return next;
+}
+
+std::uint64_t WindowReader::bytes_there(std::uint64_t offset, std::uint64_t end) const {
+  if (offset >= end) return 0;
+  std::uint64_t there = end - offset;
+  if (!next_hole_) return there;
+  for (auto hole = next_hole_(offset); hole && hole->begin < end; hole = next_hole_(hole->end)) {
+    there -= std::min(hole->end, end) - std::max(hole->begin, offset);
+  }
+  return there;
 }
 
 std::string WindowReader::passed_over(std::uint64_t offset, std::uint64_t end) const {

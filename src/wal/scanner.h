@@ -12,9 +12,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
+#include "os/file_system.h"
 #include "protobase/storage.h"
 
 namespace protobase::wal {
@@ -31,16 +33,24 @@ enum class OnReadError {
   kPassOver,  ///< a block that cannot be read (os::ReadError) counts as damage, the rest is read
 };
 
+/// As os::File::next_hole().
+using NextHole = std::function<std::optional<os::FileHole>(std::uint64_t offset)>;
+
 /// A window over a WAL: sequential reads cost one call per 256 KiB.
 class WindowReader {
  public:
-  explicit WindowReader(ReadSome read, OnReadError on_error = OnReadError::kThrow)
-      : read_(std::move(read)), on_error_(on_error) {}
+  explicit WindowReader(ReadSome read, OnReadError on_error = OnReadError::kThrow,
+                        NextHole next_hole = {})
+      : read_(std::move(read)), on_error_(on_error), next_hole_(std::move(next_hole)) {}
   /// Up to `size` bytes from `offset`; fewer only at the end. Valid until the next call. Blocks
   /// that were passed over are full of 0xFF, which no record begins with.
   std::span<const std::byte> at(std::uint64_t offset, std::size_t size);
   /// The next call reads anew.
   void forget() noexcept { window_ = {}; }
+  /// The next place behind `offset` where a record may begin: not within a hole.
+  std::uint64_t next_place(std::uint64_t offset) const;
+  /// How many bytes of [offset, end) are in no hole: what searching there may cost depends on it.
+  std::uint64_t bytes_there(std::uint64_t offset, std::uint64_t end) const;
   /// Why something of [offset, end) was passed over; empty: nothing was. Never forgets one.
   std::string passed_over(std::uint64_t offset, std::uint64_t end) const;
 
@@ -56,6 +66,7 @@ class WindowReader {
   };
   ReadSome read_;
   const OnReadError on_error_;
+  const NextHole next_hole_;  ///< empty: there are none
   std::unique_ptr<std::byte[]> memory_;
   std::size_t capacity_ = 0;
   std::span<std::byte> window_;  ///< what of it was filled, from start_ on

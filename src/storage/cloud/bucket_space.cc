@@ -38,6 +38,9 @@ class ShownFile final : public os::File {
     if (filled == out.size() || wal_ == nullptr) return filled;
     return filled + wal_->read(offset + filled, out.subspan(filled));
   }
+  std::optional<os::FileHole> next_hole(std::uint64_t offset) override {
+    return wal_ != nullptr ? wal_->next_hole(offset) : std::nullopt;
+  }
   std::uint64_t size() override { return wal_ != nullptr ? wal_->remains().end : head_.size(); }
 
   void write(std::uint64_t, std::span<const std::span<const std::byte>>) override {

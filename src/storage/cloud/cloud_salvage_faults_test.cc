@@ -1,6 +1,7 @@
 // salvage_space() of buckets whose objects lie: listed and not given, named longer than anything
 // is, refused for good, of another store.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
@@ -11,6 +12,7 @@
 #include "base/hash.h"
 #include "cloud/log_checkpoint.h"
 #include "cloud/slot.h"
+#include "format/record.h"
 #include "protobase/errors.h"
 #include "testing/cloud_fault_client.h"
 #include "testing/cloud_salvage_fixture.h"
@@ -87,6 +89,51 @@ TEST_F(CloudSalvageFaultsTest, AListedSlotThatNobodyGetsIsOneLostSlot) {
     }
   }
   EXPECT_GT(checked, 10);
+}
+
+TEST_F(CloudSalvageFaultsTest, ASlotMayNameMoreThanThereIs) {
+  fill();
+  const cloud::SlotHeader newest = newest_slot();
+  for (const std::uint64_t begin : {newest.end(), std::uint64_t{1} << 40}) {
+    for (const bool has_checkpoint : {true, false}) {
+      restore();
+      cloud::SlotHeader header = newest;
+      header.number = newest.number + 1;
+      header.commit_id = UUID::from_random({7});
+      header.begin = begin;
+      header.length = cloud::kMaxWALSize - begin;
+      header.inline_bytes = 0;
+      header.segments = 1;
+      const std::string key = put_slot(header, Bytes(8));
+      if (!has_checkpoint) bucket_->remove("checkpoint");
+      const SalvageReport report = salvage();
+      EXPECT_TRUE(names(report, "segments/" + newest.wal.to_string())) << all(report);
+      EXPECT_LT(report.lost_places, 10u) << all(report);
+      expect_all_but({});
+    }
+  }
+}
+
+TEST_F(CloudSalvageFaultsTest, ARecordBehindAVeryLongGapTakesNoRoomForTheGap) {
+  fill();
+  cloud::SlotHeader header = newest_slot();
+  header.number += 1;
+  header.begin = std::uint64_t{1} << 30;
+  const std::string text = "far away";
+  Bytes body(format::stored_size(text.size()));
+  const AtomPointer far{header.wal, header.begin};
+  format::write_record(body, format::RecordType::kData, RecordFormat::kRaw, as_bytes(text), far);
+  header.inline_bytes = header.length = body.size();
+  put_slot(header, body);
+  texts_[far] = text;
+  bucket_->remove("checkpoint");
+  const SalvageReport report = salvage();
+  EXPECT_LT(report.lost_places, 5u) << all(report);
+  expect_all_but({});
+  struct stat file {};
+  ASSERT_EQ(::stat((target() + "/" + header.wal.to_string() + ".wal").c_str(), &file), 0);
+  EXPECT_GT(file.st_size, std::int64_t{1} << 30);
+  EXPECT_LT(file.st_blocks * 512, std::int64_t{16} << 20);
 }
 
 TEST_F(CloudSalvageFaultsTest, AnObjectThatIsRefusedForGoodIsLostAndTheRestIsNot) {

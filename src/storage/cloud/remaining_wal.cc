@@ -6,8 +6,6 @@
 #include <cstring>
 #include <utility>
 
-#include "os/file_system.h"
-
 namespace protobase::storage {
 namespace {
 
@@ -104,6 +102,12 @@ std::size_t RemainingWAL::read_nothing(std::uint64_t offset, std::span<std::byte
   const auto size = std::min<std::uint64_t>(next_begin(offset) - offset, out.size());
   std::ranges::fill(out.first(static_cast<std::size_t>(size)), std::byte{0xFF});
   return static_cast<std::size_t>(size);
+}
+
+std::optional<os::FileHole> RemainingWAL::next_hole(std::uint64_t offset) const {
+  const auto next = std::ranges::upper_bound(remains_.lost, offset, {}, &cloud::LostRange::end);
+  if (next == remains_.lost.end()) return std::nullopt;
+  return os::FileHole{next->begin, next->end};
 }
 
 /// nullptr: it is gone, and the pieces have changed.

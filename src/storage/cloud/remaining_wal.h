@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "cloud/damaged_bucket.h"
 #include "cloud/log_remains.h"
 #include "engine/worker_pool.h"
+#include "os/file_system.h"
 #include "storage/cloud/piece_chunk.h"
 
 namespace protobase::storage {
@@ -37,6 +39,8 @@ class RemainingWAL final {
 
   /// From remains().begin() on; fewer bytes only at the end. Errors as of the client.
   std::size_t read(std::uint64_t offset, std::span<std::byte> out);
+  /// As os::File::next_hole(): what no piece has.
+  std::optional<os::FileHole> next_hole(std::uint64_t offset) const;
   /// Gives back the memory.
   void forget() noexcept;
 
