@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "cloud/legacy_segment.h"
 #include "cloud/slot.h"
 #include "format/commit_record.h"
 #include "format/record.h"
@@ -19,6 +20,8 @@ namespace protobase::cloud {
 namespace {
 
 using format::kRecordHeaderSize;
+
+constexpr std::uint64_t kPart = std::uint64_t{8} << 20;  // of a record, in one request
 
 /// `key` as it should be, and what is listed of it.
 std::string describe_object(const std::string& key, std::uint64_t expected,
@@ -257,7 +260,11 @@ class RemainsFinder {
         continue;
       }
       covered = std::max(covered, piece.named_end);
-      if (is_merged(piece)) wal.sure_end = std::max(wal.sure_end, piece.named_end);
+      // Behind what nothing vouches for, a name alone does not make that committed.
+      const bool is_sure =
+          is_merged(piece) &&
+          (piece.begin <= std::max(wal.sure_end, wal.begin()) || is_genuine(wal.id, piece));
+      if (is_sure) wal.sure_end = std::max(wal.sure_end, piece.named_end);
       (piece.size() > 0 ? believed : wal.rejected).push_back(piece);
     }
     wal.pieces = std::move(believed);
@@ -272,25 +279,38 @@ class RemainsFinder {
   }
 
   bool proves_itself(const UUID& wal, const Piece& piece) const {
-    const Bytes head = read(wal, piece, kRecordHeaderSize);
-    format::RecordHeader header;
-    if (head.size() == kRecordHeaderSize &&
-        format::parse_header(head, header) == format::HeaderState::kValid) {
-      const Bytes record = read(wal, piece, kRecordHeaderSize + header.payload_size);
-      if (record.size() == kRecordHeaderSize + header.payload_size &&
-          format::verify_record(record, {wal, piece.begin})) {
-        return true;
-      }
-    }
-    if (piece.segment_id.is_nil() || piece.end != piece.named_end) return false;
-    return base::xxh3_128(read(wal, piece, piece.size())) == piece.segment_id.bytes;
+    if (begins_with_record(wal, piece)) return true;
+    const bool has_hash = !piece.segment_id.is_nil() && piece.end == piece.named_end &&
+                          piece.size() <= kMaxLegacySegment;
+    return has_hash && base::xxh3_128(read(wal, piece, 0, piece.size())) == piece.segment_id.bytes;
   }
 
-  /// The first bytes of a piece; none when it is shorter, or gone.
-  Bytes read(const UUID& wal, const Piece& piece, std::uint64_t size) const {
-    if (piece.size() < size || size == 0) return {};
+  /// However long the header says that the record is, no more than a part of it is in memory.
+  bool begins_with_record(const UUID& wal, const Piece& piece) const {
+    const Bytes head = read(wal, piece, 0, kRecordHeaderSize);
+    format::RecordHeader header;
+    if (head.size() < kRecordHeaderSize ||
+        format::parse_header(head, header) != format::HeaderState::kValid ||
+        piece.size() - kRecordHeaderSize < header.payload_size) {
+      return false;
+    }
+    base::HashStream hash;
+    for (std::uint64_t at = 0; at < header.payload_size;) {
+      const std::uint64_t size = std::min<std::uint64_t>(kPart, header.payload_size - at);
+      const Bytes part = read(wal, piece, kRecordHeaderSize + at, size);
+      if (part.size() < size) return false;
+      hash.add(part);
+      at += size;
+    }
+    return format::verify_record(std::span(head).first<kRecordHeaderSize>(), hash.value(),
+                                 {wal, piece.begin});
+  }
+
+  /// Bytes of a piece; fewer when it has not so many, or is gone.
+  Bytes read(const UUID& wal, const Piece& piece, std::uint64_t at, std::uint64_t size) const {
+    if (at + size > piece.size() || size == 0) return {};
     CloudGetOptions options;
-    options.range = CloudRange{piece.slot != 0 ? kSlotHeaderSize : 0, size};
+    options.range = CloudRange{(piece.slot != 0 ? kSlotHeaderSize : 0) + at, size};
     options.max_bytes = size;
     const CloudGetResult got = bucket_.get(key_of(wal, piece), options);
     const auto bytes = got.object.bytes.span();

@@ -83,10 +83,16 @@ std::string describe_bad_header(std::span<const std::byte> header) {
 }
 
 bool verify_record(std::span<const std::byte> record, const AtomPointer& where) noexcept {
-  if (base::is_planted(base::PlantedBug::kChecksumIgnored)) return true;
   const auto length = base::load_le<std::uint32_t>(record.data());
-  return base::load_le<std::uint64_t>(record.data() + 8) ==
-         checksum_of(record.data(), hash_payload(record.subspan(kRecordHeaderSize, length)), where);
+  return verify_record(record.first<kRecordHeaderSize>(),
+                       hash_payload(record.subspan(kRecordHeaderSize, length)), where);
+}
+
+bool verify_record(std::span<const std::byte, kRecordHeaderSize> header, std::uint64_t payload_hash,
+                   const AtomPointer& where) noexcept {
+  if (base::is_planted(base::PlantedBug::kChecksumIgnored)) return true;
+  return base::load_le<std::uint64_t>(header.data() + 8) ==
+         checksum_of(header.data(), payload_hash, where);
 }
 
 std::string describe_mismatch(std::span<const std::byte> record, const AtomPointer& where) {

@@ -71,6 +71,10 @@ std::string describe_bad_header(std::span<const std::byte> header);
 /// Precondition: record.size() >= 16 + payload size of its (valid) header.
 bool verify_record(std::span<const std::byte> record, const AtomPointer& where) noexcept;
 
+/// The same of a payload that was hashed as it came.
+bool verify_record(std::span<const std::byte, kRecordHeaderSize> header, std::uint64_t payload_hash,
+                   const AtomPointer& where) noexcept;
+
 /// "expected checksum X, found Y" for a record that did not verify.
 std::string describe_mismatch(std::span<const std::byte> record, const AtomPointer& where);
 

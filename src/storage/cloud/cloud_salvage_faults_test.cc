@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -212,6 +214,33 @@ TEST_F(CloudSalvageFaultsTest, OneSlotOfAnotherStoreDoesNotDecideWhichStoreThisI
   const SalvageReport report = salvage();
   EXPECT_TRUE(names(report, key)) << all(report);
   EXPECT_EQ(report.root, history_.front().root);
+  expect_all_but({});
+}
+
+/// What a writer gave up is no more acknowledged because something with the name of a merge
+/// follows.
+TEST_F(CloudSalvageFaultsTest, AnObjectBehindWhatAWriterGaveUpDoesNotVouchForIt) {
+  fill();
+  std::optional<testing::HeldRange> given_up;
+  std::map<std::string, Bytes> segments;
+  {
+    const auto storage = open();
+    storage->push_bytes(as_bytes(std::string(2 * kMiB, 'u')));
+    storage->set_current_root(storage->push_bytes(as_bytes(std::string("never acknowledged"))));
+  }
+  for (const auto& [key, object] : bucket_->list("segments/", {}, 1000)) {
+    if (!objects_.contains(key)) segments[key] = *object.bytes, given_up = range_of(key);
+  }
+  ASSERT_TRUE(given_up);
+  restore();
+  commit(*open(), "somebody else's");
+  remember();
+  for (const auto& [key, bytes] : segments) bucket_->put(key, bytes);
+  bucket_->put(cloud::segment_key(given_up->wal, given_up->end, given_up->end + 8, {}), Bytes(8));
+  bucket_->remove("checkpoint");
+  const SalvageReport report = salvage();
+  EXPECT_EQ(report.root, history_.front().root) << all(report);
+  EXPECT_TRUE(names(report, "perhaps never acknowledged")) << all(report);
   expect_all_but({});
 }
 
