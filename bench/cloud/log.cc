@@ -1,8 +1,9 @@
 // A long log: commits, opening it, cold gets from it, merging it while somebody reads, and opening
 // and getting once more.
 #include <algorithm>
-#include <atomic>
 #include <random>
+#include <stop_token>
+#include <thread>
 
 #include "bench.h"
 #include "chained_client.h"
@@ -155,17 +156,17 @@ JSON LongLog::cold_gets_of(const std::vector<std::size_t>& indices) {
 
 JSON LongLog::merge() {
   const auto merging = client(), looking = client();
-  std::atomic<bool> is_done{false};
   std::uint64_t reads = 0;
   std::exception_ptr failure;
   CloudFileStorage storage(merging, without_merging(), without_caches());
   CloudStorageOptions options = reading();
   options.cache_size = 0;
   CloudFileStorage reader(looking, options, without_caches());
-  std::jthread checking([&] {
+  // Stops with this function, also when the merge fails.
+  std::jthread checking([&](const std::stop_token& stop) {
     std::mt19937_64 random(1);
     try {
-      for (; !is_done || reads == 0; ++reads) {
+      for (; !stop.stop_requested() || reads == 0; ++reads) {
         check(reader, atoms_, random() % atoms_.size());
         if (reader.read_current_root() != atoms_.back()) throw std::runtime_error("another root");
       }
@@ -177,7 +178,7 @@ JSON LongLog::merge() {
   const Stopwatch watch;
   const CloudMergeReport report = storage.merge();
   const double seconds = watch.seconds();
-  is_done = true;
+  checking.request_stop();
   checking.join();
   if (failure) std::rethrow_exception(failure);
   return {{"seconds", seconds},       {"counts", to_json(merging->counts() - before)},
