@@ -17,6 +17,8 @@ namespace protobase::cloud {
 namespace {
 
 constexpr std::uint64_t kSegmentSize = std::uint64_t{32} << 20;
+// In memory as a whole while it is made. No slot is longer.
+constexpr std::uint64_t kMaxSegmentSize = kMaxSlotBody;
 constexpr std::size_t kRemovedTogether = 1000;  // as many as S3 takes in one request
 
 }  // namespace
@@ -47,7 +49,8 @@ std::vector<Merger::Group> Merger::plan(const LogCheckpoint& state) {
     bool goes_on = false;
     for (const Extent& extent : wal.extents) {
       if (extent.slot != 0) {
-        goes_on = goes_on && groups.back().end() - groups.back().begin() < kSegmentSize;
+        goes_on = goes_on && groups.back().end() - groups.back().begin() < kSegmentSize &&
+                  extent.end - groups.back().begin() <= kMaxSegmentSize;
         if (!goes_on) groups.push_back({wal.id, {}});
         groups.back().sources.push_back({extent.slot, begin, extent.end});
       }
