@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "protobase/errors.h"
 #include "testing/fixed_environment.h"
 #include "testing/manual_clock.h"
@@ -206,6 +208,25 @@ TEST_F(GoogleCloudClientTest, AWrongRangeIsNoAnswer) {
   EXPECT_EQ(failure_of(get).failure(), CloudFailure::kUnknown) << "shorter than it could be";
   http->answer(206, "23", {{"content-range", "bytes 2-3/4"}, {"x-goog-generation", "9"}});
   EXPECT_NO_THROW(get()) << "the object ends there";
+}
+
+TEST_F(GoogleCloudClientTest, MoreThanTheRangeIsNotTakenIn) {
+  const auto get = [&](std::uint64_t length, std::uint64_t max_bytes) {
+    client.get("a", {.range = CloudRange{2, length}, .max_bytes = max_bytes});
+  };
+  http->answer(206, "2345", {{"content-range", "bytes 2-4/10"}, {"x-goog-generation", "9"}});
+  EXPECT_EQ(failure_of([&] { get(3, 100); }).failure(), CloudFailure::kUnknown);
+  http->set_fallback([](const auto&) -> os::HTTPResponse {
+    throw os::HTTPTooLargeError("the answer has more bytes");
+  });
+  // What the connection reads at most: the range, but an error has to be readable.
+  for (const auto& [length, max_bytes, most] :
+       {std::array<std::uint64_t, 3>{100'000, 200'000, 100'000},
+        {200'000, 100'000, 100'000},
+        {3, 200'000, 65'536}}) {
+    EXPECT_EQ(failure_of([&] { get(length, max_bytes); }).failure(), CloudFailure::kUnknown);
+    EXPECT_EQ(http->requests().back().max_response_bytes, most);
+  }
 }
 
 TEST_F(GoogleCloudClientTest, AServerWithoutRangesAnswersWithTheWhole) {
