@@ -63,8 +63,10 @@ struct PROTOBASE_EXPORT S3ClientOptions {
 /// Signature Version 4, every payload signed. The ETag is the version of an object; whether a store
 /// wants it quoted in If-Match (Amazon) or bare (Ceph) is found out once, by one more head and put
 /// after a put that did not match, and remembered. The first head() that finds nothing looks for
-/// the bucket too. What is left of an upload in parts whose end got no answer stays in the bucket:
-/// give that a lifecycle rule.
+/// the bucket too. An upload in parts keeps the XXH3 of its bytes as metadata of the object, by
+/// which one without a condition is looked for by a head when the answer to its end is lost. What
+/// is left of an upload in parts whose end got no answer stays in the bucket: give that a lifecycle
+/// rule.
 class PROTOBASE_EXPORT S3Client final : public CloudStorageClient {
  public:
   /// Makes no request.

@@ -213,7 +213,7 @@ CloudPutResult S3Client::Impl::put(const std::string& key, cloud::ByteSpans part
         condition, [&](const auto& headers) { return put_whole(full, parts, condition, headers); },
         current_version);
   }
-  cloud::S3MultipartUpload upload(*transport_, full);
+  cloud::S3MultipartUpload upload(*transport_, full, parts);
   upload.send(parts, size, cloud::s3_part_size(size, part_size_), max_parallel_parts_);
   return preconditions_.put(
       condition, [&](const auto& headers) { return upload.complete(headers); }, current_version);

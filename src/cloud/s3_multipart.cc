@@ -1,9 +1,12 @@
 #include "cloud/s3_multipart.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <thread>
 
+#include "base/hash.h"
 #include "cloud/s3_preconditions.h"
 #include "cloud/s3_xml.h"
 #include "os/net/crypto.h"
@@ -15,6 +18,14 @@ namespace {
 
 constexpr std::uint64_t kMaxParts = 10'000;
 constexpr int kOK = 200;
+// Of the whole object, which the ETag is not where it is no MD5.
+constexpr const char* kHashHeader = "x-amz-meta-xxh3";
+
+std::string hash_of(ByteSpans bytes) {
+  base::HashStream hash;
+  for (const auto span : bytes) hash.add(span);
+  return fmt::format("{:016x}", hash.value());
+}
 
 }  // namespace
 
@@ -67,10 +78,11 @@ struct S3MultipartUpload::Sending {
   std::exception_ptr failure{};
 };
 
-S3MultipartUpload::S3MultipartUpload(S3Transport& transport, std::string key)
-    : transport_(transport), key_(std::move(key)) {
+S3MultipartUpload::S3MultipartUpload(S3Transport& transport, std::string key, ByteSpans bytes)
+    : transport_(transport), key_(std::move(key)), hash_(hash_of(bytes)) {
   S3Request begin = request(S3RequestKind::kPut, "begin an upload in parts", "POST");
   begin.query = {{"uploads", ""}};
+  begin.headers = {{kHashHeader, hash_}};
   const auto response = transport_.send(begin);
   if (response.status != kOK) transport_.fail(begin, response);
   try {
@@ -156,13 +168,15 @@ std::optional<std::string> S3MultipartUpload::complete(const os::HTTPHeaders& co
   end.headers = condition;
   end.headers.emplace_back("Content-Type", "application/xml");
   end.body = {as_bytes(body)};
-  const auto note_unknown = [&](const CloudStorageError& error) {
-    if (error.failure() == CloudFailure::kUnknown) is_open_ = false;
-  };
   try {
     return completed(end, transport_.send(end), !condition.empty());
   } catch (const CloudStorageError& error) {
-    note_unknown(error);
+    if (error.failure() != CloudFailure::kUnknown) throw;
+    is_open_ = false;  // whatever a look tells, the store may be joining the parts
+    // Of a conditional one the same object may be somebody else's.
+    if (condition.empty()) {
+      if (auto etag = find_result()) return etag;
+    }
     throw;
   }
 }
@@ -184,10 +198,6 @@ std::optional<std::string> S3MultipartUpload::completed(const S3Request& request
   try {
     answer = parse_s3_complete(response.text());
   } catch (const ValidationError& error) {
-    // Of a conditional one the same object may be somebody else's.
-    if (!is_conditional) {
-      if (auto etag = find_result()) return etag;
-    }
     throw_unusable(asked, response.status, error.what());
   }
   if (!answer.error) {
@@ -204,20 +214,21 @@ std::optional<std::string> S3MultipartUpload::completed(const S3Request& request
   throw_s3_error(asked, is_internal ? 500 : 400, *answer.error);
 }
 
-/// For an answer that says nothing: the object is there and is what these parts make.
+/// For an end whose outcome is unknown: the object is there and is what these parts make. So
+/// nothing is sent twice.
 std::optional<std::string> S3MultipartUpload::find_result() {
-  const auto computed = s3_etag_of_parts(etags_);
-  if (!computed) return std::nullopt;
   S3Request look;
   look.kind = S3RequestKind::kGet;
   look.operation = "look for the upload's object";
   look.method = "HEAD";
   look.key = key_;
-  is_open_ = false;  // whatever the look tells, the store may be joining the parts
   try {
     const auto response = transport_.send(look);
     std::string etag(response.header("etag"));
-    const bool is_it = response.status == kOK && bare_etag(etag) == bare_etag(*computed) &&
+    const auto computed = s3_etag_of_parts(etags_);
+    const bool is_ours = (computed && bare_etag(etag) == bare_etag(*computed)) ||
+                         response.header(kHashHeader) == hash_;
+    const bool is_it = response.status == kOK && is_ours && !etag.empty() &&
                        response.header("content-length") == std::to_string(size_);
     return is_it ? std::optional(std::move(etag)) : std::nullopt;
   } catch (const ProtoBaseError& error) {  // so the outcome stays unknown

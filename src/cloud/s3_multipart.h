@@ -32,8 +32,8 @@ std::optional<std::string> s3_etag_of_parts(std::span<const std::string> etags);
 /// has lost data on some. What stays is for the bucket's lifecycle rule.
 class S3MultipartUpload final {
  public:
-  /// Makes the first request.
-  S3MultipartUpload(S3Transport& transport, std::string key);
+  /// Makes the first request, of an upload of `bytes`.
+  S3MultipartUpload(S3Transport& transport, std::string key, ByteSpans bytes);
   ~S3MultipartUpload();
   S3MultipartUpload(const S3MultipartUpload&) = delete;
   S3MultipartUpload& operator=(const S3MultipartUpload&) = delete;
@@ -41,7 +41,9 @@ class S3MultipartUpload final {
   /// `parallel` at a time; the first error ends it, when those under way have ended.
   void send(ByteSpans bytes, std::uint64_t size, std::uint64_t part_size, unsigned parallel);
 
-  /// The version of the object; nullopt when the condition did not hold.
+  /// The version of the object; nullopt when the condition did not hold. An end without a condition
+  /// whose answer is lost or says nothing is looked up once, by the hash of the bytes that is kept
+  /// with the object.
   std::optional<std::string> complete(const os::HTTPHeaders& condition);
 
  private:
@@ -57,6 +59,7 @@ class S3MultipartUpload final {
 
   S3Transport& transport_;
   const std::string key_;
+  const std::string hash_;  ///< XXH3 of all bytes, in hexadecimal digits
   std::string id_;
   std::uint64_t size_ = 0;          ///< of all parts
   std::vector<std::string> etags_;  ///< of the parts

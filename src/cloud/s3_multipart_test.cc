@@ -179,6 +179,74 @@ TEST_F(S3ClientParts, AnEndThatIsAnsweredUnreadablyIsLookedUp) {
   EXPECT_EQ(aborts(), 0u);
 }
 
+/// As of objects under a key of the store's key management (SSE-KMS).
+TEST_F(S3ClientParts, WhereETagsAreNoMD5sTheHashThatWasSentAlongTells) {
+  std::string hash;
+  std::string sent_hash;
+  std::size_t size = content_.size();
+  bool is_there = true;
+  int sent_parts = 0;
+  http_->set_fallback([&](const RecordedHTTPRequest& request) {
+    if (has(request, "?uploads=")) hash = request.header("x-amz-meta-xxh3");
+    sent_parts += request.method == "PUT" ? 1 : 0;
+    if (request.method != "HEAD") return serve(request);
+    if (!is_there) return ScriptedHTTPClient::response(404);
+    return ScriptedHTTPClient::response(
+        200, "",
+        {{"etag", "\"kms-4\""},
+         {"content-length", std::to_string(size)},
+         {"x-amz-meta-xxh3", sent_hash.empty() ? hash : sent_hash}});
+  });
+  const auto garbage = ScriptedHTTPClient::response(200, "<html>welcome</html>");
+  const auto untold = ScriptedHTTPClient::response(
+      200, "<CompleteMultipartUploadResult><ETag></ETag></CompleteMultipartUploadResult>");
+  for (const auto& end : {garbage, untold, ScriptedHTTPClient::response(500)}) {
+    complete_ = end;
+    EXPECT_EQ(put("key", content_).version, "\"kms-4\"");
+  }
+  EXPECT_EQ(sent_parts, 3 * 4) << "none was sent again";
+  EXPECT_EQ(hash.size(), 16u);
+  const auto expect_unknown = [&] {
+    try {
+      put("key", content_);
+      ADD_FAILURE();
+    } catch (const CloudStorageError& error) {
+      EXPECT_EQ(error.failure(), CloudFailure::kUnknown) << error.what();
+    }
+  };
+  sent_hash = std::string(16, '0');  // another upload's
+  expect_unknown();
+  sent_hash.clear();
+  size = 1;
+  expect_unknown();
+  size = content_.size();
+  is_there = false;
+  expect_unknown();
+  EXPECT_EQ(aborts(), 0u);
+}
+
+TEST_F(S3ClientParts, AnEndWithoutAnAnswerIsLookedUp) {
+  std::string hash;
+  bool was_sent = true;
+  http_->set_fallback([&](const RecordedHTTPRequest& request) {
+    if (has(request, "?uploads=")) hash = request.header("x-amz-meta-xxh3");
+    if (request.method == "POST" && has(request, "uploadId")) {
+      throw os::HTTPError(was_sent, "the connection was reset");
+    }
+    if (request.method != "HEAD") return serve(request);
+    return ScriptedHTTPClient::response(200, "",
+                                        {{"etag", "\"e\""},
+                                         {"content-length", std::to_string(content_.size())},
+                                         {"x-amz-meta-xxh3", hash}});
+  });
+  EXPECT_EQ(put("key", content_).version, "\"e\"");
+  EXPECT_EQ(aborts(), 0u);
+  expect_failure(CloudFailure::kUnknown, 0);  // a conditional one: it may be somebody else's
+  was_sent = false;
+  EXPECT_THROW(put("key", content_), CloudStorageError);
+  EXPECT_EQ(aborts(), 1u) << "nothing took effect";
+}
+
 TEST_F(S3ClientParts, BareETagsAreFoundOutAtTheEndToo) {
   int ends = 0;
   http_->set_fallback([&](const RecordedHTTPRequest& request) {
