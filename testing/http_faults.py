@@ -59,6 +59,8 @@ def kind_of(request):
         return "list" if "list-type=" in query else "get"
     if request.method == "POST" and re.match(r"delete(=|&|$)", query):
         return "delete"
+    if request.method == "POST" and re.search(r"(^|&)(uploads|uploadId)(=|&|$)", query):
+        return "put"  # begins or ends an upload in parts
     return {"PUT": "put", "HEAD": "head", "DELETE": "delete"}.get(request.method, "get")
 
 

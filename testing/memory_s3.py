@@ -1,5 +1,5 @@
-"""An S3 in memory for many short runs: one bucket of any name, path style, whole objects, preconditions, ranges,
-listings, deletes by batch. Strictly one request after the other. Signatures are not checked, bodies are: what does
+"""An S3 in memory for many short runs: one bucket of any name, path style, whole objects and uploads in parts,
+preconditions, ranges, listings, deletes by batch. Strictly one request after the other. Signatures are not checked, bodies are: what does
 not have the hash that its request names is refused, as everywhere. The real servers of test/system/_cloud_servers.py
 say whether it is like them; the clients are tested there, what is tested here is the protocol above them.
 """
@@ -21,11 +21,18 @@ def error(status, code, message=""):
     return Response(status, list(XML), text.encode())
 
 
+def own_headers(request):
+    """What is kept with the object."""
+    return [entry for entry in request.headers if entry[0].lower().startswith("x-amz-meta-")]
+
+
 class MemoryS3:
 
     def __init__(self):
-        self.objects = {}  # of bucket/key: (bytes, ETag, time)
+        self.objects = {}  # of bucket/key: (bytes, ETag, time, headers of its own)
         self.keys = []  # sorted
+        self.uploads = {}  # in parts, not ended yet; of id: (bucket/key, headers of the object, {number: bytes})
+        self.all_uploads = 0
 
     def answer(self, request):
         path = urllib.parse.unquote(request.path).lstrip("/")
@@ -42,8 +49,10 @@ class MemoryS3:
         if len(sent) == 64 and hashlib.sha256(request.body).hexdigest() != sent:
             return error(400, "XAmzContentSHA256Mismatch")
         bucket, _, key = path.partition("/")
+        if key and ("uploads" in query or "uploadId" in query):
+            return self.answer_on_upload(request, path, query)
         if key and request.method == "PUT":
-            return self.put(request, path)
+            return self.put(request, path, request.body, own_headers(request))
         if key and request.method in ("GET", "HEAD"):
             return self.get(request, path)
         if not key and request.method == "POST" and "delete" in query:
@@ -54,7 +63,32 @@ class MemoryS3:
             return Response(200, [])  # the bucket is there, or is now
         return error(501, "NotImplemented")
 
-    def put(self, request, path):
+    def answer_on_upload(self, request, path, query):
+        if request.method == "POST" and "uploads" in query:
+            self.all_uploads += 1
+            upload = f"upload-{self.all_uploads}"
+            self.uploads[upload] = (path, own_headers(request), {})
+            return Response(200, list(XML), (f"<InitiateMultipartUploadResult><UploadId>{upload}</UploadId>"
+                                             "</InitiateMultipartUploadResult>").encode())
+        upload = query["uploadId"]
+        if self.uploads.get(upload, ("",))[0] != path:
+            return error(404, "NoSuchUpload")
+        _, headers, parts = self.uploads[upload]
+        if request.method == "PUT":
+            parts[int(query["partNumber"])] = request.body
+            return Response(200, [("ETag", f"\"{hashlib.md5(request.body).hexdigest()}\"")])
+        if request.method == "POST":
+            stored = self.put(request, path, b"".join(parts[number] for number in sorted(parts)), headers, len(parts))
+            if stored.status != 200:
+                return stored
+            del self.uploads[upload]
+            etag = xml.sax.saxutils.escape(stored.header("etag"))
+            return Response(200, list(XML), (f"<CompleteMultipartUploadResult><ETag>{etag}</ETag>"
+                                             "</CompleteMultipartUploadResult>").encode())
+        del self.uploads[upload]
+        return Response(204, [])
+
+    def put(self, request, path, body, headers, parts=0):
         known = self.objects.get(path)
         if request.header("if-none-match") == "*" and known:
             return error(412, "PreconditionFailed")
@@ -63,18 +97,19 @@ class MemoryS3:
             return error(404, "NoSuchKey")
         if wanted and wanted != known[1]:
             return error(412, "PreconditionFailed")
-        etag = f"\"{hashlib.md5(request.body).hexdigest()}\""
+        # Of parts it is no MD5 here, as where a store encrypts with keys of its own management.
+        etag = f"\"{hashlib.sha256(body).hexdigest()[:40] if parts else hashlib.md5(body).hexdigest()}\""
         if not known:
             bisect.insort(self.keys, path)
-        self.objects[path] = (request.body, etag, email.utils.formatdate(usegmt=True))
+        self.objects[path] = (body, etag, email.utils.formatdate(usegmt=True), headers)
         return Response(200, [("ETag", etag)])
 
     def get(self, request, path):
         known = self.objects.get(path)
         if not known:
             return error(404, "NoSuchKey")
-        content, etag, time = known
-        headers = [("ETag", etag), ("Last-Modified", time), ("Content-Type", "application/octet-stream")]
+        content, etag, time, own = known
+        headers = [("ETag", etag), ("Last-Modified", time), ("Content-Type", "application/octet-stream"), *own]
         if request.header("if-none-match") == etag:
             return Response(304, headers)
         asked = re.fullmatch(r"bytes=(\d+)-(\d+)", request.header("range"))
@@ -105,7 +140,7 @@ class MemoryS3:
             "</ListBucketResult>").encode())
 
     def entry(self, bucket, path):
-        content, etag, _ = self.objects[path]
+        content, etag, *_ = self.objects[path]
         key = urllib.parse.quote(path[len(bucket) + 1:], safe="/")
         return (f"<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
                 f"<ETag>{xml.sax.saxutils.escape(etag)}</ETag><Size>{len(content)}</Size></Contents>")

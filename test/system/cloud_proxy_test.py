@@ -61,6 +61,20 @@ class ProxyTest(unittest.TestCase):
                 stored = self.ask("GET", target)[0] == 200
                 self.assertEqual(fault not in PUT_HAS_NO_EFFECT + ("delayed",), stored)
 
+    def test_an_upload_in_parts(self):
+        """Its beginning and its end are puts, though they are asked for by POST."""
+        begun = self.ask("POST", KEY + "?uploads=")[1]
+        upload = f"{KEY}?uploadId={begun.split(b'<UploadId>')[1].split(b'<')[0].decode()}"
+        self.assertEqual(200, self.ask("PUT", upload + "&partNumber=2", b"world")[0])
+        self.assertEqual(200, self.ask("PUT", upload + "&partNumber=1", b"hello ")[0])
+        self.assertEqual(404, self.ask("GET")[0])
+        self.assertEqual(500, self.with_fault("applied_500", "POST", upload)[0])
+        self.assertEqual((200, b"hello world"), self.ask("GET"))
+        self.assertEqual(404, self.ask("POST", upload)[0])
+        self.assertEqual(["put", "put", "put", "get", "put", "get", "put"],
+                         [entry["kind"] for entry in self.proxy.ask("log", client="client")["log"]])
+        self.assertEqual(503, self.with_fault("status_503", "POST", KEY + "?uploads")[0])
+
     def test_what_comes_late_comes(self):
         self.proxy.ask("random", seed=1, probability=0, delay_s=60)
         self.assertIsNone(self.with_fault("delayed", "PUT", KEY, CONTENT))
