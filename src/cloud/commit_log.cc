@@ -24,7 +24,6 @@ namespace {
 
 using engine::Beside;
 
-constexpr unsigned kPageSize = 1000;
 constexpr unsigned kMaxClaims = 64;
 constexpr const char* kWayOut =
     ": restore it, or keep what is left with `protobase salvage LOCATION TO`";
@@ -251,7 +250,7 @@ void CommitLog::read_tail() {
 CloudListPage CommitLog::list_slots() const {
   std::string behind = slot_key(newest_slot());
   for (;;) {
-    CloudListPage page = retried([&] { return client_->list(kSlotPrefix, behind, kPageSize); });
+    CloudListPage page = list_page(*client_, retry_parts_, kSlotPrefix, behind);
     if (page.objects.empty()) return page;
     behind = page.objects.back().key;
     std::erase_if(page.objects, [](const auto& object) { return !parse_slot_key(object.key); });
@@ -558,6 +557,10 @@ void CommitLog::publish_segments(std::span<const MergedSegment> segments, std::u
     state_ = std::move(next);
     return;
   }
+  throw CloudStorageError(
+      CloudFailure::kNotNow, 0,
+      fmt::format("{}: the object {} was put by others each of {} times; nothing was merged",
+                  location_, kCheckpointKey, kTries));
 }
 
 // --- what is known

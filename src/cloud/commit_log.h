@@ -82,7 +82,8 @@ class CommitLog final {
   void checkpoint(std::uint64_t slots);
 
   /// Puts a checkpoint with `segments`, which are there, in place of the slots below `boundary`.
-  /// Nothing happens when somebody else merged meanwhile.
+  /// Nothing happens when somebody else merged meanwhile. CloudStorageError, kNotNow: others put
+  /// one again and again.
   void publish_segments(std::span<const MergedSegment> segments, std::uint64_t boundary);
 
   /// The newest; before the first commit the one that the Python storage left, with sequence 0.

@@ -5,7 +5,10 @@
 
 #include <vector>
 
+#include "cloud/commit_log.h"
+#include "cloud/log_checkpoint.h"
 #include "cloud/memory_bucket.h"
+#include "engine/worker_pool.h"
 #include "protobase/mock_s3_client.h"
 #include "testing/expect_error.h"
 #include "testing/manual_clock.h"
@@ -18,13 +21,14 @@ using testing::expect_error;
 /// Says that there is more, and gives nothing or the same again.
 class EndlessClient final : public CloudStorageClient {
  public:
-  explicit EndlessClient(std::vector<CloudObjectMetadata> page) : page_(std::move(page)) {}
+  explicit EndlessClient(std::vector<CloudObjectMetadata> page, Bytes content = {})
+      : page_(std::move(page)), content_(std::move(content)) {}
 
   CloudListPage list(const std::string&, const std::string&, unsigned) override {
     return {page_, true};
   }
   CloudGetResult get(const std::string&, const CloudGetOptions&, const std::string&) override {
-    return {};
+    return {CloudGetStatus::kFound, {{}, SharedBytes::copy_of(content_)}};
   }
   CloudPutResult put(const std::string&, std::span<const std::span<const std::byte>>,
                      const CloudPutCondition&) override {
@@ -37,6 +41,7 @@ class EndlessClient final : public CloudStorageClient {
 
  private:
   const std::vector<CloudObjectMetadata> page_;
+  const Bytes content_;  ///< of every object
 };
 
 class ListingTest : public ::testing::Test {
@@ -79,6 +84,16 @@ TEST_F(ListingTest, AListingThatLeadsNowhereIsAnError) {
   again.key = "some/again";
   EndlessClient repeating({again});
   expect_error<CloudStorageError>([&] { keys(repeating, 9999); }, {"endless", "some/"});
+}
+
+/// Opening went from page to page for ever when what was listed was no slot.
+TEST_F(ListingTest, OpeningALogEndsWhereItsListingLeadsNowhere) {
+  CloudObjectMetadata stray;
+  stray.key = "log/0-stray";
+  const auto client = std::make_shared<EndlessClient>(std::vector{stray}, write_checkpoint({}));
+  engine::WorkerPool pool(0);
+  CommitLog log(client, retry_parts_, pool, [](const auto&...) {});
+  expect_error<CloudStorageError>([&] { log.open(); }, {"endless", "log/"});
 }
 
 }  // namespace

@@ -4,7 +4,9 @@
 #include <vector>
 
 #include "cloud/slot.h"
+#include "protobase/mock_google_cloud_client.h"
 #include "testing/cloud_machines.h"
+#include "testing/expect_error.h"
 
 namespace protobase {
 namespace {
@@ -42,6 +44,26 @@ TEST_F(MergedSizesTest, NoSegmentOfAMergeIsLongerThanTheFormatSays) {
   EXPECT_LT(sizes.size(), 8u) << "small ones still go together";
   const Machine reader = open();
   for (const AtomPointer& pointer : pushed) EXPECT_GE(get(reader, pointer).size(), kMiB);
+}
+
+/// The checkpoint is put by somebody else each time that the merge would put its own.
+TEST_F(MergedSizesTest, AMergeThatNeverGetsToItsCheckpointSaysSo) {
+  const auto google = std::make_shared<testing::CloudFaultClient>(
+      std::make_shared<MockGoogleCloudClient>(bucket_), plan_);
+  CloudStorageOptions options = cloud();
+  options.merge_after_slots = 0;
+  CloudFileStorage writer(google, options);
+  const AtomPointer root = writer.push_bytes(as_bytes(std::string("kept")));
+  writer.set_current_root(root);
+  bool is_disturbed = true;
+  google->set_before([&](testing::CloudCall call, const std::string& key) {
+    if (call != testing::CloudCall::kPut || key != "checkpoint" || !is_disturbed) return;
+    bucket_->put("checkpoint", *bucket_->find("checkpoint")->bytes);  // of another generation
+  });
+  testing::expect_error<CloudStorageError>([&] { writer.merge(); }, {"checkpoint", "nothing was"});
+  is_disturbed = false;
+  EXPECT_EQ(writer.merge().slots, 1u);
+  EXPECT_EQ(writer.get_bytes(root).as_text(), "kept");
 }
 
 }  // namespace
