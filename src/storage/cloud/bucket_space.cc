@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "format/record.h"
 #include "format/root_file.h"
 #include "format/wal_header.h"
 #include "protobase/errors.h"
@@ -58,13 +59,17 @@ class ShownFile final : public os::File {
   RemainingWAL* const wal_;
 };
 
-/// What the log vouches for was durable once. Each names the one before it, so that a file of the
-/// new space that is lost later is found.
+/// What the log vouches for was durable once: up to where a record can end, whatever a slot says.
+std::uint64_t durable_offset_of(const cloud::WALRemains& wal) {
+  return wal.sure_end - wal.sure_end % format::kRecordAlignment;
+}
+
+/// Each names the one before it, so that a file of the new space that is lost later is found.
 Bytes make_header(const cloud::WALRemains& wal, const std::optional<AtomPointer>& predecessor) {
   auto header = format::make_wal_header(wal.id, predecessor);
   format::Checkpoint checkpoint;
   checkpoint.generation = 1;
-  checkpoint.durable_offset = wal.sure_end;
+  checkpoint.durable_offset = durable_offset_of(wal);
   checkpoint.closed = true;
   const auto slot = format::make_slot(checkpoint, wal.id, 0);
   std::ranges::copy(slot, header.begin() + format::kSlotPlaces[0]);
@@ -82,7 +87,7 @@ BucketSpace::BucketSpace(const BucketParts& parts, cloud::LogRemains remains)
     const UUID id = wal.id;
     const bool is_legacy = wal.layout == WALLayout::kLegacyPython;
     Bytes header = is_legacy ? Bytes() : make_header(wal, predecessor);
-    if (!is_legacy) predecessor = AtomPointer{id, wal.sure_end};
+    if (!is_legacy) predecessor = AtomPointer{id, durable_offset_of(wal)};
     wal_files_.emplace(id.to_string() + (is_legacy ? "" : ".wal"), id);
     wals_.emplace(
         id, ShownWAL{std::make_unique<RemainingWAL>(parts, std::move(wal)), std::move(header)});

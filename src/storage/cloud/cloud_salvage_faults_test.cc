@@ -116,6 +116,22 @@ TEST_F(CloudSalvageFaultsTest, ASlotMayNameMoreThanThereIs) {
   }
 }
 
+TEST_F(CloudSalvageFaultsTest, ASlotMayEndWhereNoRecordCan) {
+  fill();
+  cloud::SlotHeader header = newest_slot();
+  header.number += 1;
+  header.begin = header.end();
+  header.inline_bytes = header.length = 13;
+  const std::string key = put_slot(header, Bytes(13));
+  for (const bool has_checkpoint : {true, false}) {
+    if (!has_checkpoint) bucket_->remove("checkpoint");
+    const SalvageReport report = salvage();
+    EXPECT_FALSE(names(report, "header of the WAL")) << all(report);
+    EXPECT_TRUE(names(report, key)) << all(report);
+    expect_all_but({});
+  }
+}
+
 TEST_F(CloudSalvageFaultsTest, ARecordBehindAVeryLongGapTakesNoRoomForTheGap) {
   fill();
   cloud::SlotHeader header = newest_slot();
