@@ -51,8 +51,8 @@ class BlockProvider {
   virtual std::uint64_t sync(const UUID& wal) = 0;
 
   /// Prepares room for `bytes` more behind what is written to `wal`, so that writing and syncing
-  /// them costs no more than themselves. Nothing depends on it. NoSpaceError: there is no such
-  /// room.
+  /// them costs no more than themselves; does nothing for one that was released meanwhile. Nothing
+  /// depends on it. NoSpaceError: there is no such room.
   virtual void reserve(const UUID& wal, std::uint64_t bytes) {
     static_cast<void>(wal);
     static_cast<void>(bytes);

@@ -88,10 +88,13 @@ void Log::reserve(std::uint64_t bytes) {
   throw_if_unusable();
   const std::uint64_t coming = std::min(bytes, wal_max_size_ - kWALFirstRecordOffset);
   ensure_wal(coming);
+  while (!finished_wals_.empty()) leave_finished_wals(lock);  // others may fill this one meanwhile
   const UUID wal = buffer_.next().transaction_id;
   const std::uint64_t buffered = buffer_.next().offset - buffer_.state().base;
   lock.unlock();
   provider_.reserve(wal, buffered + coming);
+  lock.lock();
+  throw_if_unusable();
 }
 
 std::optional<SharedBytes> Log::find_unflushed(const AtomPointer& pointer) const {
@@ -250,14 +253,30 @@ void Log::run_alone(Lock& lock, const std::function<void()>& work) {
   wake_writer_if_due();  // it may have been asked while this ran
 }
 
-void Log::write(Lock& lock, const WALWriteOperation& operation) {
-  // WALs before this operation's are durable by now; those behind it are still to be written.
-  const auto current =
-      std::find(finished_wals_.begin(), finished_wals_.end(), operation.transaction_id);
+/// Before the file of the next WAL is made, which names the last of them.
+void Log::leave_finished_wals(Lock& lock) {
+  const UUID wal = buffer_.next().transaction_id;
+  flush_to(lock, buffer_.end_position());
+  flushed_.wait(lock, [&] { return !flushing_; });
+  throw_if_unusable();
+  run_alone(lock, [&] {
+    release_wals_before(lock, wal);
+    lock.lock();
+  });
+  throw_if_unusable();
+}
+
+/// They are durable by now. Gives `lock` back.
+void Log::release_wals_before(Lock& lock, const UUID& wal) {
+  const auto current = std::find(finished_wals_.begin(), finished_wals_.end(), wal);
   const std::vector<UUID> finished(finished_wals_.begin(), current);
   finished_wals_.erase(finished_wals_.begin(), current);
   lock.unlock();
   for (const UUID& id : finished) provider_.release_wal(id, /*resumable=*/false);
+}
+
+void Log::write(Lock& lock, const WALWriteOperation& operation) {
+  release_wals_before(lock, operation.transaction_id);
   if (!operation.segments.empty()) provider_.write(operation);
   lock.lock();
   buffer_.mark_written(operation);

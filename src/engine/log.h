@@ -91,6 +91,8 @@ class Log {
   void lead_flush(Lock& lock);
   void write_ahead(Lock& lock);
   void run_alone(Lock& lock, const std::function<void()>& work);
+  void leave_finished_wals(Lock& lock);
+  void release_wals_before(Lock& lock, const UUID& wal);
   void write(Lock& lock, const WALWriteOperation& operation);
   void sync(Lock& lock, const WALWriteOperation& operation);
   void fail_flush(std::exception_ptr error);

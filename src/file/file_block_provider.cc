@@ -107,7 +107,7 @@ class FileBlockProvider::Impl {
 
   void reserve(const UUID& wal, std::uint64_t bytes) {
     throw_if_closed();
-    writer_for_write(wal)->reserve(bytes);
+    if (const auto writer = find_or_make_writer(wal)) writer->reserve(bytes);
   }
 
   void release_wal(const UUID& wal, bool resumable) {
@@ -358,18 +358,34 @@ class FileBlockProvider::Impl {
   }
 
   std::shared_ptr<file::WALWriter> writer_for_write(const UUID& id) {
+    if (auto writer = find_or_make_writer(id)) return writer;
+    throw NotFoundError("no WAL " + id.to_string() + " is claimed");
+  }
+
+  /// Makes the file of a WAL that is claimed and has none; nullptr when it is not claimed.
+  std::shared_ptr<file::WALWriter> find_or_make_writer(const UUID& id) {
+    if (const auto known = claimed_writer(id); !known || *known) return known.value_or(nullptr);
+    const std::lock_guard making(making_mutex_);  // a flush and reserve() may both want it
+    if (const auto known = claimed_writer(id); !known || *known) return known.value_or(nullptr);
+    join(/*create=*/true);
     std::optional<AtomPointer> predecessor;
     {
       const std::lock_guard lock(mutex_);
-      const auto found = writers_.find(id);
-      if (found == writers_.end()) throw NotFoundError("no WAL " + id.to_string() + " is claimed");
-      if (found->second) return found->second;
       if (predecessor_) predecessor = AtomPointer{predecessor_->id(), predecessor_->durable()};
     }
-    join(/*create=*/true);
     auto writer = file::WALWriter::create(directory_, id, *options_.clock, predecessor);
     const std::lock_guard lock(mutex_);
-    return writers_[id] = std::move(writer);
+    const auto claimed = writers_.find(id);
+    if (claimed == writers_.end()) return nullptr;  // an empty file is left, which is no WAL yet
+    return claimed->second = std::move(writer);
+  }
+
+  /// nullopt when it is not claimed; nullptr when it has no file yet.
+  std::optional<std::shared_ptr<file::WALWriter>> claimed_writer(const UUID& id) {
+    const std::lock_guard lock(mutex_);
+    const auto found = writers_.find(id);
+    if (found == writers_.end()) return std::nullopt;
+    return found->second;
   }
 
   const FileBlockProviderOptions options_;
@@ -379,7 +395,8 @@ class FileBlockProvider::Impl {
   std::atomic<bool> closed_{false};
   std::mutex join_mutex_;
   std::atomic<bool> joined_{false};
-  std::mutex mutex_;  // guards the rest
+  std::mutex making_mutex_;  // before mutex_
+  std::mutex mutex_;         // guards the rest
   std::shared_ptr<os::File> lock_file_;
   std::unordered_map<UUID, std::shared_ptr<file::WALWriter>> writers_;
   std::shared_ptr<file::WALWriter> predecessor_;  ///< left behind, not sealed yet

@@ -59,7 +59,7 @@ void WALRoom::make(std::uint64_t begin, std::uint64_t end) {
   }
   if (end > ready_ && size >= kLargeWrite) {
     file_.allocate(ready_, end - ready_);
-    ready_ = end;
+    set_ready(end);
   } else if (end > ready_) {
     extend_with_zeros(whole_blocks(end + std::min(ahead, kOwnAhead)));
   }
@@ -71,18 +71,19 @@ void WALRoom::make(std::uint64_t begin, std::uint64_t end) {
 
 void WALRoom::reserve(std::uint64_t end) {
   std::unique_lock lock(mutex_);
+  if (!running_ && broken_.empty()) failure_ = nullptr;  // what kept it from that may be over
   ++urgent_;
   want(whole_blocks(end));
-  changed_.wait(lock, [&] { return ready_ >= end || failure_; });
+  changed_.wait(lock, [&] { return ready_ >= end || failure_ || stopped_; });
   --urgent_;
-  if (ready_ < end) std::rethrow_exception(failure_);
+  if (ready_ < end && failure_) std::rethrow_exception(failure_);
 }
 
 void WALRoom::stop() {
   std::jthread thread;
   {
     const std::lock_guard lock(mutex_);
-    if (!failure_) failure_ = std::make_exception_ptr(ValidationError("the WAL is closed"));
+    stopped_ = true;
     changed_.notify_all();
     thread = std::move(thread_);
   }
@@ -103,18 +104,25 @@ void WALRoom::extend_with_zeros(std::uint64_t end) {
   while (ready_ < end) {
     const std::uint64_t next = std::min(end, ready_ + kStep);
     write_zeros(file_, ready_, next);
-    ready_ = next;
+    set_ready(next);
   }
 }
 
 /// Precondition: the mutex is held.
+void WALRoom::set_ready(std::uint64_t end) {
+  ready_ = end;
+  if (urgent_ > 0) changed_.notify_all();
+}
+
+/// Precondition: the mutex is held.
 void WALRoom::want(std::uint64_t end) {
-  if (failure_ || wanted_ >= end) return;
-  wanted_ = end;
+  if (failure_ || stopped_ || (running_ && wanted_ >= end)) return;
+  wanted_ = std::max(wanted_, end);
   changed_.notify_all();
-  if (thread_.joinable()) return;
+  if (running_) return;
   try {
     thread_ = std::jthread([this](const std::stop_token& stop) { prepare(stop); });
+    running_ = true;
   } catch (const std::system_error& error) {
     failure_ = std::make_exception_ptr(
         UnexpectedError(std::string("the thread that prepares room: ") + error.what()));
@@ -144,6 +152,7 @@ void WALRoom::prepare(const std::stop_token& stop) {
     failure_ = std::current_exception();
     changed_.notify_all();
   }
+  running_ = false;  // the mutex is not taken any more: it may be held while this is joined
 }
 
 /// Called by the thread, without the mutex.

@@ -6,8 +6,9 @@
 //  - A step of the background thread is claimed first, and the log does not grow past ready() while
 //    one is claimed. So zeros never meet records.
 //  - Room is a convenience: without space, descriptors or memory the thread ends, and the log goes
-//    on without it. A write or sync of its that fails otherwise is the log's failure too, because a
-//    sync is of the whole file: broken() says so, and nothing is acknowledged after it.
+//    on without it, until somebody calls reserve(). A write or sync of its that fails otherwise is
+//    the log's failure too, because a sync is of the whole file: broken() says so, and nothing is
+//    acknowledged after it.
 //  - The thread syncs through an open file of its own: a failed fdatasync is told to each open file
 //    once, and the log's own sync must not miss it.
 #pragma once
@@ -37,7 +38,8 @@ class WALRoom final {
   /// NoSpaceError leaves the log as it was.
   void make(std::uint64_t begin, std::uint64_t end);
 
-  /// Returns when there is room up to `end`. Throws what kept it from that.
+  /// Returns when there is room up to `end`, or nobody needs it any more: stop(). Throws what kept
+  /// it from that; the next call tries again.
   void reserve(std::uint64_t end);
 
   /// Ends the thread, and who waits in reserve(). ready() stays as it is from then on.
@@ -50,6 +52,7 @@ class WALRoom final {
 
  private:
   void extend_with_zeros(std::uint64_t end);
+  void set_ready(std::uint64_t end);
   void want(std::uint64_t end);
   void prepare(const std::stop_token& stop);
   void write_step(os::File& file, std::uint64_t begin, std::uint64_t end);
@@ -65,8 +68,10 @@ class WALRoom final {
   std::uint64_t overtakings_ = 0;  ///< how often the log had to make room itself
   std::uint64_t calm_after_ = 0;   ///< the overtakings after which the log was quiet for a moment
   bool claimed_ = false;           ///< a step is being written from ready_ on
-  unsigned urgent_ = 0;            ///< so many wait in reserve()
-  std::exception_ptr failure_;     ///< why the thread does no more
+  bool running_ = false;           ///< the thread is
+  bool stopped_ = false;
+  unsigned urgent_ = 0;         ///< so many wait in reserve()
+  std::exception_ptr failure_;  ///< why the thread ended
   std::string broken_;
   std::jthread thread_;  ///< last, because it is joined first; started when it has work
 };

@@ -113,6 +113,7 @@ void WALWriter::sync() {
 void WALWriter::reserve(std::uint64_t bytes) {
   {
     const std::lock_guard lock(mutex_);
+    if (closed_) return;
     throw_if_poisoned();
     begin_locked();
   }
@@ -122,6 +123,7 @@ void WALWriter::reserve(std::uint64_t bytes) {
 void WALWriter::close(bool sealed) {
   const std::lock_guard lock(mutex_);
   throw_if_poisoned();
+  closed_ = true;
   if (!begun_) return;  // nothing was ever written
   room_.stop();
   throw_if_poisoned();
@@ -130,7 +132,13 @@ void WALWriter::close(bool sealed) {
   checkpoint.closed = true;
   checkpoint.sealed = sealed;
   write_checkpoint(*file_, id_, head_, checkpoint);
-  if (sealed) file_->sync_data();
+  if (sealed) {
+    try {
+      file_->sync_data();
+    } catch (const ProtoBaseError& error) {
+      poison("a sync failed", error);
+    }
+  }
   poison_ = "it is closed";
 }
 

@@ -45,7 +45,8 @@ class WALWriter final {
   void write(const WALWriteOperation& operation);
   void sync();
   /// Prepares room for `bytes` more behind what is written, so that writing them costs no more than
-  /// themselves. Returns when it is on the disk; writes and syncs go on meanwhile.
+  /// themselves. Returns when it is on the disk, or the WAL is closed; writes and syncs go on
+  /// meanwhile.
   void reserve(std::uint64_t bytes);
   /// Everything written is durable: closes the log, and the space kept ready behind it is given
   /// back. A sealed one is never appended to again, which is durable on return. No call may follow.
@@ -70,6 +71,7 @@ class WALWriter final {
   std::mutex mutex_;
   WALHead head_;
   bool begun_;  ///< header and directory entry are durable
+  bool closed_ = false;
   CommitMark written_commit_;
   CommitMark durable_commit_;
   std::uint64_t written_records_ = 0;

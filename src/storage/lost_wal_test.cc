@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
+#include <vector>
 
 #include "file/space_damage.h"
 #include "format/wal_header.h"
@@ -181,6 +184,58 @@ TEST_F(LostWALTest, FilesOfTwoSpacesInOneDirectoryAreFound) {
     EXPECT_EQ(report.bad[0].pointer.transaction_id, odd);
     EXPECT_NE(report.bad[0].reason.find("two spaces"), std::string::npos);
   }
+}
+
+TEST_F(LostWALTest, OneThatReserveBeganNamesTheOneBefore) {
+  StorageOptions options;
+  options.wal_max_size = kWALSize;
+  AtomPointer first, next;
+  {
+    StandaloneFileStorage storage(space(), options);
+    const std::string payload(1000, 'x');
+    first = storage.push_bytes(as_bytes(payload));
+    for (int i = 0; i < 20; ++i) storage.push_bytes(as_bytes(payload));
+    storage.flush_wal();
+    storage.push_bytes(as_bytes(payload));  // which is on no disk when reserve() comes
+    storage.reserve(kWALSize - 10'000);
+    next = storage.push_bytes(as_bytes(payload));
+    storage.flush_wal();
+  }
+  ASSERT_NE(next.transaction_id, first.transaction_id);
+  const auto predecessor = predecessor_of(next.transaction_id);
+  ASSERT_TRUE(predecessor);
+  EXPECT_EQ(predecessor->transaction_id, first.transaction_id);
+  EXPECT_EQ(predecessor->offset, std::filesystem::file_size(path(first.transaction_id)));
+  std::filesystem::remove(path(first.transaction_id));
+  EXPECT_EQ(verify().bad_places, 1u);
+  StandaloneFileStorage storage(space(), {}, SpaceAccess::kReadOnly);
+  EXPECT_THROW(storage.get_bytes(first), CorruptionError);
+}
+
+TEST_F(LostWALTest, ReserveBesideThreadsThatFillSmallWALsStopsNobody) {
+  constexpr int kThreads = 3, kCommits = 150;
+  StorageOptions options;
+  options.wal_max_size = kWALSize;
+  {
+    StandaloneFileStorage storage(space(), options);
+    std::atomic<int> running{kThreads};
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < kThreads; ++t) {
+      threads.emplace_back([&] {
+        for (int i = 0; i < kCommits; ++i) {
+          storage.set_current_root(storage.push_bytes(as_bytes(std::string(3000, 'x'))));
+        }
+        --running;
+      });
+    }
+    while (running > 0) storage.reserve(20'000);
+  }
+  EXPECT_EQ(verify().bad_places, 0u);
+  StandaloneFileStorage storage(space(), {}, SpaceAccess::kReadOnly);
+  EXPECT_EQ(storage.root_history(1000).size(), std::size_t{kThreads * kCommits});
+  std::size_t begun = 0;  // without one before it
+  for (const auto& wal : storage.list_wals()) begun += !predecessor_of(wal.transaction_id);
+  EXPECT_EQ(begun, 1u);
 }
 
 }  // namespace
