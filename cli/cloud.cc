@@ -97,6 +97,11 @@ std::unique_ptr<SharedStorage> open_bucket(std::shared_ptr<CloudStorageClient> c
   return std::make_unique<CloudFileStorage>(std::move(client), cloud, options);
 }
 
+UnnamedSegments unnamed_segments_of(SharedStorage& storage) {
+  const auto found = dynamic_cast<CloudFileStorage&>(storage).unnamed_segments();
+  return {found.objects, found.bytes};
+}
+
 CopyReport copy_places(const Location& from, const Location& to, const Progress& progress) {
   return copy_space(place_of(from), place_of(to), copy_options(progress));
 }

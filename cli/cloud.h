@@ -32,6 +32,13 @@ std::unique_ptr<SharedStorage> open_bucket(std::shared_ptr<CloudStorageClient> c
                                            SpaceAccess access, const StorageOptions& options,
                                            bool has_block_cache);
 
+struct UnnamedSegments {
+  std::uint64_t objects = 0;
+  std::uint64_t bytes = 0;
+};
+/// Of what open_bucket() gave.
+UnnamedSegments unnamed_segments_of(SharedStorage& storage);
+
 /// copy_space() of protobase/cloud_copy.h.
 CopyReport copy_places(const Location& from, const Location& to, const Progress& progress);
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/cloud.h"
 #include "cli/cloud_cost.h"
 #include "cli/command.h"
 #include "cli/human_text.h"
@@ -40,6 +41,7 @@ struct WALFigures {
 struct CloudFigures {
   BucketKind kind = BucketKind::kS3;
   CloudRequestCounts requests;  ///< of this command
+  UnnamedSegments unnamed;      ///< if the records were looked at
 };
 
 struct SpaceFigures {
@@ -146,8 +148,13 @@ Atom to_atom(const std::string& space, const SpaceFigures& figures) {
   atom.set("caches", Atom::object({{"object", cache_atom(figures.stats.object_cache)},
                                    {"bytes", cache_atom(figures.stats.bytes_cache)}}));
   if (figures.cloud) {
-    atom.set("cloud",
-             cloud_atom(figures.cloud->requests, totals.stored_bytes, figures.cloud->kind));
+    const CloudFigures& cloud = *figures.cloud;
+    Atom cloud_figures = cloud_atom(cloud.requests, totals.stored_bytes, cloud.kind);
+    if (figures.counted) {
+      cloud_figures.set("unnamed_segments", Atom::object({{"objects", cloud.unnamed.objects},
+                                                          {"bytes", cloud.unnamed.bytes}}));
+    }
+    atom.set("cloud", std::move(cloud_figures));
   }
   return atom;
 }
@@ -183,6 +190,11 @@ void print_cloud(Output& out, const CloudFigures& cloud, std::uint64_t stored_by
   print_row(out, "transferred",
             fmt::format("{} sent, {} received", human_bytes(made.bytes_sent),
                         human_bytes(made.bytes_received)));
+  if (cloud.unnamed.objects > 0) {
+    print_row(out, "unnamed",
+              fmt::format("{} segments, {}, of flushes that never ended or are under way",
+                          human_count(cloud.unnamed.objects), human_bytes(cloud.unnamed.bytes)));
+  }
   print_row(out, "prices", fmt::format("{} (docs/guide/cloud.md)", prices.name));
   print_row(out, "cost, stored", dollars(cost.storage_month) + " a month");
   print_row(out, "cost, commits", dollars(cost.thousand_commits) + " per 1,000, a request each");
@@ -218,10 +230,11 @@ void stat(const StatOptions& options, Output& out) {
   const Location location = parse_location(options.space);
   const OpenSpace space = open_for_reading(location);
   SpaceFigures figures = collect(*space, !options.fast);
-  space->close();
   if (const auto* const bucket = std::get_if<BucketLocation>(&location)) {
-    figures.cloud = CloudFigures{bucket->kind, space.client->counts()};
+    const auto unnamed = options.fast ? UnnamedSegments{} : unnamed_segments_of(*space);
+    figures.cloud = CloudFigures{bucket->kind, space.client->counts(), unnamed};
   }
+  space->close();
   if (options.json) {
     out.write_line(to_atom(options.space, figures).to_json());
   } else {
@@ -233,7 +246,7 @@ constexpr auto kFooter =
     R"text(Counting the records reads every WAL; --fast leaves that out. Stored bytes are what the
 WALs take on the disk, preallocated space included; in a bucket, the bytes of the WALs, without
 the few of framing around them. The caches are those of this process. Of a bucket it tells
-the requests it made and what the store costs at a list price.
+the requests it made, what the store costs at a list price, and segments that nothing names.
 Damage is counted; verify names it.
 
 Example:

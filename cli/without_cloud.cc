@@ -22,6 +22,8 @@ std::unique_ptr<SharedStorage> open_bucket(std::shared_ptr<CloudStorageClient> /
   throw_not_supported();
 }
 
+UnnamedSegments unnamed_segments_of(SharedStorage& /*storage*/) { throw_not_supported(); }
+
 CopyReport copy_places(const Location& /*from*/, const Location& /*to*/,
                        const Progress& /*progress*/) {
   throw_not_supported();

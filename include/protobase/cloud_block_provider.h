@@ -89,6 +89,13 @@ struct CloudMergeReport {
   std::uint64_t removed = 0;   ///< objects that are gone
 };
 
+/// Segments in the bucket that nothing names: put by flushes and merges that never ended. Those of
+/// one that is under way are among them.
+struct CloudUnnamedSegments {
+  std::uint64_t objects = 0;
+  std::uint64_t bytes = 0;
+};
+
 /// Layout and protocol: docs/internals/cloud_format.md.
 ///
 /// Durability: sync() is one PUT (after those of large objects), acknowledged by the bucket; with
@@ -133,6 +140,10 @@ class PROTOBASE_EXPORT CloudBlockProvider final : public BlockProvider {
   /// Makes large objects of the small ones that commits left, with all addresses as they were;
   /// reads and commits go on meanwhile. May be broken off or done again at any time.
   CloudMergeReport merge();
+
+  /// Lists the segments. They cost their room and do no harm; nobody removes them, because nothing
+  /// tells them from those of a flush that is under way.
+  CloudUnnamedSegments unnamed_segments();
 
  private:
   class Impl;

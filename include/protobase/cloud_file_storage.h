@@ -26,6 +26,8 @@ class PROTOBASE_EXPORT CloudFileStorage final : public EngineStorage {
 
   /// As CloudBlockProvider::merge().
   CloudMergeReport merge();
+  /// As of CloudBlockProvider.
+  CloudUnnamedSegments unnamed_segments();
   /// What the cache of blocks did.
   CloudCacheStats cache_stats() const;
   /// As of CloudBlockProvider.

@@ -248,6 +248,12 @@ class CloudBlockProvider::Impl final {
     return cloud::Merger(log_, client_, retry_parts_, pool_).run();
   }
 
+  CloudUnnamedSegments unnamed_segments() {
+    throw_if_closed();
+    register_.poll();
+    return log_.unnamed_segments();
+  }
+
   UUID store_id() const { return log_.store(); }
 
   CloudUploadStats upload_stats() const {
@@ -380,6 +386,8 @@ std::vector<UUID> CloudBlockProvider::list_wals() { return impl_->list_wals(); }
 RootRegister& CloudBlockProvider::root_register() { return impl_->root_register(); }
 void CloudBlockProvider::close() { impl_->close(); }
 CloudMergeReport CloudBlockProvider::merge() { return impl_->merge(); }
+
+CloudUnnamedSegments CloudBlockProvider::unnamed_segments() { return impl_->unnamed_segments(); }
 UUID CloudBlockProvider::store_id() const { return impl_->store_id(); }
 CloudCacheStats CloudBlockProvider::cache_stats() const { return impl_->cache_stats(); }
 CloudUploadStats CloudBlockProvider::upload_stats() const { return impl_->upload_stats(); }

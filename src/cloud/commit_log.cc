@@ -102,12 +102,12 @@ std::optional<LogCheckpoint> CommitLog::rebuild(const std::string& version) cons
   base.store = first->store;
   log.adopt(std::move(base), version);
   log.read_tail();
-  if (!log.broken_.empty() || log.has_unnamed_segments()) return std::nullopt;
+  // Those without a name are of a merge, a copy, or a flush that never became a slot.
+  if (!log.broken_.empty() || log.unnamed_segments().objects > 0) return std::nullopt;
   return log.state();
 }
 
-/// Whether there are segments of a merge or a copy, or by a flush that never became a slot.
-bool CommitLog::has_unnamed_segments() const {
+CloudUnnamedSegments CommitLog::unnamed_segments() const {
   std::unordered_set<std::string> named;
   const LogCheckpoint known = state();
   for (const IndexedWAL& wal : known.index.wals()) {
@@ -117,11 +117,14 @@ bool CommitLog::has_unnamed_segments() const {
       begin = extent.end;
     }
   }
-  bool is_named = true;
+  CloudUnnamedSegments unnamed;
   for_each_listed(*client_, retry_parts_, kSegmentPrefix, [&](const CloudObjectMetadata& object) {
-    return is_named = named.contains(object.key);
+    if (named.contains(object.key)) return true;
+    ++unnamed.objects;
+    unnamed.bytes += object.size;
+    return true;
   });
-  return !is_named;
+  return unnamed;
 }
 
 bool CommitLog::is_open() const {

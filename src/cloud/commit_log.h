@@ -25,6 +25,7 @@
 #include "cloud/slot_reader.h"
 #include "cloud/slot_writer.h"
 #include "engine/worker_pool.h"
+#include "protobase/cloud_block_provider.h"
 #include "protobase/cloud_storage_client.h"
 
 namespace protobase::cloud {
@@ -81,6 +82,9 @@ class CommitLog final {
   /// Puts a checkpoint when the newest one is `slots` behind or more, if nobody else did.
   void checkpoint(std::uint64_t slots);
 
+  /// Segments that nothing names of what is known here.
+  CloudUnnamedSegments unnamed_segments() const;
+
   /// Puts a checkpoint with `segments`, which are there, in place of the slots below `boundary`.
   /// Nothing happens when somebody else merged meanwhile. CloudStorageError, kNotNow: others put
   /// one again and again.
@@ -120,7 +124,6 @@ class CommitLog final {
   // The following are called with io_mutex_ held.
   bool read_base();
   std::optional<LogCheckpoint> rebuild(const std::string& version) const;
-  bool has_unnamed_segments() const;
   void make_up_for_checkpoint(const std::string& version, const std::string& damage);
   Look read_checkpoint_object(const std::string& known_version, std::string* version = nullptr);
   bool is_empty();

@@ -57,6 +57,16 @@ class Moto(_cloud_cli.Essentials):
         self.fails(FAILED, "bench", self.space, mentions=["not empty"])
         self.assertEqual(b"not a store", self.send("GET", self.path("photo.jpg")))
 
+    def test_segments_that_nothing_names_are_counted(self):
+        self.push("1", "--root")
+        self.assertNotIn("unnamed", self.ok("stat", self.space).decode())
+        name = "segments/" + "1" * 8 + "-0000-4000-8000-" + "0" * 12 + f"/{4096:020}-{4196:020}"
+        self.send("PUT", self.path(name), bytes(100))
+        self.assertRegex(self.ok("stat", self.space).decode(), r"(?m)^unnamed +1 segments, 100 B, ")
+        stat = json.loads(self.ok("stat", self.space, "--json"))
+        self.assertEqual({"objects": 1, "bytes": 100}, stat["cloud"]["unnamed_segments"])
+        self.assertNotIn("unnamed_segments", json.loads(self.ok("stat", self.space, "--json", "--fast"))["cloud"])
+
     def test_a_newer_format(self):
         self.push("1", "--root")
 

@@ -95,6 +95,8 @@ CloudFileStorage::CloudFileStorage(std::shared_ptr<CloudBlockProvider> provider,
     : EngineStorage(provider, options), provider_(std::move(provider)) {}
 
 CloudMergeReport CloudFileStorage::merge() { return provider_->merge(); }
+
+CloudUnnamedSegments CloudFileStorage::unnamed_segments() { return provider_->unnamed_segments(); }
 CloudCacheStats CloudFileStorage::cache_stats() const { return provider_->cache_stats(); }
 CloudUploadStats CloudFileStorage::upload_stats() const { return provider_->upload_stats(); }
 bool CloudFileStorage::wait_until_uploaded(std::uint64_t timeout_ms) {
