@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <set>
 #include <span>
@@ -12,6 +13,7 @@
 #include "base/hash.h"
 #include "cloud/legacy_segment.h"
 #include "cloud/slot.h"
+#include "cloud/wal_slots.h"
 #include "format/commit_record.h"
 #include "format/record.h"
 #include "protobase/errors.h"
@@ -49,6 +51,7 @@ class RemainsFinder {
     if (!found_.checkpoint) note_lost_checkpoint();
     vouch_for_root();
     find_missing_slots();
+    for (const FoundSlot& slot : found_.slots) slots_of_[slot.wal].push_back(&slot);
     for (WALRemains& wal : wals_) judge(wal);
     for (const Gap& gap : missing_) {
       if (!gap.is_named) lose({}, describe_gap(gap));
@@ -320,6 +323,11 @@ class RemainsFinder {
   // --- what of it is not
 
   void find_lost_ranges(WALRemains& wal) {
+    std::vector<const FoundSlot*> slots = std::move(slots_of_[wal.id]);
+    slots_ = WALSlots(std::move(slots));
+    cut_pieces_.clear();
+    std::ranges::copy_if(wal.pieces, std::back_inserter(cut_pieces_),
+                         [](const Piece& piece) { return piece.end != piece.named_end; });
     std::uint64_t covered = wal.begin();
     const auto lack = [&](std::uint64_t end) {
       while (covered < end) {
@@ -343,22 +351,16 @@ class RemainsFinder {
     if (const auto indexed = find_indexed(wal.id, begin)) {
       return until(indexed->named_end, describe_piece(wal.id, *indexed));
     }
-    for (const Piece& piece : wal.pieces) {
+    for (const Piece& piece : cut_pieces_) {
       if (piece.end <= begin && begin < piece.named_end) {
         return until(piece.named_end, describe_piece(wal.id, piece));
       }
     }
-    std::uint64_t before = 0, behind = std::numeric_limits<std::uint64_t>::max(), limit = end;
-    for (const FoundSlot& slot : found_.slots) {
-      if (slot.wal != wal.id) continue;
-      if (slot.begin <= begin && begin < slot.end) {
-        return until(begin < slot.inline_begin ? slot.inline_begin : slot.end,
-                     describe_part(slot, begin, std::min(end, slot.inline_begin)));
-      }
-      if (slot.end <= begin) before = std::max(before, slot.number);
-      if (slot.begin >= end) behind = std::min(behind, slot.number);
-      if (slot.begin > begin) limit = std::min(limit, slot.begin);
+    if (const FoundSlot* const slot = slots_.find(begin)) {
+      return until(begin < slot->inline_begin ? slot->inline_begin : slot->end,
+                   describe_part(*slot, begin, std::min(end, slot->inline_begin)));
     }
+    const auto [before, behind, limit] = slots_.around(begin, end);
     return until(limit, describe_missing_between(before, behind));
   }
 
@@ -409,14 +411,14 @@ class RemainsFinder {
   std::string describe_missing_between(std::uint64_t before, std::uint64_t behind) {
     std::string names;
     const auto add = [&](const std::string& name) { names += (names.empty() ? "" : ", ") + name; };
-    for (Gap& gap : missing_) {
-      if (gap.last <= before || gap.first >= behind) continue;
-      gap.is_named = true;
-      add(describe_gap(gap));
+    for (auto gap = std::ranges::upper_bound(missing_, before, {}, &Gap::last);
+         gap != missing_.end() && gap->first < behind; ++gap) {
+      gap->is_named = true;
+      add(describe_gap(*gap));
     }
-    for (const FoundSlot& slot : found_.slots) {
-      const bool is_between = slot.number > before && slot.number < behind;
-      if (is_between && slot.wal.is_nil()) add("object " + slot_key(slot.number) + " is damaged");
+    for (auto slot = std::ranges::upper_bound(found_.slots, before, {}, &FoundSlot::number);
+         slot != found_.slots.end() && slot->number < behind; ++slot) {
+      if (slot->wal.is_nil()) add("object " + slot_key(slot->number) + " is damaged");
     }
     return names.empty() ? "the object with these bytes is missing" : names;
   }
@@ -430,7 +432,10 @@ class RemainsFinder {
   LogInventory found_;
   std::vector<WALRemains> wals_;
   std::unordered_map<UUID, std::size_t> places_;  ///< in wals_
-  std::vector<Gap> missing_;
+  std::vector<Gap> missing_;                      ///< by their numbers
+  std::unordered_map<UUID, std::vector<const FoundSlot*>> slots_of_;
+  WALSlots slots_;                  ///< of the WAL that is judged,
+  std::vector<Piece> cut_pieces_;   ///< and its pieces that are cut short
   bool is_whole_ = false;           ///< nothing of the log is missing
   std::set<UUID> layout_is_known_;  ///< by the checkpoint or a slot
   LogRemains result_;

@@ -74,6 +74,33 @@ class LogRemainsTest : public ::testing::Test {
   LongestGetClient client_{bucket_};
 };
 
+TEST_F(LogRemainsTest, EachOfManyLostSlotsIsNamedWhereItsBytesWere) {
+  constexpr std::uint64_t kSlots = 6000, kSize = 24;
+  const UUID store = UUID::from_random({2});
+  for (std::uint64_t number = 1; number <= kSlots; number += 2) {
+    SlotHeader header;
+    header.number = number;
+    header.store = store;
+    header.wal = kWAL;
+    header.begin = 4096 + (number - 1) * kSize;
+    header.length = header.inline_bytes = kSize;
+    const auto bytes = write_slot_header(header);
+    Bytes object(bytes.begin(), bytes.end());
+    object.resize(kSlotHeaderSize + kSize);
+    bucket_->put(slot_key(number), std::move(object));
+  }
+  const LogRemains remains = find();
+  ASSERT_EQ(remains.wals.size(), 1u);
+  const auto& lost = remains.wals.front().lost;
+  ASSERT_EQ(lost.size(), kSlots / 2 - 1);
+  for (std::size_t i = 0; i < lost.size(); ++i) {
+    const std::uint64_t number = 2 * (i + 1);
+    EXPECT_EQ(lost[i].begin, 4096 + (number - 1) * kSize);
+    EXPECT_EQ(lost[i].end, lost[i].begin + kSize);
+    EXPECT_EQ(lost[i].reason, "object " + slot_key(number) + " is missing");
+  }
+}
+
 TEST_F(LogRemainsTest, ALongRecordProvesItsObjectInParts) {
   constexpr std::uint64_t kBegin = 80'000;
   const Bytes payload(100 * kMiB, std::byte{'L'});
