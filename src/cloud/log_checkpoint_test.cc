@@ -2,12 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include "base/endian.h"
-#include "base/hash.h"
 #include "protobase/errors.h"
+#include "testing/checkpoint_version.h"
 
 namespace protobase::cloud {
 namespace {
+
+using testing::set_checkpoint_version;
 
 const UUID kFirst = *UUID::parse("11111111-0000-4000-8000-000000000000");
 const UUID kSecond = *UUID::parse("22222222-0000-4000-8000-000000000000");
@@ -26,15 +27,6 @@ LogCheckpoint example() {
   checkpoint.index.set_records(kFirst, 17);
   checkpoint.index.add(kSecond, {4200, 12, {}});
   return checkpoint;
-}
-
-/// As a program of that version would write it.
-void set_version(Bytes& object, std::uint8_t version) {
-  object[8] = std::byte{version};
-  base::HashStream hash;
-  hash.add(std::span(object).first(16));
-  hash.add(std::span(object).subspan(24));
-  base::store_le<std::uint64_t>(object.data() + 16, hash.value());
 }
 
 TEST(LogCheckpoint, ComesBackAsItWas) {
@@ -63,7 +55,7 @@ TEST(LogCheckpoint, WALsOfThePythonStorageComeBackAndMakeItVersion2) {
   EXPECT_EQ(read_checkpoint(object, kLocation), checkpoint);
   EXPECT_EQ(object[8], std::byte{2});
   EXPECT_EQ(write_checkpoint(example())[8], std::byte{1});
-  set_version(object, 1);
+  set_checkpoint_version(object, 1);
   EXPECT_THROW(read_checkpoint(object, kLocation), CorruptionError) << "never as one of version 1";
   LogCheckpoint in_slot = checkpoint;
   in_slot.index.add(checkpoint.index.wals().back().id, {6000, 12, {}});
@@ -74,9 +66,9 @@ TEST(LogCheckpoint, ANewerOneIsRefusedAndAVersionThatNobodyWroteIsDamage) {
   Bytes object = write_checkpoint(example());
   object[8] = std::byte{3};
   EXPECT_THROW(read_checkpoint(object, kLocation), CorruptionError);
-  set_version(object, 3);
+  set_checkpoint_version(object, 3);
   EXPECT_THROW(read_checkpoint(object, kLocation), NotSupportedError);
-  set_version(object, 0);
+  set_checkpoint_version(object, 0);
   EXPECT_THROW(read_checkpoint(object, kLocation), CorruptionError);
 }
 

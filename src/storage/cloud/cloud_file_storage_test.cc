@@ -13,6 +13,7 @@
 #include "cloud/memory_bucket.h"
 #include "protobase/errors.h"
 #include "protobase/mock_s3_client.h"
+#include "testing/checkpoint_version.h"
 #include "testing/cloud_machines.h"
 #include "testing/expect_error.h"
 #include "testing/temporary_directory.h"
@@ -492,7 +493,7 @@ TEST_F(CloudFileStorageTest, OtherThingsAndNewerVersionsAreRefusedInWords) {
   EXPECT_EQ(bucket_->object_count(), 0u) << "looking creates nothing";
   { commit(open(), "root"); }
   Bytes bytes = *bucket_->find("checkpoint")->bytes;
-  bytes[8] = std::byte{9};
+  testing::set_checkpoint_version(bytes, 9);
   bucket_->put("checkpoint", bytes);
   testing::expect_error<NotSupportedError>([&] { open(); }, {"use a newer one"});
 }

@@ -12,10 +12,11 @@
 #include <vector>
 
 #include "base/hash.h"
-#include "cloud/log_checkpoint.h"
 #include "cloud/slot.h"
+#include "cloud/wal_index.h"
 #include "format/record.h"
 #include "protobase/errors.h"
+#include "testing/checkpoint_version.h"
 #include "testing/cloud_fault_client.h"
 #include "testing/cloud_salvage_fixture.h"
 #include "testing/expect_error.h"
@@ -91,6 +92,18 @@ TEST_F(CloudSalvageFaultsTest, AListedSlotThatNobodyGetsIsOneLostSlot) {
     }
   }
   EXPECT_GT(checked, 10);
+}
+
+TEST_F(CloudSalvageFaultsTest, ACheckpointOfANewerFormatIsRefusedUnlessItIsDamage) {
+  fill();
+  Bytes newer = objects_.at("checkpoint");
+  newer[8] ^= std::byte{0x40};
+  bucket_->put("checkpoint", newer);
+  EXPECT_TRUE(names(salvage(), "checkpoint")) << "nobody wrote that version";
+  expect_all_but({});
+  testing::set_checkpoint_version(newer, 9);
+  bucket_->put("checkpoint", newer);
+  expect_error<NotSupportedError>([&] { salvage(); }, {"checkpoint", "version 9"});
 }
 
 TEST_F(CloudSalvageFaultsTest, ASlotMayNameMoreThanThereIs) {
