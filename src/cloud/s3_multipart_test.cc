@@ -51,6 +51,16 @@ class S3ClientParts : public S3ClientTest {
     return count;
   }
 
+  /// Of a put without a condition.
+  void expect_unknown() {
+    try {
+      put("key", content_);
+      ADD_FAILURE();
+    } catch (const CloudStorageError& error) {
+      EXPECT_EQ(error.failure(), CloudFailure::kUnknown) << error.what();
+    }
+  }
+
   void expect_failure(CloudFailure failure, std::size_t aborts_expected) {
     try {
       put("key", content_, CloudPutCondition::if_absent());
@@ -162,14 +172,6 @@ TEST_F(S3ClientParts, AnEndThatIsAnsweredUnreadablyIsLookedUp) {
   complete_ = ScriptedHTTPClient::response(200, "<html>welcome</html>");
   EXPECT_EQ(put("key", content_).version, etag);
   expect_failure(CloudFailure::kUnknown, 0);  // a conditional one: it may be somebody else's
-  const auto expect_unknown = [&] {
-    try {
-      put("key", content_);
-      ADD_FAILURE();
-    } catch (const CloudStorageError& error) {
-      EXPECT_EQ(error.failure(), CloudFailure::kUnknown) << error.what();
-    }
-  };
   there = ScriptedHTTPClient::response(200, "", {{"etag", etag}, {"content-length", "1"}});
   expect_unknown();
   there = ScriptedHTTPClient::response(404);
@@ -206,14 +208,6 @@ TEST_F(S3ClientParts, WhereETagsAreNoMD5sTheHashThatWasSentAlongTells) {
   }
   EXPECT_EQ(sent_parts, 3 * 4) << "none was sent again";
   EXPECT_EQ(hash.size(), 16u);
-  const auto expect_unknown = [&] {
-    try {
-      put("key", content_);
-      ADD_FAILURE();
-    } catch (const CloudStorageError& error) {
-      EXPECT_EQ(error.failure(), CloudFailure::kUnknown) << error.what();
-    }
-  };
   sent_hash = std::string(16, '0');  // another upload's
   expect_unknown();
   sent_hash.clear();
