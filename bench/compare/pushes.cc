@@ -47,40 +47,43 @@ double push_through(Store& store, const std::vector<std::byte>& record, std::uin
   return static_cast<double>(count * stored) / watch.seconds() / 1e6;
 }
 
-/// The floor: large writes into a preallocated, zeroed file, from its start each time. The disk is
-/// told to begin with each of them at once: without that it has nothing to do before the first
-/// megabytes are copied, and gets a fifth less done. O_DIRECT, which copies nothing, is slower
-/// still.
+/// The floor: writes of a mebibyte into a preallocated, zeroed file, from its start each time, out
+/// of as much memory as a record of ours lies in. The disk is told to begin with each of them at
+/// once: without that it has nothing to do before the first megabytes are copied, and gets a fifth
+/// less done. O_DIRECT, which copies nothing, is slower still.
 class SequentialFile {
  public:
   SequentialFile(const std::filesystem::path& path, std::uint64_t size)
       : file_(open(path.c_str(), O_RDWR | O_CREAT, 0644)), size_(size) {
-    write_all(std::vector<std::byte>(std::size_t{1} << 20));
+    write_all(std::vector<std::byte>(kStep));
   }
   ~SequentialFile() { close(file_); }
   SequentialFile(const SequentialFile&) = delete;
   SequentialFile& operator=(const SequentialFile&) = delete;
-  void write_all(const std::vector<std::byte>& block) {
-    for (std::uint64_t at = 0; at < size_; at += block.size()) {
-      if (pwrite(file_, block.data(), block.size(), static_cast<off_t>(at)) !=
-          static_cast<ssize_t>(block.size())) {
+  /// Precondition: `bytes` are some steps long.
+  void write_all(const std::vector<std::byte>& bytes) {
+    for (std::uint64_t at = 0; at < size_; at += kStep) {
+      const std::byte* const part = bytes.data() + at % bytes.size();
+      if (pwrite(file_, part, kStep, static_cast<off_t>(at)) != static_cast<ssize_t>(kStep)) {
         throw std::runtime_error("pwrite");
       }
-      static_cast<void>(sync_file_range(file_, static_cast<off_t>(at),
-                                        static_cast<off_t>(block.size()), SYNC_FILE_RANGE_WRITE));
+      static_cast<void>(
+          sync_file_range(file_, static_cast<off_t>(at), kStep, SYNC_FILE_RANGE_WRITE));
     }
     if (fdatasync(file_) != 0) throw std::runtime_error("fdatasync");
   }
   /// Megabytes a second. As much is written before, untimed, as prepare() writes before a round of
   /// ours: what a disk has just taken decides how fast it is.
-  double round(const std::vector<std::byte>& block) {
-    write_all(block);
+  double round(const std::vector<std::byte>& bytes) {
+    write_all(bytes);
     const Stopwatch watch;
-    write_all(block);
+    write_all(bytes);
     return static_cast<double>(size_) / watch.seconds() / 1e6;
   }
 
  private:
+  static constexpr std::size_t kStep = std::size_t{1} << 20;
+
   int file_;
   std::uint64_t size_;
 };
@@ -110,13 +113,13 @@ void run_pushes(const Run& run, JSON& results) {
   StoreSettings settings = run.settings("protobase");
   settings.caches = false;
   const auto ours = make_store("protobase", settings);
-  const auto block = sample_record(std::size_t{1} << 20);
   for (const auto& kind : kinds) {
     const std::uint64_t total = (kind.mib << 20) / (run.quick ? 2 : 1);
     SequentialFile floor(run.directory / kind.name, total);
     const auto record = sample_record(kind.size);
+    const auto bytes = sample_record(std::max(kind.size, std::size_t{1} << 20));
     const std::vector<Entry> entries = {
-        {"floor", [&] { return floor.round(block); }},
+        {"floor", [&] { return floor.round(bytes); }},
         {"protobase",
          [&] { return push_through(*ours, record, total / kind.stored, kind.stored); }}};
     results.push_back(disk_result(run, kind.name, "MB/s", entries, run.rounds(kind.rounds)));

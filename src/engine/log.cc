@@ -30,6 +30,8 @@ Log::Log(BlockProvider& provider, const StorageOptions& options)
       background_bytes_(std::max<std::uint64_t>(options.buffer_size, max_unflushed_bytes_ / 4)),
       large_record_size_(std::min(kPrepareSize, options.buffer_size)),
       logger_(options.logger),
+      // Two records of twice what may wait: one is copied while the other is written.
+      spare_memory_(4 * (max_unflushed_bytes_ + options.buffer_size)),
       buffer_(options.buffer_size) {}
 
 Log::~Log() {
@@ -40,7 +42,7 @@ Log::~Log() {
 AtomPointer Log::append(RecordFormat format, std::span<const std::byte> payload) {
   const bool large = payload.size() >= large_record_size_;
   wal::PreparedRecord prepared;
-  if (large) prepared = wal::prepare_record(payload);
+  if (large) prepared = wal::prepare_record(payload, spare_memory_);
   const std::uint64_t hash = large ? 0 : format::hash_payload(payload);
   Lock lock(mutex_);
   wait_for_room(lock);

@@ -21,6 +21,7 @@
 #include <thread>
 #include <vector>
 
+#include "os/large_memory.h"
 #include "protobase/block_provider.h"
 #include "protobase/options.h"
 #include "protobase/storage.h"
@@ -106,6 +107,7 @@ class Log {
   const std::uint64_t background_bytes_;
   const std::size_t large_record_size_;
   const Logger logger_;
+  os::SpareMemory spare_memory_;  ///< for large records
 
   mutable std::mutex mutex_;
   std::condition_variable flushed_;           // a flush ended

@@ -25,4 +25,20 @@ class LargePages final {
   const std::shared_ptr<Spare> spare_;
 };
 
+/// Memory for large records, of any size. What comes back is kept for the next who asks for about
+/// as much, because touching memory for the first time costs the kernel more than filling it costs
+/// us. Of 8 MiB and more, the kernel may take it meanwhile. Thread-safe; memory may outlive it.
+class SpareMemory final {
+ public:
+  /// Keeps at most `max_bytes` that nobody uses; the oldest go first.
+  explicit SpareMemory(std::size_t max_bytes);
+
+  /// `size` bytes or more, aligned to a page, not initialised. Throws std::bad_alloc.
+  std::shared_ptr<std::byte[]> take(std::size_t size);
+
+ private:
+  class Kept;
+  const std::shared_ptr<Kept> kept_;
+};
+
 }  // namespace protobase::os

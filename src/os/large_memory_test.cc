@@ -57,5 +57,47 @@ TEST(LargePages, MayOutliveWhoGaveThem) {
   std::memset(kept.get(), 1, kLargePage);
 }
 
+TEST(SpareMemory, IsUsedAgainForWhatIsAboutAsLarge) {
+  SpareMemory spare(std::size_t{1} << 20);
+  std::byte* first = nullptr;
+  {
+    const auto memory = spare.take(300'000);
+    std::memset(memory.get(), 7, 300'000);
+    first = memory.get();
+  }
+  const auto small = spare.take(100'000);
+  EXPECT_NE(small.get(), first);
+  const auto again = spare.take(290'000);
+  EXPECT_EQ(again.get(), first);
+  const auto beside = spare.take(290'000);
+  EXPECT_NE(beside.get(), first) << "two never share";
+  std::memset(beside.get(), 1, 290'000);
+}
+
+TEST(SpareMemory, TheOldestGoesWhenThereIsTooMuch) {
+  SpareMemory spare(std::size_t{1} << 20);
+  std::vector<std::byte*> given;
+  {
+    std::vector<Page> all;
+    for (int i = 0; i < 3; ++i) {
+      all.push_back(spare.take(std::size_t{400} << 10));
+      given.push_back(all.back().get());
+    }
+    for (Page& page : all) page = nullptr;  // in this order
+  }
+  const auto one = spare.take(std::size_t{400} << 10);
+  const auto two = spare.take(std::size_t{400} << 10);
+  EXPECT_EQ(std::set({one.get(), two.get()}), std::set({given[1], given[2]}));
+}
+
+TEST(SpareMemory, MayOutliveWhoGaveItAndMayBeLargerThanWhatIsKept) {
+  Page kept;
+  {
+    SpareMemory spare(1000);
+    kept = spare.take(std::size_t{3} << 20);
+  }
+  std::memset(kept.get(), 1, std::size_t{3} << 20);
+}
+
 }  // namespace
 }  // namespace protobase::os

@@ -28,11 +28,11 @@ namespace protobase::wal {
 /// Payload bytes already in place behind room for a header, hashed: a large record is prepared like
 /// this outside the lock, so that it is copied once and no other push waits for the copy.
 struct PreparedRecord {
-  std::shared_ptr<std::byte[]> memory;  ///< stored_size(payload_size) bytes
+  std::shared_ptr<std::byte[]> memory;  ///< stored_size(payload_size) bytes or more
   std::size_t payload_size = 0;
   std::uint64_t payload_hash = 0;
 };
-PreparedRecord prepare_record(std::span<const std::byte> payload);
+PreparedRecord prepare_record(std::span<const std::byte> payload, os::SpareMemory& spare);
 
 class LogBuffer {
  public:

@@ -60,6 +60,7 @@ class LogBufferTest : public ::testing::Test {
   }
 
   LogBuffer buffer_{kChunk};
+  os::SpareMemory spare_{1 << 20};
 };
 
 TEST_F(LogBufferTest, BeforeTheFirstWALThereIsNone) {
@@ -110,8 +111,8 @@ TEST_F(LogBufferTest, ARecordThatFillsAChunkExactlyFits) {
 TEST_F(LogBufferTest, LargerOnesGetAChunkOfTheirOwn) {
   const auto small = append("small");
   const auto large = append(std::string(10 * kChunk, 'L'));
-  const auto prepared =
-      buffer_.append(RecordFormat::kJSON, prepare_record(as_bytes(std::string(5 * kChunk, 'P'))));
+  const auto prepared = buffer_.append(
+      RecordFormat::kJSON, prepare_record(as_bytes(std::string(5 * kChunk, 'P')), spare_));
   const auto after = append("after");
   EXPECT_EQ(found(small), "small");
   EXPECT_EQ(found(large), std::string(10 * kChunk, 'L'));
@@ -125,7 +126,7 @@ TEST_F(LogBufferTest, APreparedRecordHasTheSameBytesAsAnAppendedOne) {
   const std::string payload(300, 'p');
   LogBuffer other(kChunk);
   other.start_wal({kFirst, 4096});
-  other.append(RecordFormat::kRaw, prepare_record(as_bytes(payload)));
+  other.append(RecordFormat::kRaw, prepare_record(as_bytes(payload), spare_));
   append(payload);
   EXPECT_EQ(content(*other.next_operation()), content(*buffer_.next_operation()));
 }
