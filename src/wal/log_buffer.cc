@@ -18,7 +18,7 @@ namespace {
 // From here on the allocator hands out memory that was never touched.
 constexpr std::size_t kSpareSize = 128 * 1024;
 // Copied and hashed while it is in the processor's caches.
-constexpr std::size_t kPart = 64 * 1024;
+constexpr std::size_t kPart = 256 * 1024;
 }  // namespace
 
 PreparedRecord prepare_record(std::span<const std::byte> payload, os::SpareMemory& spare) {
