@@ -248,15 +248,16 @@ void FileRootRegister::abandon() noexcept {
 
 bool FileRootRegister::compare_and_set(std::optional<std::uint64_t> expected_sequence,
                                        const RootVersion& next) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!held_) throw UnexpectedError("compare_and_set() without the root lock");
-    const auto& current = held_->current;
-    const auto sequence = current ? std::optional(current->sequence) : std::nullopt;
-    if (sequence != expected_sequence) return false;
-  }
-  write_root_file(0, format::make_published_root(next));
+  const auto published = format::make_published_root(next);
+  const std::shared_ptr<os::File> file = root_file();
+  // From the write on other processes are told `next`. No thread of this one may be told an older
+  // root after that, so read() waits for it.
   const std::lock_guard lock(mutex_);
+  if (!held_) throw UnexpectedError("compare_and_set() without the root lock");
+  const auto& current = held_->current;
+  const auto sequence = current ? std::optional(current->sequence) : std::nullopt;
+  if (sequence != expected_sequence) return false;
+  file::write_bytes(*file, 0, published);
   held_->current = next;
   held_->last_tried = std::max(held_->last_tried, next.sequence);
   recovered_.newest = next;  // whatever the file looks like to a reader from now on

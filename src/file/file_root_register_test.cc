@@ -4,13 +4,18 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <functional>
+#include <future>
 #include <limits>
 
 #include "format/commit_record.h"
 #include "format/record.h"
 #include "protobase/errors.h"
 #include "protobase/standalone_file_storage.h"
+#include "testing/forwarding_file_system.h"
 #include "testing/memory_file_system.h"
+#include "testing/temporary_directory.h"
 
 namespace protobase::file {
 namespace {
@@ -129,6 +134,53 @@ TEST_F(HalfWrittenRootTest, TheRootThatWasSetDoesNotGoBack) {
   first_->set_current_root(root);
   write_half_of_the_root();
   EXPECT_EQ(first_->read_current_root(), root);
+}
+
+/// Calls back when the root was published, before the write returns.
+class PublishingFileSystem final : public testing::ForwardingFileSystem {
+ public:
+  explicit PublishingFileSystem(std::shared_ptr<os::FileSystem> files)
+      : ForwardingFileSystem(std::move(files)) {}
+
+  std::unique_ptr<os::File> open(const std::string& path, os::OpenMode mode) override {
+    auto file = ForwardingFileSystem::open(path, mode);
+    if (!file || !path.ends_with("protobase.root")) return file;
+    return std::make_unique<RootFile>(std::move(file), *this);
+  }
+  std::function<void()> on_published{};
+
+ private:
+  class RootFile final : public testing::ForwardingFile {
+   public:
+    RootFile(std::unique_ptr<os::File> file, PublishingFileSystem& owner)
+        : ForwardingFile(std::move(file)), owner_(owner) {}
+    void write(std::uint64_t offset, std::span<const std::span<const std::byte>> parts) override {
+      ForwardingFile::write(offset, parts);
+      if (offset == 0 && owner_.on_published) owner_.on_published();
+    }
+
+   private:
+    PublishingFileSystem& owner_;
+  };
+};
+
+TEST(PublishedRoot, OnceAnotherProcessWasToldItNoThreadOfOursIsToldTheOneBefore) {
+  const testing::TemporaryDirectory place;
+  const auto files = std::make_shared<PublishingFileSystem>(os::posix_file_system());
+  FileBlockProviderOptions options;
+  options.file_system = files;
+  StandaloneFileStorage ours(std::make_shared<FileBlockProvider>(place.path(), options));
+  ours.set_current_root(ours.push_atom("before"));
+  StandaloneFileStorage other(place.path());
+  const AtomPointer next = ours.push_atom("next");
+  std::future<std::optional<AtomPointer>> told;
+  files->on_published = [&] {
+    EXPECT_EQ(other.read_current_root(), next);
+    told = std::async(std::launch::async, [&] { return ours.read_current_root(); });
+    told.wait_for(std::chrono::milliseconds(100));  // it may wait for us, and not be wrong
+  };
+  ours.set_current_root(next);
+  EXPECT_EQ(told.get(), next);
 }
 
 }  // namespace
