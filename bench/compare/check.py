@@ -16,7 +16,7 @@ from figures import shown
 PEERS = ("rocksdb", "leveldb", "lmdb", "sqlite")
 COLD_BYTES = 4.5 * 1024
 MEMORY_ALLOWANCE_MIB = 32
-COPIED_ONCE = 1.001  # the commit's own bytes are copied, too
+COPIED_ONCE = 1.001  # the hash keeps the last 256 bytes of every 256 KiB, and the commit is copied
 RESTED_US = 1000  # as in measure.cc
 VERIFIED_BITS = 1 / 64  # of what is mapped, for verify_mapped_once
 

@@ -30,8 +30,8 @@ Log::Log(BlockProvider& provider, const StorageOptions& options)
       background_bytes_(std::max<std::uint64_t>(options.buffer_size, max_unflushed_bytes_ / 4)),
       large_record_size_(std::min(kPrepareSize, options.buffer_size)),
       logger_(options.logger),
-      // Two records of twice what may wait: one is copied while the other is written.
-      spare_memory_(4 * (max_unflushed_bytes_ + options.buffer_size)),
+      // Idle, it is no more than what may wait and the 32 MiB that a storage may take on top.
+      spare_memory_(2 * (max_unflushed_bytes_ + options.buffer_size)),
       buffer_(options.buffer_size) {}
 
 Log::~Log() {

@@ -76,7 +76,13 @@ void WALWriter::write(const WALWriteOperation& operation) {
                           std::to_string(written));
   }
   begin_locked();
-  room_.make(operation.offset, end);  // NoSpaceError leaves everything as it was
+  try {
+    room_.make(operation.offset, end);
+  } catch (const NoSpaceError&) {
+    throw;  // everything is as it was
+  } catch (const ProtoBaseError& error) {
+    poison("the room for a write could not be made", error);
+  }
   try {
     checkpoint_if_due();
     std::vector<std::span<const std::byte>> parts;
@@ -124,7 +130,10 @@ void WALWriter::close(bool sealed) {
   const std::lock_guard lock(mutex_);
   throw_if_poisoned();
   closed_ = true;
-  if (!begun_) return;  // nothing was ever written
+  if (!begun_) {  // nothing was ever written
+    poison_ = "it is closed";
+    return;
+  }
   room_.stop();
   throw_if_poisoned();
   if (room_.ready() > durable()) file_->truncate(durable());

@@ -99,7 +99,7 @@ class SpareMemory::Kept {
     {
       const std::lock_guard lock(mutex_);
       const auto fits = [&](const Block& block) {
-        return block.size >= size && block.size / 2 <= size;
+        return block.size >= size && block.size / 5 * 4 <= size;
       };
       // The newest: some of it may be in the processor's caches.
       const auto found = std::find_if(blocks_.rbegin(), blocks_.rend(), fits);
