@@ -81,6 +81,11 @@ class CloudSalvageTest : public LegacyDirectoryTest {
     objects_.clear();
     for (auto& [key, object] : bucket_->list({}, {}, 10'000)) objects_[key] = *object.bytes;
   }
+  /// Another store may be made.
+  void empty() {
+    for (const auto& [key, object] : bucket_->list({}, {}, 10'000)) bucket_->remove(key);
+    texts_.clear();
+  }
   void restore() {
     for (const auto& [key, object] : bucket_->list({}, {}, 10'000)) bucket_->remove(key);
     for (const auto& [key, bytes] : objects_) bucket_->put(key, bytes);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_set>
 #include <utility>
 
 #include "base/endian.h"
@@ -15,6 +14,7 @@
 #include "cloud/listing.h"
 #include "cloud/object_check.h"
 #include "cloud/refusal.h"
+#include "cloud/unnamed_segments.h"
 #include "engine/beside.h"
 #include "protobase/block_provider.h"
 #include "protobase/errors.h"
@@ -108,23 +108,7 @@ std::optional<LogCheckpoint> CommitLog::rebuild(const std::string& version) cons
 }
 
 CloudUnnamedSegments CommitLog::unnamed_segments() const {
-  std::unordered_set<std::string> named;
-  const LogCheckpoint known = state();
-  for (const IndexedWAL& wal : known.index.wals()) {
-    std::uint64_t begin = wal.begin();
-    for (const Extent& extent : wal.extents) {
-      if (extent.slot == 0) named.insert(segment_key(wal.id, begin, extent.end, extent.segment_id));
-      begin = extent.end;
-    }
-  }
-  CloudUnnamedSegments unnamed;
-  for_each_listed(*client_, retry_parts_, kSegmentPrefix, [&](const CloudObjectMetadata& object) {
-    if (named.contains(object.key)) return true;
-    ++unnamed.objects;
-    unnamed.bytes += object.size;
-    return true;
-  });
-  return unnamed;
+  return count_unnamed_segments(*client_, retry_parts_, state().index);
 }
 
 bool CommitLog::is_open() const {
@@ -153,7 +137,31 @@ void CommitLog::refresh() {
 
 void CommitLog::expect_checkpoint() {
   const std::lock_guard io(io_mutex_);
+  auto merged = has_claimed() ? std::vector<SegmentName>()
+                              : list_unknown_merges(*client_, retry_parts_, state().index);
   if (read_checkpoint_object(checkpoint_version_) == Look::kAbsent) throw_no_checkpoint();
+  expect_known(std::move(merged));
+}
+
+/// Whether the log as it is now has what was listed as merged before. CorruptionError: it has not.
+/// Precondition: not claimed.
+void CommitLog::expect_known(std::vector<SegmentName> merged) {
+  // A slot that a listing does not show was merged away, and then a checkpoint that is read behind
+  // it has the bytes.
+  constexpr int kLooks = 2;
+  for (int looks = 0; looks < kLooks && !merged.empty(); ++looks) {
+    if (read_checkpoint_object(checkpoint_version_) == Look::kAbsent) throw_no_checkpoint();
+    read_tail();
+    throw_if_broken();
+    std::erase_if(merged, [index = state().index](const SegmentName& segment) {
+      return !is_unknown_merge(segment, index);
+    });
+  }
+  if (merged.empty()) return;
+  const SegmentName& one = merged.front();
+  throw CorruptionError(location_ + ": " +
+                        describe_unknown_merge(segment_key(one.wal, one.begin, one.end, {})) +
+                        kWayOut);
 }
 
 /// kUnchanged: still `known_version`. `version` (may be null) is that of what was found, also when
@@ -353,6 +361,7 @@ void CommitLog::claim() {
     create();
     if (read_checkpoint_object({}) != Look::kRead) throw_no_checkpoint();
   }
+  expect_known(list_unknown_merges(*client_, retry_parts_, state().index));
   for (unsigned tries = 0; tries < kMaxClaims; ++tries) {
     read_tail();
     throw_if_broken();
@@ -624,6 +633,8 @@ std::vector<BadPlace> CommitLog::find_damage(const SlotReader::Found& keep) {
     refresh();
     if (state().index == known.index) break;
   }
+  const auto merged = find_unknown_merges(objects);
+  bad.insert(bad.end(), merged.begin(), merged.end());
   // These never change: to look once is enough.
   const auto legacy = check_legacy_segments(*client_, retry_parts_, state().index, keep);
   bad.insert(bad.end(), legacy.begin(), legacy.end());
@@ -638,6 +649,20 @@ std::vector<BadPlace> CommitLog::find_damage(const SlotReader::Found& keep) {
     bad.insert(bad.begin(), {{}, what});
   }
   return bad;
+}
+
+/// What others merged is no damage, and who has claimed cannot take up their slots to see it.
+std::vector<BadPlace> CommitLog::find_unknown_merges(const ObjectCheck& objects) const {
+  std::vector<SegmentName> merged = objects.unknown_merges(state().index);
+  if (merged.empty()) return {};
+  try {
+    CommitLog now(client_, retry_parts_, pool_, [](const auto&...) {});
+    now.open();
+    now.expect_known(std::move(merged));
+  } catch (const CorruptionError& error) {
+    return {{{}, error.what()}};
+  }
+  return {};
 }
 
 std::uint64_t CommitLog::newest_slot() const {

@@ -30,6 +30,8 @@
 
 namespace protobase::cloud {
 
+class ObjectCheck;
+
 /// What the next slot is to hold: a range of a WAL.
 struct SlotContents {
   UUID commit_id;
@@ -64,11 +66,12 @@ class CommitLog final {
   void poll();
   /// Looks in both places.
   void refresh();
-  /// CorruptionError: the checkpoint vanished.
+  /// CorruptionError: the checkpoint vanished, or is older than what was merged.
   void expect_checkpoint();
 
   /// Takes over the writing; makes the store if there is none. Does nothing when it was done
-  /// before. LockingError: another writer took over since, or too many want to.
+  /// before. LockingError: another writer took over since, or too many want to. CorruptionError:
+  /// slots are missing, or the checkpoint is older than what was merged.
   void claim();
   bool has_claimed() const noexcept { return claimed_epoch_ != 0; }
 
@@ -128,6 +131,8 @@ class CommitLog final {
   Look read_checkpoint_object(const std::string& known_version, std::string* version = nullptr);
   bool is_empty();
   [[noreturn]] void throw_no_checkpoint();
+  void expect_known(std::vector<SegmentName> merged);
+  std::vector<BadPlace> find_unknown_merges(const ObjectCheck& objects) const;
   void adopt(LogCheckpoint read, std::string version);
   bool put_checkpoint(const LogCheckpoint& checkpoint);
   void read_tail();

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "cloud/legacy_segment.h"
 #include "cloud/slot.h"
+#include "cloud/unnamed_segments.h"
 #include "cloud/wal_slots.h"
 #include "format/commit_record.h"
 #include "format/record.h"
@@ -34,8 +35,15 @@ std::string describe_object(const std::string& key, std::uint64_t expected,
 
 class RemainsFinder {
  public:
-  RemainsFinder(DamagedBucket& bucket, engine::WorkerPool& pool)
-      : bucket_(bucket), found_(take_inventory(bucket, pool)) {}
+  /// `merged_before`: of other merges than these, which came since, nothing is said.
+  RemainsFinder(DamagedBucket& bucket, engine::WorkerPool& pool,
+                std::optional<std::set<std::string>> merged_before = {})
+      : bucket_(bucket),
+        found_(take_inventory(bucket, pool)),
+        merged_before_(std::move(merged_before)) {}
+
+  /// Keys of the segments that a merge made and the checkpoint does not know, nor a slot.
+  const std::set<std::string>& unknown_merges() const noexcept { return unknown_merges_; }
 
   LogRemains run() {
     if (!found_.has_objects)
@@ -49,6 +57,7 @@ class RemainsFinder {
     }
     for (auto& [id, pieces] : found_.segments) add_segments(id, pieces);
     if (!found_.checkpoint) note_lost_checkpoint();
+    find_unknown_merges();
     vouch_for_root();
     find_missing_slots();
     for (const FoundSlot& slot : found_.slots) slots_of_[slot.wal].push_back(&slot);
@@ -82,6 +91,21 @@ class RemainsFinder {
                  (has_legacy ? ", and which root the Python storage set," : "") +
                  " cannot be told");
     if (found_.is_unfinished_copy) lose({}, "what an unfinished copy had not put here yet");
+  }
+
+  /// Those that are what their names say. Every one is of slots that were there before it was
+  /// listed, so the log had its bytes.
+  void find_unknown_merges() {
+    if (!found_.checkpoint) return;
+    for (const WALRemains& wal : wals_) {
+      for (const Piece& piece : wal.pieces) {
+        if (!is_merged(piece) || piece.named_end <= wal.sure_end) continue;
+        const std::string key = key_of(wal.id, piece);
+        const bool is_old = !merged_before_ || merged_before_->contains(key);
+        if (is_old && is_genuine(wal.id, piece)) unknown_merges_.insert(key);
+      }
+    }
+    if (!unknown_merges_.empty()) lose({}, describe_unknown_merge(*unknown_merges_.begin()));
   }
 
   void add_indexed() {
@@ -182,16 +206,15 @@ class RemainsFinder {
 
   /// Gaps in the numbers that no merge can have made.
   void find_missing_slots() {
-    const std::uint64_t merged_below = found_.checkpoint ? 0 : first_unmerged();
+    const bool is_newest = found_.checkpoint && unknown_merges_.empty();
+    const std::uint64_t merged_below = is_newest ? 0 : first_unmerged();
     for (const auto& [first, last] : found_.gaps) {
       if (last >= merged_below) missing_.push_back({first, last});
     }
-    is_whole_ = found_.checkpoint && missing_.empty() &&
-                std::ranges::all_of(found_.slots, &std::string::empty, &FoundSlot::problem);
   }
 
-  /// Without a checkpoint: the first slot that lies in no segment of a merge. Merges go from the
-  /// first slot on.
+  /// Without the newest checkpoint: the first slot that lies in no segment of a merge. Merges go
+  /// from the first slot on.
   std::uint64_t first_unmerged() const {
     bool was_merged = false;
     for (const auto& [id, pieces] : found_.segments) {
@@ -247,11 +270,6 @@ class RemainsFinder {
     std::uint64_t covered = wal.begin();
     for (const Piece& piece : wal.pieces) {
       const bool is_vouched_for = piece.slot != 0 || piece.named_end <= wal.sure_end;
-      // A whole log names all that was committed. The rest is of a writer that gave up.
-      if (is_whole_ && !is_vouched_for && piece.begin >= wal.sure_end) {
-        wal.rejected.push_back(piece);
-        continue;
-      }
       const bool goes_on = piece.begin <= std::max(covered, wal.sure_end);
       const bool is_cut = piece.end != piece.named_end;
       if (!is_vouched_for && (!goes_on || is_cut) && !is_genuine(wal.id, piece)) {
@@ -272,7 +290,7 @@ class RemainsFinder {
     }
     wal.pieces = std::move(believed);
     wal.sure_end = std::max(wal.sure_end, wal.begin());
-    wal.end = is_whole_ ? wal.sure_end : std::max(wal.sure_end, covered);
+    wal.end = std::max(wal.sure_end, covered);
   }
 
   /// Whether its first record is of this WAL and place; of a copy, whether its bytes have that
@@ -436,15 +454,20 @@ class RemainsFinder {
   std::unordered_map<UUID, std::vector<const FoundSlot*>> slots_of_;
   WALSlots slots_;                  ///< of the WAL that is judged,
   std::vector<Piece> cut_pieces_;   ///< and its pieces that are cut short
-  bool is_whole_ = false;           ///< nothing of the log is missing
   std::set<UUID> layout_is_known_;  ///< by the checkpoint or a slot
+  const std::optional<std::set<std::string>> merged_before_;
+  std::set<std::string> unknown_merges_;
   LogRemains result_;
 };
 
 }  // namespace
 
 LogRemains find_remains(DamagedBucket& bucket, engine::WorkerPool& pool) {
-  return RemainsFinder(bucket, pool).run();
+  RemainsFinder finder(bucket, pool);
+  LogRemains remains = finder.run();
+  if (finder.unknown_merges().empty()) return remains;
+  // Perhaps of slots that were put and merged while this looked: then the log has them by now.
+  return RemainsFinder(bucket, pool, finder.unknown_merges()).run();
 }
 
 }  // namespace protobase::cloud

@@ -48,6 +48,7 @@ struct LogRemains {
   std::vector<BadPlace> lost{};    ///< what is no range of these
 };
 
+/// What was merged and the checkpoint does not know, and what nothing names, is kept and told of.
 /// Errors as take_inventory(); NotFoundError: there is no store.
 LogRemains find_remains(DamagedBucket& bucket, engine::WorkerPool& pool);
 

@@ -6,6 +6,7 @@
 
 #include "cloud/listing.h"
 #include "cloud/slot.h"
+#include "cloud/unnamed_segments.h"
 
 namespace protobase::cloud {
 
@@ -39,6 +40,15 @@ std::vector<BadPlace> ObjectCheck::find_bad(const WALIndex& index) const {
     }
   }
   return bad;
+}
+
+std::vector<SegmentName> ObjectCheck::unknown_merges(const WALIndex& index) const {
+  std::vector<SegmentName> unknown;
+  for (const auto& [key, size] : listed_) {
+    const auto name = parse_segment_key(key);
+    if (name && is_unknown_merge(*name, index)) unknown.push_back(*name);
+  }
+  return unknown;
 }
 
 std::optional<std::uint64_t> ObjectCheck::size_of(const std::string& key) const {

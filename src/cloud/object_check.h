@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cloud/retry.h"
+#include "cloud/slot.h"
 #include "cloud/wal_index.h"
 #include "protobase/cloud_storage_client.h"
 #include "protobase/wal.h"
@@ -25,6 +26,8 @@ class ObjectCheck final {
   /// Objects of WALs of version 1 that are missing, or too small. What was not listed is asked for
   /// once more, because it may have come since.
   std::vector<BadPlace> find_bad(const WALIndex& index) const;
+  /// As list_unknown_merges().
+  std::vector<SegmentName> unknown_merges(const WALIndex& index) const;
 
  private:
   std::optional<std::uint64_t> size_of(const std::string& key) const;

@@ -213,9 +213,15 @@ TEST_F(CloudFileStorageTest, AClaimThatLandsInAMergedPlaceCountsForNothing) {
   const Machine writer = open();
   for (int i = 0; i < 5; ++i) commit(writer, "before " + std::to_string(i));
   const Machine late = open();
-  for (int i = 0; i < 5; ++i) commit(writer, "meanwhile " + std::to_string(i));
-  writer->merge();
+  bool is_merged = false;
+  late.client->set_before([&](CloudCall call, const std::string&) {
+    // Its look at what was merged is behind it.
+    if (call != CloudCall::kPut || std::exchange(is_merged, true)) return;
+    for (int i = 0; i < 5; ++i) commit(writer, "meanwhile " + std::to_string(i));
+    writer->merge();
+  });
   const AtomPointer root = commit(late, "late");
+  EXPECT_TRUE(is_merged);
   const Machine reader = open();
   EXPECT_EQ(reader->read_current_root(), root);
   EXPECT_EQ(reader->root_history(100).size(), 11u);

@@ -273,6 +273,73 @@ TEST_F(CloudSalvageFaultsTest, AnObjectBehindWhatAWriterGaveUpDoesNotVouchForIt)
   expect_all_but({});
 }
 
+/// It was acknowledged. Its segments are all that is left of it.
+TEST_F(CloudSalvageFaultsTest, TheNewestSlotOfALargeCommitMayBeLost) {
+  const auto storage = open();
+  commit_some(*storage, 2);
+  push(*storage, std::string(kMiB + kMiB / 2, 'a'));
+  push(*storage, std::string(kMiB + kMiB / 2, 'b'));
+  commit(*storage, "large");
+  remember();
+  for (const bool has_checkpoint : {true, false}) {
+    restore();
+    bucket_->remove(keys("log/").back());
+    if (!has_checkpoint) bucket_->remove("checkpoint");
+    const SalvageReport report = salvage();
+    EXPECT_TRUE(names(report, "perhaps never acknowledged")) << all(report);
+    EXPECT_EQ(report.root, history_.front().root);
+    expect_all_but({});
+  }
+}
+
+TEST_F(CloudSalvageFaultsTest, WithAnOlderCheckpointWhatWasMergedIsKept) {
+  for (const int writers : {1, 2, 3}) {
+    empty();
+    commit_some(*open(), 4);
+    if (writers > 1) open()->merge();
+    const Bytes older = *bucket_->find("checkpoint")->bytes;
+    {
+      const auto storage = open();
+      commit_some(*storage, 2);
+      push(*storage, std::string(kMiB + kMiB / 2, 'a'));
+      commit(*storage, "large");
+      commit_some(*storage, 2);
+      storage->merge();
+    }
+    if (writers > 2) commit_some(*open(), 3);
+    remember();
+    bucket_->put("checkpoint", older);
+    const SalvageReport report = salvage();
+    EXPECT_TRUE(names(report, "checkpoint is older than what was merged")) << all(report);
+    EXPECT_EQ(report.lost_places, 1u) << all(report);
+    EXPECT_EQ(report.root, history_.front().root);
+    expect_all_but({});
+  }
+}
+
+/// Committed and merged behind the listing of slots, and the merge's checkpoint still to come.
+TEST_F(CloudSalvageFaultsTest, AMergeUnderWayLooksLikeNoOlderCheckpoint) {
+  commit_some(*open(), 4);
+  const auto busy = std::make_shared<testing::CloudFaultClient>(
+      std::make_shared<MockS3Client>(bucket_), std::make_shared<testing::CloudFaultPlan>(1));
+  busy->set_before([](CloudCall call, const std::string& key) {
+    if (call == CloudCall::kPut && key == "checkpoint") throw std::runtime_error("broken off");
+  });
+  int merges = 0;
+  disturbed()->set_before([&](CloudCall call, const std::string& prefix) {
+    if (call != CloudCall::kList || prefix != "segments/" || ++merges > 1) return;
+    CloudStorageOptions cloud;
+    cloud.clock = clock_;
+    CloudFileStorage storage(busy, cloud);
+    commit_some(storage, 3);
+    EXPECT_THROW(storage.merge(), std::runtime_error);
+  });
+  const SalvageReport report = salvage();
+  EXPECT_GT(merges, 1);
+  EXPECT_EQ(report.lost_places, 0u) << all(report);
+  expect_records_but({});
+}
+
 TEST_F(CloudSalvageFaultsTest, SlotsThatVanishWhileTheyAreReadLeaveNoWrongGaps) {
   commit_some(*open(), 3);
   {

@@ -296,7 +296,7 @@ TEST_F(CloudSalvageTest, WhatLiesInTwoObjectsIsTakenFromTheOneThatIsWhole) {
   }
 }
 
-TEST_F(CloudSalvageTest, WhatAWriterGaveUpIsLeftOutOfAWholeStore) {
+TEST_F(CloudSalvageTest, WhatAWriterGaveUpIsKeptAndTold) {
   fill();
   const auto whole = objects_;
   {
@@ -312,15 +312,16 @@ TEST_F(CloudSalvageTest, WhatAWriterGaveUpIsLeftOutOfAWholeStore) {
   objects_ = whole;
   restore();
   for (const auto& [key, bytes] : segments) bucket_->put(key, bytes);
-  SalvageReport report = salvage();
-  EXPECT_EQ(report.lost_places, 0u) << all(report);
-  EXPECT_EQ(report.records, texts_.size());
-  expect_all_but({});
-
-  bucket_->remove("checkpoint");
-  report = salvage();
-  EXPECT_EQ(report.records, texts_.size() + 2) << "nothing tells that they were not";
-  EXPECT_NE(report.root, history_.front().root);
+  SalvageReport report;
+  for (const bool has_checkpoint : {true, false}) {
+    if (!has_checkpoint) bucket_->remove("checkpoint");
+    report = salvage();
+    EXPECT_EQ(report.lost_places, has_checkpoint ? 1u : 2u) << all(report);
+    EXPECT_TRUE(names(report, "perhaps never acknowledged")) << all(report);
+    EXPECT_EQ(report.records, texts_.size() + 2) << "nothing tells that no slot named them";
+    EXPECT_NE(report.root, history_.front().root);
+    expect_records_but({});
+  }
 
   commit(
       *[&] {
