@@ -19,6 +19,10 @@ namespace {
 
 // Merges and commits that come between. A store whose log is changed faster is in use, not lost.
 constexpr int kLooks = 16;
+// Slots of another store that outvote a checkpoint: whoever commits there leaves a claim and a slot
+// at least, and nine of ten leave room for a few that are damage themselves.
+constexpr std::uint64_t kLeastVotes = 2;
+constexpr std::uint64_t kVotesOfTen = 9;
 
 /// Numbers and sizes, claims included.
 using ListedSlots = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
@@ -59,6 +63,7 @@ class InventoryTaker {
     read_headers(slots);
     if (checkpoint_version() != version_ || is_one_gone()) return false;
     bucket_.expect_any_given();
+    if (outvote_checkpoint()) return false;  // gaps and boundary are not those of this log
     choose_store();
     return true;
   }
@@ -89,9 +94,16 @@ class InventoryTaker {
         found_.checkpoint = read_checkpoint(got.object.bytes.span(), location_);
       });
       if (!found_.checkpoint) found_.checkpoint_problem = not_given(kCheckpointKey);
+      if (found_.checkpoint && found_.checkpoint->store == foreign_store_) pass_over_checkpoint();
     } catch (const CorruptionError& error) {
       found_.checkpoint_problem = error.what();
     }
+  }
+
+  void pass_over_checkpoint() {
+    found_.checkpoint.reset();
+    found_.checkpoint_problem = fmt::format("object {} is of another store ({}) than the slots",
+                                            kCheckpointKey, foreign_store_->to_string());
   }
 
   /// Of what is listed.
@@ -131,12 +143,19 @@ class InventoryTaker {
   /// by now, that does not matter.
   void read_headers(const ListedSlots& listed) {
     const std::uint64_t boundary = found_.checkpoint ? found_.checkpoint->boundary : 0;
+    std::vector<FoundSlot> merged_claims;
     for (const auto& [number, size] : listed) {
-      if (size != kSlotHeaderSize || number >= boundary) found_.slots.push_back({number, size});
+      const bool is_merged_claim = size == kSlotHeaderSize && number < boundary;
+      (is_merged_claim ? merged_claims : found_.slots).push_back({number, size});
     }
     traces_.clear();
     gone_.clear();
-    engine::for_all(pool_, std::span(found_.slots), [this](FoundSlot& slot) { read_header(slot); });
+    const auto read = [this](FoundSlot& slot) { read_header(slot); };
+    engine::for_all(pool_, std::span(found_.slots), read);
+    // Only they may be left to say which store this is.
+    if (found_.checkpoint && !traces_.contains(found_.checkpoint->store)) {
+      engine::for_all(pool_, std::span(merged_claims), read);
+    }
     // Merged, and removed behind the listing.
     std::erase_if(found_.slots, [&](const FoundSlot& slot) {
       return slot.number < boundary && gone_.erase(slot.number) > 0;
@@ -195,11 +214,36 @@ class InventoryTaker {
     return !a || (b && b->sequence > a->sequence) ? b : a;
   }
 
-  /// Slots of another one are damage. Claims are passed over from here on.
-  void choose_store() {
-    const auto most = std::ranges::max_element(traces_, {}, [](const auto& traces) {
+  /// What the slots of one store say.
+  struct Traces {
+    std::uint64_t slots = 0;  ///< how many, claims included
+    std::uint64_t newest_slot = 0;
+    std::optional<RootVersion> root{};
+  };
+
+  /// Whether nearly all slots are of one store, and the checkpoint is of another one. Then it is
+  /// the damage, and the next look passes it over.
+  bool outvote_checkpoint() {
+    const auto most = most_traces();
+    if (!found_.checkpoint || most == traces_.end()) return false;
+    std::uint64_t slots = 0;
+    for (const auto& [store, traces] : traces_) slots += traces.slots;
+    const std::uint64_t votes = most->second.slots;
+    const bool is_foreign = most->first != found_.checkpoint->store && votes >= kLeastVotes &&
+                            votes * 10 >= slots * kVotesOfTen;
+    if (is_foreign) foreign_store_ = found_.checkpoint->store;
+    return is_foreign;
+  }
+
+  std::map<UUID, Traces>::const_iterator most_traces() const {
+    return std::ranges::max_element(traces_, {}, [](const auto& traces) {
       return std::pair(traces.second.slots, traces.second.newest_slot);
     });
+  }
+
+  /// Slots of another one are damage. Claims are passed over from here on.
+  void choose_store() {
+    const auto most = most_traces();
     if (found_.checkpoint) {
       found_.store = found_.checkpoint->store;
       found_.root = found_.checkpoint->root;
@@ -223,13 +267,6 @@ class InventoryTaker {
     }
   }
 
-  /// What the slots of one store say.
-  struct Traces {
-    std::uint64_t slots = 0;  ///< how many, claims included
-    std::uint64_t newest_slot = 0;
-    std::optional<RootVersion> root{};
-  };
-
   /// Slots that are listed and not there.
   struct Gone {
     std::string version{};  ///< of the checkpoint then
@@ -241,7 +278,8 @@ class InventoryTaker {
   const RetryParts& retry_parts_;
   engine::WorkerPool& pool_;
   const std::string location_;
-  std::string version_;  ///< of the checkpoint
+  std::string version_;                ///< of the checkpoint
+  std::optional<UUID> foreign_store_;  ///< whose checkpoint lies here, as it seems
   LogInventory found_;
   std::mutex mutex_;  ///< for what follows, while headers are read
   std::set<std::uint64_t> gone_;

@@ -340,6 +340,57 @@ TEST_F(CloudSalvageFaultsTest, AMergeUnderWayLooksLikeNoOlderCheckpoint) {
   expect_records_but({});
 }
 
+/// The checkpoint of one store among the objects of another.
+TEST_F(CloudSalvageFaultsTest, ACheckpointOfAnotherStoreDoesNotOutvoteAllSlots) {
+  for (const int foreign_commits : {1, 200}) {
+    for (const bool is_merged : {false, true}) {
+      SCOPED_TRACE(std::to_string(foreign_commits) + (is_merged ? " merged" : ""));
+      empty();
+      {
+        const auto other = open();
+        for (int i = 0; i < foreign_commits; ++i) {
+          other->set_current_root(other->push_bytes(as_bytes(std::string("of another store"))));
+        }
+        other->merge();
+      }
+      const Bytes foreign = *bucket_->find("checkpoint")->bytes;
+      empty();
+      fill();
+      if (is_merged) open()->merge();
+      remember();
+      bucket_->put("checkpoint", foreign);
+      const SalvageReport report = salvage();
+      EXPECT_TRUE(names(report, "object checkpoint is of another store")) << all(report);
+      EXPECT_EQ(report.lost_places, 1u) << all(report);
+      EXPECT_EQ(report.root, history_.front().root);
+      expect_all_but({});
+    }
+  }
+}
+
+/// A few slots of another store do not outvote the checkpoint.
+TEST_F(CloudSalvageFaultsTest, ACheckpointOfThisStoreOutvotesForeignSlots) {
+  fill();
+  open()->merge();
+  remember();
+  cloud::SlotHeader foreign = cloud::read_slot_header(
+      objects_.at(keys("log/").back()), *cloud::parse_slot_key(keys("log/").back()), "");
+  foreign.store = UUID::from_random({9});
+  foreign.wal = UUID::from_random({9});
+  foreign.begin = 4096;
+  foreign.inline_bytes = foreign.length = 8;
+  std::vector<std::string> put;
+  for (int i = 1; i <= 3; ++i) {
+    ++foreign.number;
+    put.push_back(put_slot(foreign, Bytes(8)));
+  }
+  const SalvageReport report = salvage();
+  EXPECT_FALSE(names(report, "checkpoint")) << all(report);
+  EXPECT_TRUE(names(report, put.front())) << all(report);
+  EXPECT_EQ(report.root, history_.front().root);
+  expect_all_but({});
+}
+
 TEST_F(CloudSalvageFaultsTest, SlotsThatVanishWhileTheyAreReadLeaveNoWrongGaps) {
   commit_some(*open(), 3);
   {
