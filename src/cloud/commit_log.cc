@@ -137,15 +137,12 @@ void CommitLog::refresh() {
 
 void CommitLog::expect_checkpoint() {
   const std::lock_guard io(io_mutex_);
-  auto merged = has_claimed() ? std::vector<SegmentName>()
-                              : list_unknown_merges(*client_, retry_parts_, state().index);
   if (read_checkpoint_object(checkpoint_version_) == Look::kAbsent) throw_no_checkpoint();
-  expect_known(std::move(merged));
+  if (!has_claimed()) expect_merges_known();
 }
 
-/// Whether the log as it is now has what was listed as merged before. CorruptionError: it has not.
-/// Precondition: not claimed.
-void CommitLog::expect_known(std::vector<SegmentName> merged) {
+void CommitLog::expect_merges_known() {
+  auto merged = list_unknown_merges(*client_, retry_parts_, state().index);
   // A slot that a listing does not show was merged away, and then a checkpoint that is read behind
   // it has the bytes.
   constexpr int kLooks = 2;
@@ -361,7 +358,7 @@ void CommitLog::claim() {
     create();
     if (read_checkpoint_object({}) != Look::kRead) throw_no_checkpoint();
   }
-  expect_known(list_unknown_merges(*client_, retry_parts_, state().index));
+  expect_merges_known();
   for (unsigned tries = 0; tries < kMaxClaims; ++tries) {
     read_tail();
     throw_if_broken();
@@ -653,12 +650,11 @@ std::vector<BadPlace> CommitLog::find_damage(const SlotReader::Found& keep) {
 
 /// What others merged is no damage, and who has claimed cannot take up their slots to see it.
 std::vector<BadPlace> CommitLog::find_unknown_merges(const ObjectCheck& objects) const {
-  std::vector<SegmentName> merged = objects.unknown_merges(state().index);
-  if (merged.empty()) return {};
+  if (objects.unknown_merges(state().index).empty()) return {};
   try {
     CommitLog now(client_, retry_parts_, pool_, [](const auto&...) {});
     now.open();
-    now.expect_known(std::move(merged));
+    now.expect_newest_checkpoint();
   } catch (const CorruptionError& error) {
     return {{{}, error.what()}};
   }

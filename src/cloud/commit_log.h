@@ -68,6 +68,11 @@ class CommitLog final {
   void refresh();
   /// CorruptionError: the checkpoint vanished, or is older than what was merged.
   void expect_checkpoint();
+  /// Only the second of these. Precondition: not claimed.
+  void expect_newest_checkpoint() {
+    const std::lock_guard io(io_mutex_);
+    expect_merges_known();
+  }
 
   /// Takes over the writing; makes the store if there is none. Does nothing when it was done
   /// before. LockingError: another writer took over since, or too many want to. CorruptionError:
@@ -131,7 +136,7 @@ class CommitLog final {
   Look read_checkpoint_object(const std::string& known_version, std::string* version = nullptr);
   bool is_empty();
   [[noreturn]] void throw_no_checkpoint();
-  void expect_known(std::vector<SegmentName> merged);
+  void expect_merges_known();
   std::vector<BadPlace> find_unknown_merges(const ObjectCheck& objects) const;
   void adopt(LogCheckpoint read, std::string version);
   bool put_checkpoint(const LogCheckpoint& checkpoint);

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "cloud/commit_log.h"
 #include "cloud/slot.h"
 #include "protobase/errors.h"
 #include "storage/cloud/copy_parts.h"
@@ -37,7 +38,15 @@ BucketCopySource::BucketCopySource(const std::shared_ptr<CloudStorageClient>& cl
       provider_(client, provider_options(options)),
       pool_(options.max_parallel_requests),
       name_(name_of(client->location(), provider_.store_id())) {
+  expect_newest_checkpoint();
   read_state();
+}
+
+/// A copy of an older state than the newest would be taken for a whole one.
+void BucketCopySource::expect_newest_checkpoint() {
+  cloud::CommitLog log(client_, retry_parts_, pool_, [](const auto&...) {});
+  log.open();
+  log.expect_newest_checkpoint();
 }
 
 /// Nothing but reading the root asks the bucket for news, so all that is read behind it is of one

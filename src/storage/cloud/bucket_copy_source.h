@@ -27,6 +27,7 @@ class BucketCopySource final : public CopySource {
   void copy_python_files(const file::SpaceDirectory& target) override;
 
  private:
+  void expect_newest_checkpoint();
   void read_state();
   wal::ReadSome open_legacy(const CopiedWAL& wal);
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "protobase/cloud_copy.h"
 #include "protobase/errors.h"
 #include "testing/cloud_fault_client.h"
 #include "testing/cloud_salvage_fixture.h"
@@ -79,6 +80,13 @@ TEST_F(OlderCheckpointTest, NobodyWritesBehindItAndVerifyNamesIt) {
           {"checkpoint", "older than what was merged", "newest version", "protobase salvage"});
       expect_error<CorruptionError>([&] { open()->merge(); }, {"older than what was merged"});
     }
+    CloudCopyOptions options;
+    options.clock = clock_;
+    expect_error<CorruptionError>(
+        [&] {
+          copy_space({{}, std::make_shared<MockS3Client>(bucket_)}, {target()}, options);
+        },
+        {"older than what was merged"});
     EXPECT_EQ(checkpoint(), older);
     EXPECT_EQ(bucket_->object_count(), objects);
     restore();
