@@ -23,14 +23,37 @@ CloudGetResult DamagedBucket::get(const std::string& key, const CloudGetOptions&
   return refuse(key, failure);
 }
 
-std::optional<CloudGetResult> DamagedBucket::try_get(const std::string& key,
-                                                     const CloudGetOptions& options,
-                                                     Failure& failure) {
-  try {
-    CloudGetResult got = with_retries(retry_parts_, [&] { return client_.get(key, options); });
+std::optional<CloudObjectMetadata> DamagedBucket::head(const std::string& key) {
+  bool is_refused = false;
+  {
     const std::lock_guard lock(mutex_);
-    was_any_given_ |= got.status == CloudGetStatus::kFound;
-    return got;
+    if (end_) std::rethrow_exception(end_);
+    is_refused = heads_refused_.contains(key);
+  }
+  if (is_refused) return find_listed(key);
+  Failure failure;
+  const auto answer = attempt([&] { return client_.head(key); }, failure);
+  if (answer) return *answer;
+  expect_answers(failure);
+  {
+    const std::lock_guard lock(mutex_);
+    heads_refused_.insert(key);
+  }
+  return find_listed(key);
+}
+
+std::optional<CloudObjectMetadata> DamagedBucket::find_listed(const std::string& key) const {
+  const CloudListPage page = with_retries(retry_parts_, [&] { return client_.list(key, {}, 1); });
+  if (page.objects.empty() || page.objects.front().key != key) return std::nullopt;
+  return page.objects.front();
+}
+
+/// nullopt: refused, or no answer.
+template <typename Request>
+auto DamagedBucket::attempt(const Request& request, Failure& failure)
+    -> std::optional<decltype(request())> {
+  try {
+    return with_retries(retry_parts_, request);
   } catch (const NotAuthorizedError& error) {
     failure = {std::current_exception(), error.what()};
   } catch (const CloudStorageError& error) {
@@ -38,6 +61,15 @@ std::optional<CloudGetResult> DamagedBucket::try_get(const std::string& key,
                error.may_retry()};
   }
   return std::nullopt;
+}
+
+std::optional<CloudGetResult> DamagedBucket::try_get(const std::string& key,
+                                                     const CloudGetOptions& options,
+                                                     Failure& failure) {
+  auto got = attempt([&] { return client_.get(key, options); }, failure);
+  const std::lock_guard lock(mutex_);
+  was_any_given_ |= got && got->status == CloudGetStatus::kFound;
+  return got;
 }
 
 /// Throws when this is no matter of one object.

@@ -5,6 +5,8 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 
 #include "cloud/retry.h"
@@ -25,6 +27,9 @@ class DamagedBucket final {
   /// As CloudStorageClient::get(), tried again. kAbsent too when the store does not give this
   /// object though it answers when it is asked for a listing: refusal_of() says so then.
   CloudGetResult get(const std::string& key, const CloudGetOptions& options);
+  /// As CloudStorageClient::head(), tried again; from a listing when the store does not tell of
+  /// this object otherwise.
+  std::optional<CloudObjectMetadata> head(const std::string& key);
   /// What the store says of an object that it does not give; empty: nothing was refused.
   std::string refusal_of(const std::string& key) const;
   /// Throws the first refusal when not a single object was given: rights or credentials are wrong
@@ -39,8 +44,11 @@ class DamagedBucket final {
     bool was_patient = false;      ///< it was tried again until time was up
   };
 
+  template <typename Request>
+  auto attempt(const Request& request, Failure& failure) -> std::optional<decltype(request())>;
   std::optional<CloudGetResult> try_get(const std::string& key, const CloudGetOptions& options,
                                         Failure& failure);
+  std::optional<CloudObjectMetadata> find_listed(const std::string& key) const;
   CloudGetResult refuse(const std::string& key, const Failure& failure);
   void expect_answers(const Failure& failure);
 
@@ -51,6 +59,7 @@ class DamagedBucket final {
   std::exception_ptr end_;  ///< why nothing more is asked for
   std::exception_ptr first_refusal_;
   std::map<std::string, std::string> refusals_;
+  std::set<std::string> heads_refused_;
 };
 
 }  // namespace protobase::cloud

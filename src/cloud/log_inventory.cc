@@ -45,11 +45,6 @@ class InventoryTaker {
   }
 
  private:
-  template <typename Request>
-  auto retried(const Request& request) const {
-    return with_retries(retry_parts_, request);
-  }
-
   /// False: it was not of one moment. A merge puts its segments, then the checkpoint, and then
   /// removes slots; a listing may miss what was put while it ran.
   bool try_once() {
@@ -69,12 +64,12 @@ class InventoryTaker {
   }
 
   void read_checkpoint_object() {
-    const auto listed = retried([&] { return client_.head(kCheckpointKey); });
+    const auto listed = bucket_.head(kCheckpointKey);
     found_.has_objects = listed.has_value();
     version_ = listed ? listed->version : std::string();
     if (!listed) {
       found_.checkpoint_problem = fmt::format("object {} is missing", kCheckpointKey);
-      const auto marker = retried([&] { return client_.head(kCopyMarkerKey); });
+      const auto marker = bucket_.head(kCopyMarkerKey);
       found_.is_unfinished_copy = marker.has_value();
     } else if (listed->size > kMaxCheckpointSize) {
       found_.checkpoint_problem = fmt::format("object {}: {} bytes are too many for a checkpoint",
@@ -113,7 +108,7 @@ class InventoryTaker {
   }
 
   std::string checkpoint_version() const {
-    const auto now = retried([&] { return client_.head(kCheckpointKey); });
+    const auto now = bucket_.head(kCheckpointKey);
     return now ? now->version : std::string();
   }
 

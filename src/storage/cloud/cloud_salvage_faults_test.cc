@@ -45,13 +45,14 @@ class CloudSalvageFaultsTest : public testing::CloudSalvageTest {
       if (call == CloudCall::kGet && asked == key) bucket_->put(key, objects_.at(key));
     });
   }
-  /// Every get of the keys, or every request of all kinds when `keys` is empty, fails so.
+  /// Every get and head of the keys, or every request of all kinds when `keys` is empty, fails so.
   template <typename Error>
   void refuse(const std::vector<std::string>& keys, const Error& error, std::uint64_t from = 0) {
     asked_ = 0;
     disturbed()->set_before([this, keys, error, from](CloudCall call, const std::string& asked) {
       if (++asked_ <= from) return;
-      const bool is_one = call == CloudCall::kGet && std::ranges::find(keys, asked) != keys.end();
+      const bool is_asked = call == CloudCall::kGet || call == CloudCall::kHead;
+      const bool is_one = is_asked && std::ranges::find(keys, asked) != keys.end();
       if (keys.empty() || is_one) throw error;
     });
   }
@@ -194,10 +195,23 @@ TEST_F(CloudSalvageFaultsTest, AnObjectThatIsRefusedForGoodIsLostAndTheRestIsNot
     }
   }
   EXPECT_GT(checked, 20);
-  restore();
-  refuse({"checkpoint"}, archived);
-  const SalvageReport report = salvage();
-  EXPECT_TRUE(names(report, "InvalidObjectState")) << all(report);
+}
+
+TEST_F(CloudSalvageFaultsTest, ACheckpointThatIsNeitherGivenNorToldOfIsLost) {
+  fill();
+  const auto expect_lost = [&](const std::string& word) {
+    const SalvageReport report = salvage();
+    EXPECT_TRUE(names(report, "object checkpoint is not given")) << all(report);
+    EXPECT_TRUE(names(report, word)) << all(report);
+    expect_all_but({});
+  };
+  refuse({"checkpoint"}, NotAuthorizedError("get: status 403, AccessDenied"));
+  expect_lost("AccessDenied");
+  refuse({"checkpoint"}, CloudStorageError(CloudFailure::kUnknown, 500, "get: InternalError"));
+  expect_lost("InternalError");
+  refuse({"checkpoint", "copy"}, NotAuthorizedError("get: status 403, AccessDenied"));
+  bucket_->remove("checkpoint");
+  EXPECT_TRUE(names(salvage(), "object checkpoint is missing"));
   expect_all_but({});
 }
 
