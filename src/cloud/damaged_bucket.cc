@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "protobase/errors.h"
@@ -52,15 +53,32 @@ std::optional<CloudObjectMetadata> DamagedBucket::find_listed(const std::string&
 template <typename Request>
 auto DamagedBucket::attempt(const Request& request, Failure& failure)
     -> std::optional<decltype(request())> {
+  const RetryParts parts = patience();
+  int tries = 0;
   try {
-    return with_retries(retry_parts_, request);
+    auto answer = with_retries(parts, [&] { return ++tries, request(); });
+    if (tries > 1) note_waiting(true);
+    return answer;
   } catch (const NotAuthorizedError& error) {
     failure = {std::current_exception(), error.what()};
   } catch (const CloudStorageError& error) {
     failure = {std::current_exception(), error.what(), error.failure() != CloudFailure::kNotSent,
                error.may_retry()};
+    if (error.may_retry()) note_waiting(false);
   }
   return std::nullopt;
+}
+
+RetryParts DamagedBucket::patience() const {
+  RetryParts parts = retry_parts_;
+  const std::lock_guard lock(mutex_);
+  parts.timeout_ms >>= halvings_;
+  return parts;
+}
+
+void DamagedBucket::note_waiting(bool has_helped) {
+  const std::lock_guard lock(mutex_);
+  halvings_ = has_helped ? 0 : std::min(halvings_ + 1, kMaxHalvings);
 }
 
 std::optional<CloudGetResult> DamagedBucket::try_get(const std::string& key,
@@ -87,6 +105,11 @@ void DamagedBucket::expect_answers(const Failure& failure) {
 CloudGetResult DamagedBucket::refuse(const std::string& key, const Failure& failure) {
   const std::lock_guard lock(mutex_);
   if (!first_refusal_) first_refusal_ = failure.error;
+  if (failure.was_patient) ++vain_waits_;
+  if (!was_any_given_ && vain_waits_ >= kMaxWaitsForNothing) {
+    end_ = first_refusal_;
+    std::rethrow_exception(end_);
+  }
   refusals_.emplace(key, fmt::format("object {} is not given: {}", key, failure.what));
   return {};
 }

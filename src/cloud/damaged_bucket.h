@@ -36,6 +36,14 @@ class DamagedBucket final {
   /// then, or everything was archived.
   void expect_any_given() const;
 
+  /// So many objects are waited for in vain before a store that gave nothing yet is taken for one
+  /// that gives nothing: more than are asked for at the same time.
+  static constexpr unsigned kMaxWaitsForNothing = 16;
+  /// Each object that was waited for in vain halves the time for the next, so many times; one that
+  /// came by waiting makes it whole again. A store that stutters is waited for, one of which a part
+  /// is gone is not for each object anew.
+  static constexpr unsigned kMaxHalvings = 3;
+
  private:
   struct Failure {
     std::exception_ptr error;
@@ -51,12 +59,16 @@ class DamagedBucket final {
   std::optional<CloudObjectMetadata> find_listed(const std::string& key) const;
   CloudGetResult refuse(const std::string& key, const Failure& failure);
   void expect_answers(const Failure& failure);
+  RetryParts patience() const;
+  void note_waiting(bool has_helped);
 
   CloudStorageClient& client_;
   const RetryParts retry_parts_;
   mutable std::mutex mutex_;
   bool was_any_given_ = false;
-  std::exception_ptr end_;  ///< why nothing more is asked for
+  unsigned halvings_ = 0;    ///< of the time for one object
+  unsigned vain_waits_ = 0;  ///< objects
+  std::exception_ptr end_;   ///< why nothing more is asked for
   std::exception_ptr first_refusal_;
   std::map<std::string, std::string> refusals_;
   std::set<std::string> heads_refused_;
