@@ -77,13 +77,6 @@ bool BucketDoctor::answers() {
   } catch (const NotAuthorizedError& error) {
     findings_.push_back({"credentials", false, error.what()});
     return false;
-  } catch (const CloudStorageError& error) {
-    const bool is_silent = error.failure() == CloudFailure::kNotSent;
-    findings_.push_back(
-        {"answer", false,
-         std::string(error.what()) +
-             (is_silent ? "; look at the endpoint, the network, the name server" : "")});
-    return false;
   } catch (const ProtoBaseError& error) {
     findings_.push_back({"answer", false, error.what()});
     return false;

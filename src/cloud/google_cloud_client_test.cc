@@ -107,6 +107,26 @@ TEST_F(GoogleCloudClientTest, WhatEachAnswerToAPutMeans) {
   EXPECT_EQ(failure_of([&] { put("12345"); }).failure(), CloudFailure::kNotSent);
 }
 
+TEST_F(GoogleCloudClientTest, WhoGetsNoAnswerIsToldWhereToLook) {
+  const auto words = [&](const std::string& endpoint, bool was_sent) {
+    auto changed = options();
+    changed.endpoint_url = endpoint;
+    GoogleCloudClient other(changed);
+    http->fail(was_sent, "GET http://x: Could not resolve host: x");
+    return std::string(failure_of([&] { other.get("a"); }).what());
+  };
+  for (const bool was_sent : {true, false}) {
+    EXPECT_NE(words("http://x", was_sent)
+                  .find("Could not resolve host: x; look at the endpoint (http:// or https://, "
+                        "host, port), and whether its server runs; nothing was"),
+              std::string::npos)
+        << words("http://x", was_sent);
+    EXPECT_NE(words("", was_sent).find("host: x; look at the network; nothing was"),
+              std::string::npos)
+        << words("", was_sent);
+  }
+}
+
 TEST_F(GoogleCloudClientTest, AnAnswerTooLongToReadLeavesOpenWhatWasDone) {
   http->set_fallback([](const auto&) -> os::HTTPResponse {
     throw os::HTTPTooLargeError("the answer has more than 1048576 bytes");

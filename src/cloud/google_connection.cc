@@ -6,6 +6,7 @@
 
 #include "cloud/client_arguments.h"
 #include "cloud/content_range.h"
+#include "cloud/endpoint_advice.h"
 #include "cloud/google_json.h"
 #include "protobase/errors.h"
 
@@ -181,7 +182,9 @@ os::HTTPResponse GoogleConnection::send_once(const GoogleOperation& operation, G
   } catch (const os::HTTPError& error) {
     const CloudFailure sent =
         operation.is_harmless ? CloudFailure::kNotNow : CloudFailure::kUnknown;
-    fail(operation, error.was_sent() ? sent : CloudFailure::kNotSent, 0, error.what());
+    fail(operation, error.was_sent() ? sent : CloudFailure::kNotSent, 0,
+         std::string(error.what()) +
+             (endpoint_ == kGoogle ? "; look at the network" : kLookAtEndpoint));
   }
 }
 

@@ -205,6 +205,32 @@ TEST_F(S3ClientTest, AnAnswerThatDoesNotComeIsUnknownOnlyIfTheRequestWent) {
   EXPECT_EQ(http_->requests().size(), 2u) << "nobody tries again";
 }
 
+TEST_F(S3ClientTest, WhoGetsNoAnswerIsToldWhereToLook) {
+  const auto words = [&](bool was_sent) {
+    client_.reset();
+    http_->fail(was_sent, "GET http://x: Failed to connect to localhost port 1");
+    try {
+      client().get("key");
+    } catch (const CloudStorageError& error) {
+      return std::string(error.what());
+    }
+    throw std::logic_error("no error");
+  };
+  const std::string endpoint =
+      "Failed to connect to localhost port 1; look at the endpoint (http:// or https://, host, "
+      "port), and whether its server runs";
+  for (const bool was_sent : {true, false}) {
+    SCOPED_TRACE(was_sent);
+    EXPECT_TRUE(words(was_sent).ends_with(endpoint)) << words(was_sent);
+  }
+  options_.path_style = false;
+  EXPECT_TRUE(
+      words(false).ends_with(endpoint + "; if buckets are no hosts there, set path_style to true"));
+  options_.endpoint_url = "";
+  options_.region = "us-eats-1";
+  EXPECT_TRUE(words(false).ends_with("; look at the region (us-eats-1) and at the network"));
+}
+
 TEST_F(S3ClientTest, AnAnswerTooLongToReadLeavesOpenWhatWasDone) {
   http_->set_fallback([](const RecordedHTTPRequest&) -> os::HTTPResponse {
     throw os::HTTPTooLargeError("the answer has more than 65536 bytes");

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "cloud/content_range.h"
+#include "cloud/endpoint_advice.h"
 #include "cloud/http_date.h"
 #include "cloud/sigv4.h"
 #include "os/net/crypto.h"
@@ -97,16 +98,25 @@ os::HTTPResponse S3Transport::send_once(const S3Request& request, const AWSKeys&
                                 host_advice());
   } catch (const os::HTTPError& error) {
     const bool was_sent = error.was_sent();
-    throw CloudStorageError(
-        was_sent ? CloudFailure::kUnknown : CloudFailure::kNotSent, 0,
-        s3_where(asked(request)) + ": " + error.what() + (was_sent ? "" : host_advice()));
+    throw CloudStorageError(was_sent ? CloudFailure::kUnknown : CloudFailure::kNotSent, 0,
+                            s3_where(asked(request)) + ": " + error.what() + endpoint_advice() +
+                                (was_sent ? "" : host_advice()));
   }
+}
+
+bool S3Transport::is_amazon() const {
+  return options_.endpoint.host.find(".amazonaws.com") != std::string::npos;
+}
+
+/// Amazon's is made of the region.
+std::string S3Transport::endpoint_advice() const {
+  if (!is_amazon()) return kLookAtEndpoint;
+  return "; look at the region (" + options_.region + ") and at the network";
 }
 
 /// For who cannot be reached or believed: few stores but Amazon's know buckets as hosts.
 std::string S3Transport::host_advice() const {
-  const bool is_amazon = options_.endpoint.host.find(".amazonaws.com") != std::string::npos;
-  if (options_.path_style || is_amazon) return "";
+  if (options_.path_style || is_amazon()) return "";
   return "; if buckets are no hosts there, set path_style to true";
 }
 

@@ -66,6 +66,8 @@ class S3Transport final {
  private:
   os::HTTPRequest signed_request(const S3Request& request, const AWSKeys& keys) const;
   os::HTTPResponse send_once(const S3Request& request, const AWSKeys& keys);
+  bool is_amazon() const;
+  std::string endpoint_advice() const;
   std::string host_advice() const;
   void count(const S3Request& request);
   bool put_right(const S3Request& request, const os::HTTPResponse& response,
