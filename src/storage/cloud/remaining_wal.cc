@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
+#include <set>
+#include <tuple>
 #include <utility>
 
 namespace protobase::storage {
@@ -18,9 +21,9 @@ constexpr std::size_t kMaxKept = 4 * kBatchPieces;
 // Merges that take slots away while they are read; each is of thousands.
 constexpr int kMaxLooks = 16;
 
-bool is_same(const cloud::Piece& a, const cloud::Piece& b) {
-  return a.begin == b.begin && a.named_end == b.named_end && a.slot == b.slot &&
-         a.segment_id == b.segment_id;
+/// What tells pieces of a WAL apart; by their begin.
+auto identity(const cloud::Piece& piece) {
+  return std::tuple(piece.begin, piece.named_end, piece.slot, piece.segment_id);
 }
 
 }  // namespace
@@ -110,25 +113,22 @@ std::optional<os::FileHole> RemainingWAL::next_hole(std::uint64_t offset) const 
   return os::FileHole{next->begin, next->end};
 }
 
-/// nullptr: it is gone, and the pieces have changed.
+/// nullptr: the pieces have changed.
 RemainingWAL::Chunk RemainingWAL::chunk_at(const cloud::Piece& piece, std::uint64_t offset) {
   if (Chunk chunk = find_loaded(piece, offset)) return chunk;
-  load_from(piece, offset);
-  Chunk chunk = find_loaded(piece, offset);
-  if (!chunk) replace(piece);
-  return chunk;
+  return load_from(piece, offset) ? find_loaded(piece, offset) : nullptr;
 }
 
 RemainingWAL::Chunk RemainingWAL::find_loaded(const cloud::Piece& piece,
                                               std::uint64_t offset) const {
   for (const Chunk& chunk : loaded_) {
-    if (chunk->holds(offset) && is_same(chunk->piece, piece)) return chunk;
+    if (chunk->holds(offset) && identity(chunk->piece) == identity(piece)) return chunk;
   }
   return nullptr;
 }
 
-/// The chunk there, and those that follow it.
-void RemainingWAL::load_from(const cloud::Piece& piece, std::uint64_t offset) {
+/// The chunk there, and those that follow it. False: some are gone, and the pieces have changed.
+bool RemainingWAL::load_from(const cloud::Piece& piece, std::uint64_t offset) {
   std::vector<PieceChunk> batch{chunk_of(piece, offset)};
   std::uint64_t covered = batch.front().end, bytes = covered - batch.front().begin;
   auto next = std::ranges::lower_bound(remains_.pieces, covered, {}, &cloud::Piece::begin);
@@ -141,9 +141,18 @@ void RemainingWAL::load_from(const cloud::Piece& piece, std::uint64_t offset) {
     batch.push_back(std::move(chunk));
   }
   load_chunks(parts_.bucket, parts_.pool, remains_, batch);
+  std::vector<cloud::Piece> gone;
   for (auto chunk = batch.rbegin(); chunk != batch.rend(); ++chunk) {
-    if (chunk->is_there) keep(std::move(*chunk));
+    if (chunk->is_there) {
+      keep(std::move(*chunk));
+    } else {
+      gone.push_back(chunk->piece);
+    }
   }
+  if (gone.empty()) return true;
+  std::ranges::reverse(gone);
+  replace(gone);
+  return false;
 }
 
 void RemainingWAL::keep(PieceChunk chunk) {
@@ -178,49 +187,71 @@ void RemainingWAL::forget() noexcept {
   loaded_bytes_ = 0;
 }
 
-/// A slot that is gone by now may have been merged: what it held is in a segment then.
-void RemainingWAL::replace(const cloud::Piece& gone) {
+/// A slot that is gone by now may have been merged: what it held is in a segment then. `gone`: by
+/// their begin, which differ.
+void RemainingWAL::replace(const std::vector<cloud::Piece>& gone) {
   auto& pieces = remains_.pieces;
-  std::erase_if(pieces, [&](const cloud::Piece& piece) { return is_same(piece, gone); });
-  remains_.rejected.push_back(gone);
-  if (looks_++ < kMaxLooks) take_up_merged();
+  std::erase_if(pieces, [&](const cloud::Piece& piece) {
+    const auto found = std::ranges::lower_bound(gone, piece.begin, {}, &cloud::Piece::begin);
+    return found != gone.end() && identity(*found) == identity(piece);
+  });
+  remains_.rejected.insert(remains_.rejected.end(), gone.begin(), gone.end());
+  const bool has_more = looks_++ < kMaxLooks && take_up_merged();
   index();
-  const std::string key = cloud::key_of(remains_.id, gone);
-  const std::string refusal = parts_.bucket.refusal_of(key);
-  remains_.lost.push_back(
-      {gone.begin, gone.end,
-       refusal.empty() ? fmt::format("object {} vanished while it was read", key) : refusal});
-  std::ranges::sort(remains_.lost, {}, &cloud::LostRange::begin);
-  forget_what_pieces_have();
+  if (has_more) remains_.lost = without_what_pieces_have(std::move(remains_.lost));
+  std::vector<cloud::LostRange> vanished;
+  for (const cloud::Piece& piece : gone) {
+    const std::string key = cloud::key_of(remains_.id, piece);
+    const std::string refusal = parts_.bucket.refusal_of(key);
+    vanished.push_back(
+        {piece.begin, piece.end,
+         refusal.empty() ? fmt::format("object {} vanished while it was read", key) : refusal});
+  }
+  vanished = without_what_pieces_have(std::move(vanished));
+  const auto before = std::ssize(remains_.lost);
+  std::ranges::move(vanished, std::back_inserter(remains_.lost));
+  std::ranges::inplace_merge(remains_.lost, remains_.lost.begin() + before, {},
+                             &cloud::LostRange::begin);
 }
 
-/// Segments that were not there when it was judged which pieces to believe.
-void RemainingWAL::take_up_merged() {
-  const auto is_known = [this](const cloud::Piece& listed) {
-    const auto is_it = [&](const cloud::Piece& known) { return is_same(known, listed); };
-    return std::ranges::any_of(remains_.pieces, is_it) ||
-           std::ranges::any_of(remains_.rejected, is_it);
-  };
+/// Segments that were not there when it was judged which pieces to believe. False: there are none.
+bool RemainingWAL::take_up_merged() {
+  auto& pieces = remains_.pieces;
+  std::set<decltype(identity(pieces.front()))> known;
+  for (const auto* list : {&pieces, &remains_.rejected}) {
+    for (const cloud::Piece& piece : *list) known.insert(identity(piece));
+  }
+  const std::size_t before = pieces.size();
   auto listed = cloud::list_segments(parts_.bucket, remains_.id);
   for (const cloud::Piece& piece : listed[remains_.id]) {
-    if (is_merged(piece) && piece.size() > 0 && !is_known(piece)) remains_.pieces.push_back(piece);
+    const bool is_new = !known.contains(identity(piece));
+    if (is_new && is_merged(piece) && piece.size() > 0) pieces.push_back(piece);
   }
-  std::ranges::stable_sort(remains_.pieces, {}, &cloud::Piece::begin);
+  std::ranges::stable_sort(pieces, {}, &cloud::Piece::begin);
+  return pieces.size() > before;
 }
 
-/// Of what is lost.
-void RemainingWAL::forget_what_pieces_have() {
-  std::vector<cloud::LostRange> lost;
-  for (cloud::LostRange& range : remains_.lost) {
-    for (const cloud::Piece& piece : remains_.pieces) {
+/// The rest of `ranges`, which are sorted by their begin; apart from each other.
+std::vector<cloud::LostRange> RemainingWAL::without_what_pieces_have(
+    std::vector<cloud::LostRange> ranges) const {
+  const auto& pieces = remains_.pieces;
+  std::vector<cloud::LostRange> rest;
+  std::uint64_t done = 0;
+  for (cloud::LostRange& range : ranges) {
+    range.begin = std::max(range.begin, done);
+    // No piece in front of it goes so far.
+    auto i = std::ranges::upper_bound(reach_, range.begin) - reach_.begin();
+    for (; i < std::ssize(pieces) && range.begin < range.end; ++i) {
+      const cloud::Piece& piece = pieces[static_cast<std::size_t>(i)];
       if (piece.end <= range.begin) continue;
       if (piece.begin >= range.end) break;
-      if (piece.begin > range.begin) lost.push_back({range.begin, piece.begin, range.reason});
+      if (piece.begin > range.begin) rest.push_back({range.begin, piece.begin, range.reason});
       range.begin = std::min(piece.end, range.end);
     }
-    if (range.begin < range.end) lost.push_back(std::move(range));
+    done = std::max(done, range.end);
+    if (range.begin < range.end) rest.push_back(std::move(range));
   }
-  remains_.lost = std::move(lost);
+  return rest;
 }
 
 }  // namespace protobase::storage

@@ -55,12 +55,13 @@ class RemainingWAL final {
   std::size_t read_nothing(std::uint64_t offset, std::span<std::byte> out) const;
   Chunk chunk_at(const cloud::Piece& piece, std::uint64_t offset);
   Chunk find_loaded(const cloud::Piece& piece, std::uint64_t offset) const;
-  void load_from(const cloud::Piece& piece, std::uint64_t offset);
+  bool load_from(const cloud::Piece& piece, std::uint64_t offset);
   void keep(PieceChunk chunk);
   void note_altered(const PieceChunk& chunk);
-  void replace(const cloud::Piece& gone);
-  void take_up_merged();
-  void forget_what_pieces_have();
+  void replace(const std::vector<cloud::Piece>& gone);
+  bool take_up_merged();
+  std::vector<cloud::LostRange> without_what_pieces_have(
+      std::vector<cloud::LostRange> ranges) const;
 
   const BucketParts parts_;
   cloud::WALRemains remains_;

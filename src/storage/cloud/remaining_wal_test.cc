@@ -90,6 +90,43 @@ TEST_F(RemainingWALTest, WhatWasRejectedIsNotBelievedLater) {
                 "4200-5000 object log/00000000000000000008 vanished while it was read"}));
 }
 
+TEST_F(RemainingWALTest, PiecesThatLieOverEachOtherMayVanishTogether) {
+  cloud::WALRemains remains{kWAL};
+  remains.sure_end = remains.end = 5600;
+  remains.pieces = {{4096, 4600, 4600, 7, {}},
+                    {4096, 5000, 5000, 8, {}},
+                    {4300, 5200, 5200, 9, {}},
+                    {5000, 5400, 5400, 10, {}}};
+  remains.lost = {{5400, 5600, "object log/11 is missing"}};
+  RemainingWAL wal(parts_, remains);
+  EXPECT_EQ(read(wal), std::string(1504, '\xFF'));
+  std::uint64_t end = wal.remains().begin();
+  for (const cloud::LostRange& range : wal.remains().lost) {
+    EXPECT_EQ(range.begin, end) << range.reason;
+    end = range.end;
+  }
+  EXPECT_EQ(end, 5600u);
+}
+
+TEST_F(RemainingWALTest, ManyPiecesThatVanishedAreAskedForOnceMore) {
+  constexpr std::uint64_t kPieces = 4000, kSize = 64;
+  cloud::WALRemains remains{kWAL};
+  std::string expected;
+  for (std::uint64_t i = 0; i < kPieces; ++i) {
+    const std::uint64_t begin = 4096 + i * kSize;
+    remains.pieces.push_back({begin, begin + kSize, begin + kSize, 0, kWAL});
+    const bool is_there = i % 2 == 1;
+    if (is_there) put_segment(begin, begin + kSize, kSize, 'a', kWAL);
+    expected += std::string(kSize, is_there ? 'a' : '\xFF');
+  }
+  remains.sure_end = remains.end = 4096 + kPieces * kSize;
+  RemainingWAL wal(parts_, remains);
+  EXPECT_EQ(read(wal), expected);
+  EXPECT_EQ(wal.remains().lost.size(), kPieces / 2);
+  // What is there is no record here, and is fetched again for that.
+  EXPECT_LE(client_.counts().gets, 2 * kPieces);
+}
+
 TEST_F(RemainingWALTest, OfAPythonWALTheObjectWithAProvenHashIsTaken) {
   cloud::WALRemains remains{kWAL, WALLayout::kLegacyPython};
   remains.sure_end = remains.end = 1000;
