@@ -15,6 +15,18 @@ ExitStatus exit_status_of(const std::exception& error) noexcept {
   return ExitStatus::kFailed;
 }
 
+std::string message_of(const std::exception& error) {
+  std::string message = error.what();
+  const bool is_damage = exit_status_of(error) == ExitStatus::kCorrupt;
+  if (is_damage && message.find("`protobase ") == std::string::npos) {
+    message +=
+        "; `protobase verify LOCATION` names what to restore, `protobase salvage LOCATION TO` "
+        "keeps "
+        "what is left";
+  }
+  return message;
+}
+
 std::string error_line(std::string_view command, std::string_view message) {
   std::string line = "protobase: ";
   if (!command.empty()) line.append(command).append(": ");

@@ -34,6 +34,9 @@ class OutputClosedError : public std::runtime_error {
 
 ExitStatus exit_status_of(const std::exception& error) noexcept;
 
+/// What `error` says; of damage also what to do, where it does not say so itself.
+std::string message_of(const std::exception& error);
+
 /// "protobase: COMMAND: message" (without COMMAND when empty), one line whatever the message holds,
 /// with a newline at its end.
 std::string error_line(std::string_view command, std::string_view message);

@@ -80,7 +80,7 @@ ExitStatus report(const std::exception& error, const std::string& command, Outpu
   flush_quietly(out);
   const ExitStatus status = exit_status_of(error);
   if (status != ExitStatus::kOutputClosed) {
-    std::fputs(error_line(command, error.what()).c_str(), stderr);
+    std::fputs(error_line(command, message_of(error)).c_str(), stderr);
   }
   return status;
 }

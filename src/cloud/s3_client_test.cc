@@ -254,6 +254,15 @@ TEST_F(S3ClientTest, AnAnswerTooLongToReadLeavesOpenWhatWasDone) {
   EXPECT_EQ(failure_of([&] { client().list({}, {}, 1); }), CloudFailure::kRefused);
 }
 
+TEST_F(S3ClientTest, WhatIsArchivedOrElsewhereIsToldSo) {
+  const std::string archived =
+      get_error<NotAuthorizedError>(403, error_xml("InvalidObjectState")).what();
+  EXPECT_TRUE(archived.ends_with("; the object is archived: restore it first")) << archived;
+  const std::string elsewhere = get_error(301, error_xml("PermanentRedirect")).what();
+  EXPECT_TRUE(elsewhere.ends_with("; the bucket is elsewhere: look at endpoint and region"))
+      << elsewhere;
+}
+
 TEST_F(S3ClientTest, TheRightRegionIsNamed) {
   for (const int status : {301, 400}) {
     const auto error =

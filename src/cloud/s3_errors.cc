@@ -41,10 +41,12 @@ struct Advice {
 };
 
 std::string_view advice_for(int status, const S3Error& error) {
-  constexpr std::array<Advice, 9> kAdvice = {{
+  constexpr std::array<Advice, 11> kAdvice = {{
       {"AccessDenied", "the policies of user and bucket must allow it"},
       {"ExpiredToken", "get new credentials"},
       {"InvalidAccessKeyId", "look at the access key, and whether it is this store's"},
+      {"InvalidObjectState", "the object is archived: restore it first"},
+      {"PermanentRedirect", "the bucket is elsewhere: look at endpoint and region"},
       {"NoSuchBucket", "make the bucket, or correct its name"},
       {"RequestTimeTooSkewed", "set the clock of this machine"},
       {"SignatureDoesNotMatch", "look at the secret key and the region"},
