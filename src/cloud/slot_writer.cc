@@ -32,33 +32,37 @@ SlotWriter::Result SlotWriter::put(const SlotHeader& header, const Parts& parts)
     } catch (const CloudStorageError& error) {
       if (error.failure() == CloudFailure::kUnknown) doubt = Doubt::kMayArrive;
       if (error.failure() == CloudFailure::kNotNow) doubt = std::max(doubt, Doubt::kMayBeThere);
+      if (error.failure() == CloudFailure::kRefused) doubt = std::max(doubt, Doubt::kWasRefused);
       if (error.may_retry() && retry.wait()) continue;
       return give_up(header, doubt, std::current_exception());
     } catch (const ProtoBaseError&) {  // not authorised, no such bucket, a slot that is damaged
+      doubt = std::max(doubt, Doubt::kWasRefused);
       return give_up(header, doubt, std::current_exception());
     }
   }
 }
 
+bool SlotWriter::is_open(Doubt doubt) noexcept { return doubt >= Doubt::kMayBeThere; }
+
 SlotWriter::Result SlotWriter::other_than(const SlotHeader& header, const SlotHeader& found,
                                           Doubt doubt) {
   if (base::is_planted(base::PlantedBug::kForeignSlotBelieved)) return {};
   if (found.commit_id == header.commit_id) return {};
-  return {found, nullptr, doubt != Doubt::kNone};
+  return {found, nullptr, is_open(doubt)};
 }
 
 /// No further try.
 SlotWriter::Result SlotWriter::give_up(const SlotHeader& header, Doubt doubt,
                                        const std::exception_ptr& why) const {
   if (doubt == Doubt::kMayArrive) std::rethrow_exception(why);
-  if (doubt == Doubt::kMayBeThere) {
+  if (doubt != Doubt::kNone) {
     try {
       if (const auto found = reader_.find(header.number)) return other_than(header, *found, doubt);
     } catch (const ProtoBaseError&) {
-      std::rethrow_exception(why);
+      if (is_open(doubt)) std::rethrow_exception(why);
     }
   }
-  return {std::nullopt, why, doubt != Doubt::kNone};
+  return {std::nullopt, why, is_open(doubt)};
 }
 
 }  // namespace protobase::cloud

@@ -40,12 +40,15 @@ class SlotWriter final {
 
  private:
   enum class Doubt {
-    kNone,        ///< every try was refused in words, or not sent
+    kNone,        ///< no try was sent
+    kWasRefused,  ///< in words: what stands there will tell, but who may not look believes them
     kMayBeThere,  ///< "not now" or "exists", which may have been said of a try that took effect
     kMayArrive,   ///< no usable answer: it may be there, or come later
   };
 
   Result give_up(const SlotHeader& header, Doubt doubt, const std::exception_ptr& why) const;
+  /// Whether a try may have been stored though a refusal in words was the last that was heard.
+  static bool is_open(Doubt doubt) noexcept;
   static Result other_than(const SlotHeader& header, const SlotHeader& found, Doubt doubt);
 
   const std::shared_ptr<CloudStorageClient> client_;

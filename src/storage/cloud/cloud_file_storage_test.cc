@@ -366,6 +366,26 @@ TEST_F(CloudFileStorageTest, ACommitThatWasRefusedMayBeTriedAgainAndIsThereOnce)
   EXPECT_EQ(reader->verify({}).bad_places, 0u);
 }
 
+/// By a gateway that took it before it looked at the rights, say.
+TEST_F(CloudFileStorageTest, ACommitThatIsThereThoughItWasRefusedIsDone) {
+  const Machine writer = open();
+  commit(writer, "before");
+  int refused = 0;
+  writer.client->set_after([&](CloudCall call, const std::string& key) {
+    if (call != CloudCall::kPut || !key.starts_with("log/")) return;
+    if (++refused == 1) throw NotAuthorizedError("put: status 403, AccessDenied");
+    if (refused == 2) throw NotFoundError("put: status 404, NoSuchBucket");
+    if (refused == 3) throw CloudStorageError(CloudFailure::kRefused, 400, "put: status 400");
+  });
+  for (int commits = 1; commits <= 4; ++commits) {
+    const AtomPointer root = commit(writer, "refused " + std::to_string(commits));
+    EXPECT_EQ(refused, commits);
+    const Machine reader = open();
+    EXPECT_EQ(reader->read_current_root(), root);
+    EXPECT_EQ(reader->root_history(10).size(), 1u + static_cast<std::size_t>(commits));
+  }
+}
+
 TEST_F(CloudFileStorageTest, WithoutAnyAnswerTheOutcomeIsUnknownAndNothingMoreIsWritten) {
   const Machine writer = open();
   commit(writer, "before");
