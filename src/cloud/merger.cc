@@ -77,8 +77,7 @@ SharedBytes Merger::read_source(const UUID& wal, const Source& source) {
   const std::string key = slot_key(source.slot);
   CloudGetOptions options;
   options.max_bytes = kSlotHeaderSize + kMaxSlotBody + kMaxSegmentsOfSlot * 8 + 1;
-  constexpr int kTries = 2;  // what is damaged on the way is whole the next time
-  for (int tries = 1;; ++tries) {
+  return read_twice([&]() -> SharedBytes {
     const CloudGetResult got =
         with_retries(retry_parts_, [&] { return client_->get(key, options); });
     const auto object = got.object.bytes.span();
@@ -92,13 +91,11 @@ SharedBytes Merger::read_source(const UUID& wal, const Source& source) {
                 body.first(header.inline_bytes)};
       }
     }
-    if (tries == kTries) {
-      throw CorruptionError({wal, source.begin},
-                            fmt::format("{}, object {}: it is not what was put there; nothing was "
-                                        "merged",
-                                        client_->location(), key));
-    }
-  }
+    throw CorruptionError({wal, source.begin},
+                          fmt::format("{}, object {}: it is not what was put there; nothing was "
+                                      "merged",
+                                      client_->location(), key));
+  });
 }
 
 std::uint64_t Merger::remove_slots(const std::stop_token& stop) {

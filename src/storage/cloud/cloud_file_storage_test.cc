@@ -435,6 +435,24 @@ TEST_F(CloudFileStorageTest, ABlockThatWasDamagedOnTheWayIsReadOnceMore) {
   EXPECT_EQ(plan_->hits(CloudFault::kCorruptBody), 1u);
 }
 
+TEST_F(CloudFileStorageTest, ASlotThatWasDamagedOnTheWayToAMergeIsReadOnceMore) {
+  const Machine writer = open();
+  testing::CloudFaultRule rule;
+  rule.fault = CloudFault::kCorruptBody;
+  rule.at_call = 1;
+  rule.only = CloudCall::kGet;
+  rule.key_prefix = "log/";
+  for (std::uint64_t merges = 1; merges <= 20; ++merges) {  // in the header, and behind it
+    commit(writer, "one");
+    const AtomPointer root = commit(writer, "two");
+    plan_->add(rule);
+    EXPECT_GT(writer->merge().slots, 0u);
+    EXPECT_EQ(plan_->hits(CloudFault::kCorruptBody), merges);
+    plan_->clear();
+    EXPECT_EQ(get(open(), root), "two");
+  }
+}
+
 TEST_F(CloudFileStorageTest, WhatIsDamagedInTheBucketIsNamedAndTheRestIsReadable) {
   Machine writer = open();
   const AtomPointer bad = commit(writer, "bad");
