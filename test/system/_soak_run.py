@@ -146,7 +146,7 @@ class Soak:
         if self.reader is not None and self.reader.poll() is None:
             return
         self.end_reader()
-        if pathlib.Path(self.space.path).exists():
+        if pathlib.Path(self.space.path, "protobase.lock").exists():  # before that it is no space
             self.reader = subprocess.Popen([WORKER, "verify", self.space.path], env=ENVIRONMENT,
                                            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                            start_new_session=True)
