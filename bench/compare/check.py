@@ -18,6 +18,7 @@ COLD_BYTES = 4.5 * 1024
 MEMORY_ALLOWANCE_MIB = 32
 COPIED_ONCE = 1.001  # the hash keeps the last 256 bytes of every 256 KiB, and the commit is copied
 RESTED_US = 1000  # as in measure.cc
+STATED = "stated"  # the sign of a figure that has no target
 VERIFIED_BITS = 1 / 64  # of what is mapped, for verify_mapped_once
 
 
@@ -27,6 +28,23 @@ class Missing(Exception):
 
 OURS = {"protobase": "bytes cache", "protobase_no_caches": "by pread",
         "protobase_mapped": "map_wals", "protobase_mapped_once": "map_wals, verify_mapped_once"}
+
+
+class Spread(float):
+    """A median that knows its quartiles."""
+
+    def __new__(cls, samples):
+        samples = list(samples)
+        spread = super().__new__(cls, statistics.median(samples))
+        spread.low, _, spread.high = statistics.quantiles(samples, method="inclusive") if len(samples) > 1 else (
+            samples * 3)
+        return spread
+
+    def __str__(self):
+        return f"{shown(float(self))} [{shown(self.low)} - {shown(self.high)}]"
+
+    def straddles(self, wanted):
+        return self.low < wanted < self.high
 
 
 class Verdict(typing.NamedTuple):
@@ -60,7 +78,7 @@ class Results:
         mine, theirs = self.samples(workload, ours), self.samples(workload, other)
         if len(mine) != len(theirs):
             raise Missing(f"{workload}: {ours} has {len(mine)} rounds, {other} {len(theirs)}")
-        return statistics.median(a / b for a, b in zip(mine, theirs))
+        return Spread(a / b for a, b in zip(mine, theirs))
 
     def best_peer(self, workload, pick):
         """The ratio to the peer that is nearest to us, or ahead, and which that is."""
@@ -169,20 +187,19 @@ TARGETS = (commit_targets, push_targets, hot_targets, cold_targets, codec_target
 SIGNS = {"<": operator.lt, "<=": operator.le, ">=": operator.ge, "==": operator.eq}
 
 
-STATED = "stated"  # the sign of a figure that has no target
-
-
 def verdict(text, measure, sign, wanted):
     try:
         value = measure()
     except Missing as missing:
         return Verdict("NO DATA", text, str(missing), "")
     value, against = value if isinstance(value, tuple) else (value, None)
-    figure = shown(value) + (f", {against}" if against else "")
+    spread = value if isinstance(value, Spread) else None
+    figure = (str(spread) if spread else shown(value)) + (f", {against}" if against else "")
     if sign == STATED:
         return Verdict(STATED, text, figure, "")
     good = SIGNS[sign](value, wanted)
-    return Verdict("pass" if good else "FALL SHORT", text, figure, f"{sign} {shown(wanted)}")
+    doubt = "; within the quartiles" if spread and spread.straddles(wanted) else ""
+    return Verdict("pass" if good else "FALL SHORT", text, figure, f"{sign} {shown(wanted)}{doubt}")
 
 
 def slow_disk(workloads):

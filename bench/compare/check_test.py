@@ -31,7 +31,7 @@ class CheckTest(unittest.TestCase):
     def test_the_peer_that_comes_nearest_is_named(self):
         samples = {"protobase": [90, 90], "rocksdb": [120, 120], "leveldb": [130, 130], "lmdb": [180, 180], "sqlite": [100, 80]}
         one = line("commit of one, to the fastest peer", commit_one=samples)
-        self.assertEqual(("FALL SHORT", "1.01, sqlite"), (one.word, one.figure))
+        self.assertEqual(("FALL SHORT", "1.01 [0.956 - 1.07], sqlite"), (one.word, one.figure))
 
     def test_what_two_threads_gain_is_a_ratio_of_rounds(self):
         # Of medians it would be 2.
@@ -43,7 +43,7 @@ class CheckTest(unittest.TestCase):
 
     def test_flatness_is_a_ratio_of_rounds(self):
         one = line("open_killed, ten or twenty times", open_killed_large={"protobase": [2, 8], "protobase_small": [2, 4]})
-        self.assertEqual(("pass", "1.5"), (one.word, one.figure))
+        self.assertEqual(("pass", "1.5 [1.25 - 1.75]"), (one.word, one.figure))
 
     def test_a_variant_is_judged_by_its_own_figures(self):
         one = line("hot get, protobase_mapped_once",
