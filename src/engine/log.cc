@@ -257,28 +257,31 @@ void Log::run_alone(Lock& lock, const std::function<void()>& work) {
 
 /// Before the file of the next WAL is made, which names the last of them.
 void Log::leave_finished_wals(Lock& lock) {
-  const UUID wal = buffer_.next().transaction_id;
   flush_to(lock, buffer_.end_position());
   flushed_.wait(lock, [&] { return !flushing_; });
   throw_if_unusable();
   run_alone(lock, [&] {
-    release_wals_before(lock, wal);
-    lock.lock();
+    const auto rest = buffer_.next_operation();  // others push meanwhile
+    release_wals_before(lock, rest ? rest->transaction_id : buffer_.next().transaction_id);
   });
   throw_if_unusable();
 }
 
-/// They are durable by now. Gives `lock` back.
+/// Precondition: they are durable, and what is in `wal` may not be. Gives `lock` back meanwhile: as
+/// long as one of them is listed, reserve() makes no file that would have to name it.
 void Log::release_wals_before(Lock& lock, const UUID& wal) {
-  const auto current = std::find(finished_wals_.begin(), finished_wals_.end(), wal);
-  const std::vector<UUID> finished(finished_wals_.begin(), current);
-  finished_wals_.erase(finished_wals_.begin(), current);
-  lock.unlock();
-  for (const UUID& id : finished) provider_.release_wal(id, /*resumable=*/false);
+  while (!finished_wals_.empty() && finished_wals_.front() != wal) {
+    const UUID id = finished_wals_.front();
+    lock.unlock();
+    provider_.release_wal(id, /*resumable=*/false);
+    lock.lock();
+    finished_wals_.erase(finished_wals_.begin());
+  }
 }
 
 void Log::write(Lock& lock, const WALWriteOperation& operation) {
   release_wals_before(lock, operation.transaction_id);
+  lock.unlock();
   if (!operation.segments.empty()) provider_.write(operation);
   lock.lock();
   buffer_.mark_written(operation);

@@ -211,9 +211,18 @@ class FileBlockProvider::Impl {
     if (closed_.exchange(true)) return;
     register_.detach();
     open_files_.clear();
+    std::vector<std::shared_ptr<file::WALWriter>> writers;
+    {
+      const std::lock_guard lock(mutex_);
+      for (auto& [id, writer] : writers_) writers.push_back(std::move(writer));
+      writers.push_back(std::move(predecessor_));
+      writers_.clear();
+    }
+    for (const auto& writer : writers) {
+      if (writer) writer->abandon();  // a thread may be in reserve()
+    }
+    writers.clear();  // their files' locks go with them
     const std::lock_guard lock(mutex_);
-    writers_.clear();  // their files' locks go with them
-    predecessor_.reset();
     lock_file_.reset();
   }
 

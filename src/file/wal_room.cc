@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <new>
 #include <span>
 #include <string>
 #include <system_error>
@@ -54,8 +55,11 @@ void WALRoom::make(std::uint64_t begin, std::uint64_t end) {
       std::clamp(std::max(end / 4, kWritesAhead * size), kMinAhead, kMaxAhead);
   std::unique_lock lock(mutex_);
   if (end > ready_) {
-    changed_.wait(lock, [&] { return !claimed_; });
-    ++overtakings_;
+    ++making_;
+    changed_.wait(lock, [&] { return !claimed_ || ready_ >= end; });
+    --making_;
+    changed_.notify_all();  // the thread let us pass
+    if (end > ready_) ++overtakings_;
   }
   if (end > ready_ && size >= kLargeWrite) {
     file_.allocate(ready_, end - ready_);
@@ -71,24 +75,30 @@ void WALRoom::make(std::uint64_t begin, std::uint64_t end) {
 
 void WALRoom::reserve(std::uint64_t end) {
   std::unique_lock lock(mutex_);
-  if (!running_ && broken_.empty()) failure_ = nullptr;  // what kept it from that may be over
+  if (!running_ && broken_.empty()) failed_ = false;  // what kept it from that may be over
+  const std::uint64_t seen = failures_;
   ++urgent_;
   want(whole_blocks(end));
-  changed_.wait(lock, [&] { return ready_ >= end || failure_ || stopped_; });
+  changed_.wait(lock, [&] { return ready_ >= end || failed_ || failures_ != seen || stopped_; });
   --urgent_;
-  if (ready_ < end && failure_) std::rethrow_exception(failure_);
+  if (ready_ < end && (failed_ || failures_ != seen)) std::rethrow_exception(failure_);
+}
+
+void WALRoom::cancel() {
+  const std::lock_guard lock(mutex_);
+  stopped_ = true;
+  changed_.notify_all();
+  thread_.request_stop();
 }
 
 void WALRoom::stop() {
+  cancel();
   std::jthread thread;
   {
     const std::lock_guard lock(mutex_);
-    stopped_ = true;
-    changed_.notify_all();
     thread = std::move(thread_);
   }
-  thread.request_stop();  // and the end of this block joins it
-}
+}  // which joins it
 
 std::uint64_t WALRoom::ready() const {
   const std::lock_guard lock(mutex_);
@@ -116,7 +126,7 @@ void WALRoom::set_ready(std::uint64_t end) {
 
 /// Precondition: the mutex is held.
 void WALRoom::want(std::uint64_t end) {
-  if (failure_ || stopped_ || (running_ && wanted_ >= end)) return;
+  if (failed_ || stopped_ || (running_ && wanted_ >= end)) return;
   wanted_ = std::max(wanted_, end);
   changed_.notify_all();
   if (running_) return;
@@ -124,16 +134,27 @@ void WALRoom::want(std::uint64_t end) {
     thread_ = std::jthread([this](const std::stop_token& stop) { prepare(stop); });
     running_ = true;
   } catch (const std::system_error& error) {
-    failure_ = std::make_exception_ptr(
-        UnexpectedError(std::string("the thread that prepares room: ") + error.what()));
+    fail(std::make_exception_ptr(
+        UnexpectedError(std::string("the thread that prepares room: ") + error.what())));
+  } catch (const std::bad_alloc&) {
+    fail(std::current_exception());
   }
+}
+
+/// Precondition: the mutex is held. Nobody wants any more what could not be had.
+void WALRoom::fail(std::exception_ptr failure) {
+  failure_ = std::move(failure);
+  failed_ = true;
+  ++failures_;
+  wanted_ = 0;
+  changed_.notify_all();
 }
 
 void WALRoom::prepare(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   try {
     const std::unique_ptr<os::File> file = reopen_();
-    const auto due = [&] { return wanted_ > ready_; };
+    const auto due = [&] { return wanted_ > ready_ && making_ == 0; };
     while (changed_.wait(lock, stop, due) && !stop.stop_requested()) {
       if (urgent_ == 0 && !is_quiet(lock, stop)) continue;
       const std::uint64_t begin = ready_;
@@ -149,8 +170,7 @@ void WALRoom::prepare(const std::stop_token& stop) {
   } catch (const std::exception&) {  // memory may run out as well
     if (!lock.owns_lock()) lock.lock();
     claimed_ = false;
-    failure_ = std::current_exception();
-    changed_.notify_all();
+    fail(std::current_exception());
   }
   running_ = false;  // the mutex is not taken any more: it may be held while this is joined
 }

@@ -42,7 +42,9 @@ class WALRoom final {
   /// it from that; the next call tries again.
   void reserve(std::uint64_t end);
 
-  /// Ends the thread, and who waits in reserve(). ready() stays as it is from then on.
+  /// Ends the thread after the step that it writes, and at once who waits in reserve().
+  void cancel();
+  /// The same, and returns when the thread has ended: ready() stays as it is from then on.
   void stop();
 
   std::uint64_t ready() const;
@@ -54,6 +56,7 @@ class WALRoom final {
   void extend_with_zeros(std::uint64_t end);
   void set_ready(std::uint64_t end);
   void want(std::uint64_t end);
+  void fail(std::exception_ptr failure);
   void prepare(const std::stop_token& stop);
   void write_step(os::File& file, std::uint64_t begin, std::uint64_t end);
   void note_broken(const char* what, const std::exception& error);
@@ -70,8 +73,11 @@ class WALRoom final {
   bool claimed_ = false;           ///< a step is being written from ready_ on
   bool running_ = false;           ///< the thread is
   bool stopped_ = false;
-  unsigned urgent_ = 0;         ///< so many wait in reserve()
-  std::exception_ptr failure_;  ///< why the thread ended
+  unsigned urgent_ = 0;  ///< so many wait in reserve()
+  unsigned making_ = 0;  ///< so many wait in make(): the thread lets them pass
+  bool failed_ = false;  ///< the thread ended, and only reserve() tries again
+  std::uint64_t failures_ = 0;
+  std::exception_ptr failure_;  ///< the newest
   std::string broken_;
   std::jthread thread_;  ///< last, because it is joined first; started when it has work
 };

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <filesystem>
 #include <new>
 #include <random>
@@ -12,6 +11,7 @@
 
 #include "protobase/errors.h"
 #include "testing/fault_file_system.h"
+#include "testing/forwarding_file_system.h"
 #include "testing/temporary_directory.h"
 
 namespace protobase::file {
@@ -132,6 +132,38 @@ TEST_F(WALRoomTest, TheLogMayMakeTheRoomThatSomebodyWaitsFor) {
     std::jthread waiter([&] { room.reserve(20'000); });  // hangs when nobody tells it
     room.make(4096, 5000);
   }
+}
+
+/// Each sync takes a while.
+class SlowFile final : public testing::ForwardingFile {
+ public:
+  using ForwardingFile::ForwardingFile;
+  void sync_data() override {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    ForwardingFile::sync_data();
+  }
+};
+
+TEST_F(WALRoomTest, AWriteWaitsForOneStepOfALongReservation) {
+  WALRoom room{*file_, [this] { return std::make_unique<SlowFile>(open()); }, 0};
+  std::jthread waiter([&] { room.reserve(64 * kMiB); });
+  while (room.ready() < kMiB) std::this_thread::yield();
+  room.make(room.ready(), room.ready() + 3 * kMiB);
+  EXPECT_LT(room.ready(), 16 * kMiB);
+  room.stop();
+}
+
+TEST_F(WALRoomTest, WhatCouldNotBeHadIsNotWantedAnyMore) {
+  testing::Fault full;
+  full.error = testing::Fault::Error::kNoSpace;
+  full.for_good = true;
+  full.only = testing::FileCall::kWrite;
+  system_->set_fault(full);
+  EXPECT_THROW(room_.reserve(256 * kMiB), NoSpaceError);
+  system_->heal();
+  room_.reserve(kMiB);
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  EXPECT_LE(room_.ready(), 2 * kMiB);
 }
 
 TEST_F(WALRoomTest, StoppingEndsWhoWaits) {

@@ -157,7 +157,10 @@ void WALWriter::throw_if_poisoned() {
   throw UnexpectedError("WAL " + id_.to_string() + " takes no more writes: " + poison_);
 }
 
+void WALWriter::abandon() { room_.stop(); }
+
 void WALWriter::poison(const std::string& what, const std::exception& error) {
+  room_.cancel();
   poison_ = what + ": " + error.what();
   throw UnexpectedError("WAL " + id_.to_string() + ": " + poison_);
 }

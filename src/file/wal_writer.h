@@ -52,6 +52,9 @@ class WALWriter final {
   /// back. A sealed one is never appended to again, which is durable on return. No call may follow.
   void close(bool sealed);
 
+  /// Leaves the file as it is. Whoever waits in reserve() returns.
+  void abandon();
+
   const UUID& id() const noexcept { return id_; }
   std::uint64_t durable() const noexcept { return durable_.load(std::memory_order_acquire); }
   std::uint64_t written() const noexcept { return written_.load(std::memory_order_acquire); }
