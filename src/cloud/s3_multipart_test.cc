@@ -1,4 +1,5 @@
 // S3Client sending large objects in parts, against answers written down here.
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -187,7 +188,7 @@ TEST_F(S3ClientParts, WhereETagsAreNoMD5sTheHashThatWasSentAlongTells) {
   std::string sent_hash;
   std::size_t size = content_.size();
   bool is_there = true;
-  int sent_parts = 0;
+  std::atomic<int> sent_parts = 0;  // of several threads
   http_->set_fallback([&](const RecordedHTTPRequest& request) {
     if (has(request, "?uploads=")) hash = request.header("x-amz-meta-xxh3");
     sent_parts += request.method == "PUT" ? 1 : 0;
