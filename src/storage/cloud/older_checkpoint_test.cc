@@ -2,6 +2,7 @@
 // was put back, a bucket copied while it was in use. And merges under way, which look alike.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -132,7 +133,7 @@ TEST_F(OlderCheckpointTest, WhatIsMergedMeanwhileIsNoDamage) {
         commit_twice();
         const Machine looking = open_machine();
         commit_twice();
-        int calls = 0;
+        std::atomic<int> calls = 0;  // a merge reads with several threads
         const auto work = [&](CloudCall, const std::string&) {
           if (++calls != step) return;
           try {
