@@ -33,6 +33,15 @@ class WALRoomTest : public ::testing::Test {
     written_ += text;
   }
 
+  /// No write finds space until the system is healed.
+  void fill_disk() {
+    testing::Fault full;
+    full.error = testing::Fault::Error::kNoSpace;
+    full.for_good = true;
+    full.only = testing::FileCall::kWrite;
+    system_->set_fault(full);
+  }
+
   /// The log is as it was written, and zeros are behind it.
   void expect_log_and_zeros() {
     const std::string found = testing::read_file(path_);
@@ -92,11 +101,7 @@ TEST_F(WALRoomTest, ZerosNeverMeetRecordsHoweverTheLogAndTheThreadRace) {
 
 TEST_F(WALRoomTest, WithoutSpaceReservingFailsAndTheLogGoesOn) {
   append(100, 'a');
-  testing::Fault full;
-  full.error = testing::Fault::Error::kNoSpace;
-  full.for_good = true;
-  full.only = testing::FileCall::kWrite;
-  system_->set_fault(full);
+  fill_disk();
   EXPECT_THROW(room_.reserve(8 * kMiB), NoSpaceError);
   system_->heal();
   append(300'000, 'b');
@@ -154,11 +159,7 @@ TEST_F(WALRoomTest, AWriteWaitsForOneStepOfALongReservation) {
 }
 
 TEST_F(WALRoomTest, WhatCouldNotBeHadIsNotWantedAnyMore) {
-  testing::Fault full;
-  full.error = testing::Fault::Error::kNoSpace;
-  full.for_good = true;
-  full.only = testing::FileCall::kWrite;
-  system_->set_fault(full);
+  fill_disk();
   EXPECT_THROW(room_.reserve(256 * kMiB), NoSpaceError);
   system_->heal();
   room_.reserve(kMiB);
