@@ -74,12 +74,17 @@ class ProtobaseStore final : public Store {
  public:
   explicit ProtobaseStore(const StoreSettings& settings)
       : storage_(provider_of(settings), options_of(settings)),
-        wals_(settings.directory / "wals", settings.create) {}
+        wals_(settings.directory / "wals", settings.create),
+        singly_(settings.singly) {}
 
   void prepare(std::uint64_t bytes) override { storage_.reserve(bytes); }
   Handle put(Record record) override {
     last_ = storage_.push_bytes(record);
     return wals_.pack(last_);
+  }
+  void put_many(std::span<const Record> records) override {
+    if (singly_) return Store::put_many(records);
+    last_ = storage_.push_bytes_many(records).back();
   }
   void commit() override { storage_.set_current_root(last_); }
   void commit_one(Record record) override {
@@ -92,6 +97,7 @@ class ProtobaseStore final : public Store {
  private:
   StandaloneFileStorage storage_;
   WALTable wals_;
+  bool singly_;
   AtomPointer last_;
 };
 

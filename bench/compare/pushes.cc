@@ -42,7 +42,10 @@ double push_through(Store& store, const std::vector<std::byte>& record, std::uin
                     std::size_t stored) {
   store.prepare(count * stored + kAllowance);
   const Stopwatch watch;
-  for (std::uint64_t i = 0; i < count; ++i) store.put(record);
+  const std::vector<Record> records(std::min<std::uint64_t>(count, 1000), record);
+  for (std::uint64_t left = count; left > 0; left -= std::min<std::uint64_t>(left, 1000)) {
+    store.put_many(std::span(records).first(std::min<std::uint64_t>(left, 1000)));
+  }
   store.commit();
   return static_cast<double>(count * stored) / watch.seconds() / 1e6;
 }

@@ -26,6 +26,7 @@ struct StoreSettings {
   bool caches = true;          ///< the store's own cache; off, the page cache is what is left
   bool mapped = false;         ///< ours: map_wals
   bool verified_once = false;  ///< ours: verify_mapped_once
+  bool singly = false;         ///< ours: put_many() by push_bytes, not by push_bytes_many
   std::uint64_t cache_bytes = std::uint64_t{64} << 20;
   std::uint64_t unflushed_bytes = std::uint64_t{32} << 20;      ///< ours: max_unflushed_bytes
   std::uint64_t preallocated_bytes = std::uint64_t{256} << 20;  ///< the floor's file
@@ -63,6 +64,10 @@ class Store {
   virtual void prepare(std::uint64_t bytes) { static_cast<void>(bytes); }
   /// One thread only. Stored with the next commit().
   virtual Handle put(Record record) = 0;
+  /// put() of all of them, in the store's own way to be given many.
+  virtual void put_many(std::span<const Record> records) {
+    for (const Record record : records) put(record);
+  }
   /// Everything put is durable on return.
   virtual void commit() = 0;
   /// put and commit; thread-safe where threads() says so.

@@ -23,6 +23,8 @@ class PROTOBASE_EXPORT EngineStorage : public SharedStorage {
   AtomPointer push_atom_msgpack(Atom atom) final;
   AtomPointer push_bytes(std::span<const std::byte> bytes,
                          RecordFormat format = RecordFormat::kRaw) final;
+  std::vector<AtomPointer> push_bytes_many(std::span<const std::span<const std::byte>> many,
+                                           RecordFormat format = RecordFormat::kRaw) final;
   AtomPointer push_bytes_msgpack(Atom value) final;
   std::shared_ptr<const Atom> get_atom(const AtomPointer& pointer) final;
   SharedBytes get_bytes(const AtomPointer& pointer) final;

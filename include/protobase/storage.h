@@ -115,6 +115,11 @@ class PROTOBASE_EXPORT SharedStorage {
   /// be is not checked. ValidationError: empty, over blob_max_size, or no format.
   virtual AtomPointer push_bytes(std::span<const std::byte> bytes,
                                  RecordFormat format = RecordFormat::kRaw) = 0;
+  /// push_bytes for each of `many`, in order: the same records, in less time when they are small.
+  /// ValidationError: as push_bytes, and nothing is pushed. After another error some may be stored;
+  /// nobody has their pointers.
+  virtual std::vector<AtomPointer> push_bytes_many(std::span<const std::span<const std::byte>> many,
+                                                   RecordFormat format = RecordFormat::kRaw) = 0;
   /// Packs `value` as MessagePack and stores the bytes; ProtoBase's name for push_atom_msgpack.
   virtual AtomPointer push_bytes_msgpack(Atom value) = 0;
 

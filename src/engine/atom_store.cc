@@ -47,6 +47,13 @@ class EncodeBuffer {
   std::string& text_;
 };
 
+void check_format(RecordFormat format) {
+  if (static_cast<std::uint8_t>(format) <= static_cast<std::uint8_t>(RecordFormat::kMsgPack))
+    return;
+  throw ValidationError("push_bytes: unknown format " +
+                        std::to_string(static_cast<unsigned>(format)));
+}
+
 /// Runs `task` on the pool; the future holds its result or exception.
 template <typename Task>
 auto run_async(WorkerPool& pool, Task task) {
@@ -103,15 +110,27 @@ AtomPointer AtomStore::push_atom(Atom atom, RecordFormat format) {
 
 AtomPointer AtomStore::push_bytes(std::span<const std::byte> bytes, RecordFormat format) {
   throw_if_closed();
-  if (bytes.empty()) throw ValidationError("push_bytes: there are no bytes to push");
-  if (static_cast<std::uint8_t>(format) > static_cast<std::uint8_t>(RecordFormat::kMsgPack)) {
-    throw ValidationError("push_bytes: unknown format " +
-                          std::to_string(static_cast<unsigned>(format)));
-  }
-  check_payload_size(bytes.size());
+  check_format(format);
+  check_bytes(bytes);
   const AtomPointer pointer = log_.append(format, bytes);
   cache_payload(pointer, bytes, format);
   return pointer;
+}
+
+std::vector<AtomPointer> AtomStore::push_bytes_many(
+    std::span<const std::span<const std::byte>> many, RecordFormat format) {
+  throw_if_closed();
+  check_format(format);
+  for (const auto bytes : many) check_bytes(bytes);
+  std::vector<AtomPointer> pointers(many.size());
+  log_.append_many(format, many, pointers);
+  for (std::size_t i = 0; i < many.size(); ++i) cache_payload(pointers[i], many[i], format);
+  return pointers;
+}
+
+void AtomStore::check_bytes(std::span<const std::byte> bytes) const {
+  if (bytes.empty()) throw ValidationError("push_bytes: there are no bytes to push");
+  check_payload_size(bytes.size());
 }
 
 void AtomStore::cache_payload(const AtomPointer& pointer, std::span<const std::byte> payload,

@@ -34,6 +34,8 @@ class AtomStore final : public std::enable_shared_from_this<AtomStore> {
 
   AtomPointer push_atom(Atom atom, RecordFormat format);
   AtomPointer push_bytes(std::span<const std::byte> bytes, RecordFormat format);
+  std::vector<AtomPointer> push_bytes_many(std::span<const std::span<const std::byte>> many,
+                                           RecordFormat format);
 
   std::shared_ptr<const Atom> get_atom(const AtomPointer& pointer);
   SharedBytes get_bytes(const AtomPointer& pointer);
@@ -69,6 +71,7 @@ class AtomStore final : public std::enable_shared_from_this<AtomStore> {
 
   void throw_if_closed() const;
   void check_payload_size(std::size_t size) const;
+  void check_bytes(std::span<const std::byte> bytes) const;
   void cache_payload(const AtomPointer& pointer, std::span<const std::byte> payload,
                      RecordFormat format);
   CachedPayload load_payload(const AtomPointer& pointer);

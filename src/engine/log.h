@@ -48,6 +48,10 @@ class Log {
   /// Appends a data record and returns its address. Waits only while max_unflushed_bytes are
   /// unflushed.
   AtomPointer append(RecordFormat format, std::span<const std::byte> payload);
+  /// The same for each, in order; their addresses go to `where`, which has as many places. Takes
+  /// the mutex once for many small ones. After an error those before are appended.
+  void append_many(RecordFormat format, std::span<const std::span<const std::byte>> payloads,
+                   std::span<AtomPointer> where);
 
   /// Appends commit records for `versions`, in order, setting their addresses and links, then makes
   /// everything up to them durable. `before` runs first, with the place where they will begin.
@@ -81,6 +85,14 @@ class Log {
     std::exception_ptr failure;  ///< of a flush that should have reached `position`
   };
 
+  AtomPointer append_large(RecordFormat format, std::span<const std::byte> payload);
+  std::size_t append_batch(RecordFormat format,
+                           std::span<const std::span<const std::byte>> payloads,
+                           std::span<AtomPointer> where);
+  AtomPointer append_hashed(RecordFormat format, std::span<const std::byte> payload,
+                            std::uint64_t hash);
+  void make_way(Lock& lock, std::uint64_t bytes);
+  void count_appended(std::uint64_t records, std::uint64_t payload_bytes);
   void throw_if_unusable() const;
   void throw_if_stopped() const;
   std::uint64_t unflushed_bytes() const noexcept;

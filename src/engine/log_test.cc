@@ -71,6 +71,30 @@ TEST_F(LogTest, AnOldWALIsDurableBeforeTheNewOneIsWritten) {
   EXPECT_EQ(provider_.steps, "wsfws") << "write, sync, finish the full one, write, sync the next";
 }
 
+TEST_F(LogTest, ManyAreAppendedABatchAtATimeWithinWhatMayWait) {
+  StorageOptions options;
+  options.buffer_size = 16'384;
+  options.max_unflushed_bytes = 65'536;
+  BreakableBlockProvider provider;
+  Log log(provider, options);
+  provider.full = true;
+  const std::vector<std::byte> payload(200, std::byte{'x'});
+  const std::vector<std::span<const std::byte>> many(1000, payload);
+  std::vector<AtomPointer> where(many.size());
+  EXPECT_THROW(log.append_many(RecordFormat::kRaw, many, where), NoSpaceError);
+  const std::uint64_t waiting = log.state().buffered_bytes;
+  EXPECT_GE(waiting, 65'536u);
+  EXPECT_LE(waiting, 65'536u + 32'768u) << "and one batch";
+  provider.full = false;
+  log.append_many(RecordFormat::kRaw, many, where);
+  log.flush();
+  for (const AtomPointer& pointer : where) {
+    std::byte header[16];
+    provider.read(pointer.transaction_id, pointer.offset, header, 16);
+    ASSERT_EQ(header[4], std::byte{1}) << pointer.to_string();
+  }
+}
+
 TEST_F(LogTest, AFullMediumTakesTheCommitBackAndKeepsTheData) {
   const auto pointer = push(100);
   provider_.full = true;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -43,8 +44,7 @@ void seal_record(std::span<std::byte> out, RecordType type, RecordFormat format,
   header[5] = static_cast<std::byte>(format);
   base::store_le<std::uint16_t>(header + 6, 0);
   base::store_le<std::uint64_t>(header + 8, checksum_of(header, payload_hash, where));
-  const std::size_t end = kRecordHeaderSize + payload_size;
-  std::memset(out.data() + end, 0, out.size() - end);
+  std::ranges::fill(out.subspan(kRecordHeaderSize + payload_size), std::byte{0});
 }
 
 void write_record(std::span<std::byte> out, RecordType type, RecordFormat format,

@@ -23,6 +23,10 @@ AtomPointer EngineStorage::push_atom_msgpack(Atom atom) {
 AtomPointer EngineStorage::push_bytes(std::span<const std::byte> bytes, RecordFormat format) {
   return store_->push_bytes(bytes, format);
 }
+std::vector<AtomPointer> EngineStorage::push_bytes_many(
+    std::span<const std::span<const std::byte>> many, RecordFormat format) {
+  return store_->push_bytes_many(many, format);
+}
 AtomPointer EngineStorage::push_bytes_msgpack(Atom value) {
   return store_->push_atom(std::move(value), RecordFormat::kMsgPack);
 }

@@ -1,7 +1,7 @@
 // The contract of SharedStorage (include/protobase/storage.h) as tests, run by every storage: give
-// INSTANTIATE_TEST_SUITE_P a SharedStorageCase. This part: pushing, getting, closing; the roots and
-// the log are in shared_storage_root_conformance.h, threads in
-// shared_storage_threads_conformance.h.
+// INSTANTIATE_TEST_SUITE_P a SharedStorageCase. This part: pushing, getting, closing; many at a
+// time are in shared_storage_batches_conformance.h, the roots and the log in
+// shared_storage_root_conformance.h, threads in shared_storage_threads_conformance.h.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -172,49 +172,6 @@ TEST_P(SharedStorageConformance, EqualAtomsAreStoredTwice) {
   EXPECT_NE(storage_->push_atom("same"), storage_->push_atom("same"));
 }
 
-TEST_P(SharedStorageConformance, ABatchComesInTheOrderAskedFor) {
-  for (const bool cached : {true, false}) {
-    reopen(cached ? StorageOptions{} : without_caches());
-    std::vector<AtomPointer> pointers;
-    for (int i = 0; i < 500; ++i) pointers.push_back(storage_->push_atom(i));
-    storage_->flush_wal();
-    std::vector<AtomPointer> asked(pointers.rbegin(), pointers.rend());
-    asked.push_back(pointers[0]);  // one twice
-    const auto atoms = storage_->get_atoms(asked);
-    const auto payloads = storage_->get_bytes_many(asked);
-    ASSERT_EQ(atoms.size(), 501u);
-    ASSERT_EQ(payloads.size(), 501u);
-    for (std::size_t i = 0; i < 500; ++i) {
-      EXPECT_EQ(atoms[i]->as_int64(), static_cast<std::int64_t>(499 - i));
-      EXPECT_EQ(payloads[i].as_text(), std::to_string(499 - i));
-    }
-    EXPECT_EQ(atoms[500]->as_int64(), 0);
-  }
-}
-
-TEST_P(SharedStorageConformance, AnEmptyBatchIsEmpty) {
-  EXPECT_TRUE(storage_->get_atoms({}).empty());
-  EXPECT_TRUE(storage_->get_bytes_many({}).empty());
-}
-
-TEST_P(SharedStorageConformance, ABatchThrowsItsFirstError) {
-  reopen(without_caches());
-  std::vector<AtomPointer> pointers;
-  for (int i = 0; i < 200; ++i) pointers.push_back(storage_->push_atom(i));
-  const auto raw = push("raw: no atom");
-  storage_->flush_wal();
-  const AtomPointer nowhere{raw.transaction_id, std::uint64_t{1} << 40};
-  for (int round = 0; round < 20; ++round) {
-    auto asked = pointers;
-    asked[30] = raw;
-    asked[150] = nowhere;
-    EXPECT_THROW(storage_->get_atoms(asked), ValidationError) << "the raw one comes first";
-    std::swap(asked[30], asked[150]);
-    EXPECT_THROW(storage_->get_atoms(asked), NotFoundError) << "now the lost one does";
-    EXPECT_THROW(storage_->get_bytes_many(asked), NotFoundError);
-  }
-}
-
 TEST_P(SharedStorageConformance, AsynchronousReadsHoldResultOrError) {
   const auto pointer = storage_->push_atom("later");
   const auto raw = push("raw");
@@ -325,6 +282,7 @@ TEST_P(SharedStorageConformance, AfterCloseEveryCallIsRefused) {
       [&] { storage_->push_atom_msgpack("y"); },
       [&] { push("y"); },
       [&] { storage_->push_bytes_msgpack("y"); },
+      [&] { storage_->push_bytes_many({}); },
       [&] { storage_->get_atom(pointer); },
       [&] { storage_->get_bytes(pointer); },
       [&] { storage_->get_format(pointer); },

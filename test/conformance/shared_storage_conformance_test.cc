@@ -7,6 +7,7 @@
 #ifdef PROTOBASE_HAVE_CLOUD
 #include "test/conformance/cloud_places.h"
 #endif
+#include "test/conformance/shared_storage_batches_conformance.h"
 #include "test/conformance/shared_storage_root_conformance.h"
 #include "test/conformance/shared_storage_threads_conformance.h"
 #include "testing/temporary_directory.h"

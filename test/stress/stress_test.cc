@@ -84,10 +84,10 @@ class Storm {
   /// Until the storage is closed and every thread has met that.
   void run() {
     using Role = void (Storm::*)(std::mt19937_64&);
-    const std::vector<Role> roles = {&Storm::push_bytes, &Storm::push_atom,  &Storm::read,
-                                     &Storm::read,       &Storm::read_many,  &Storm::read_async,
-                                     &Storm::set_root,   &Storm::swap_root,  &Storm::guard,
-                                     &Storm::flush,      &Storm::look_around};
+    const std::vector<Role> roles = {&Storm::push_bytes, &Storm::push_many, &Storm::push_atom,
+                                     &Storm::read,       &Storm::read,      &Storm::read_many,
+                                     &Storm::read_async, &Storm::set_root,  &Storm::swap_root,
+                                     &Storm::guard,      &Storm::flush,     &Storm::look_around};
     std::vector<std::jthread> threads;
     std::latch start(static_cast<std::ptrdiff_t>(roles.size()) + 1);
     for (std::size_t i = 0; i < roles.size(); ++i) {
@@ -145,9 +145,12 @@ class Storm {
     commits_.notify_all();
   }
 
+  Push next_push(std::mt19937_64& random) {
+    return {"s." + std::to_string(named_++), 20 + random() % (random() % 20 == 0 ? 9000 : 300), {}};
+  }
+
   Push push(std::mt19937_64& random) {
-    Push push{
-        "s." + std::to_string(named_++), 20 + random() % (random() % 20 == 0 ? 9000 : 300), {}};
+    Push push = next_push(random);
     const std::string payload = payload_of(push.name, push.size);
     push.pointer = storage_.push_bytes(as_bytes(payload));
     known_.add(push);
@@ -155,6 +158,22 @@ class Storm {
   }
 
   void push_bytes(std::mt19937_64& random) { push(random); }
+
+  void push_many(std::mt19937_64& random) {
+    std::vector<Push> pushes(1 + random() % 100);
+    std::vector<std::string> payloads;
+    for (Push& push : pushes) {
+      push = next_push(random);
+      payloads.push_back(payload_of(push.name, push.size));
+    }
+    std::vector<std::span<const std::byte>> many;
+    for (const std::string& payload : payloads) many.push_back(as_bytes(payload));
+    const auto pointers = storage_.push_bytes_many(many);
+    for (std::size_t i = 0; i < pushes.size(); ++i) {
+      pushes[i].pointer = pointers[i];
+      known_.add(pushes[i]);
+    }
+  }
 
   /// Atoms are read back at once by who pushed them; the caches are churned by that too.
   void push_atom(std::mt19937_64&) {
