@@ -287,7 +287,7 @@ void Log::lead_flush(Lock& lock) {
   run_alone(lock, [&] {
     const std::uint64_t target = buffer_.end_position();
     while (buffer_.durable_position() < target) {
-      const auto operation = buffer_.next_operation();
+      auto operation = buffer_.next_operation();
       write(lock, *operation);
       sync(lock, *operation);
     }
@@ -346,12 +346,18 @@ void Log::write(Lock& lock, const WALWriteOperation& operation) {
   counts_.written_bytes += operation.size();
 }
 
-void Log::sync(Lock& lock, const WALWriteOperation& operation) {
+/// Lets go of the operation's bytes.
+void Log::sync(Lock& lock, WALWriteOperation& operation) {
   lock.unlock();
   provider_.sync(operation.transaction_id);
+  operation.segments.clear();
   lock.lock();
-  buffer_.mark_durable(operation);
+  auto memory = buffer_.mark_durable(operation);
   ++counts_.syncs;
+  if (memory.empty()) return;
+  lock.unlock();
+  memory.clear();
+  lock.lock();
 }
 
 void Log::fail_flush(std::exception_ptr error) {

@@ -107,7 +107,7 @@ class Log {
   void leave_finished_wals(Lock& lock);
   void release_wals_before(Lock& lock, const UUID& wal);
   void write(Lock& lock, const WALWriteOperation& operation);
-  void sync(Lock& lock, const WALWriteOperation& operation);
+  void sync(Lock& lock, WALWriteOperation& operation);
   void fail_flush(std::exception_ptr error);
   bool is_flush_due(std::uint64_t coming = 0) const noexcept;
   bool is_writing_ahead_due(std::uint64_t coming = 0) const noexcept;

@@ -143,7 +143,8 @@ void LogBuffer::mark_written(const WALWriteOperation& operation) {
   }
 }
 
-void LogBuffer::mark_durable(const WALWriteOperation& operation) {
+std::vector<std::shared_ptr<std::byte[]>> LogBuffer::mark_durable(
+    const WALWriteOperation& operation) {
   durable_ = written_;
   unflushed_records_ = unwritten_records_;
   if (operation.transaction_id == next_.transaction_id) {
@@ -153,7 +154,12 @@ void LogBuffer::mark_durable(const WALWriteOperation& operation) {
     pending_commits_.pop_front();
   }
   // The last chunk stays: the next records go behind what it holds.
-  while (chunks_.size() > 1 && chunks_.front().written == chunks_.front().used) chunks_.pop_front();
+  std::vector<std::shared_ptr<std::byte[]>> memory;
+  while (chunks_.size() > 1 && chunks_.front().written == chunks_.front().used) {
+    memory.push_back(std::move(chunks_.front().memory));
+    chunks_.pop_front();
+  }
+  return memory;
 }
 
 std::uint64_t LogBuffer::writable_ahead() const noexcept {

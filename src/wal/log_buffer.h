@@ -70,8 +70,9 @@ class LogBuffer {
   std::optional<WALWriteOperation> next_operation() const;
   /// The operation was handed to the medium.
   void mark_written(const WALWriteOperation& operation);
-  /// And synced: everything written is durable and leaves the buffer.
-  void mark_durable(const WALWriteOperation& operation);
+  /// And synced: everything written is durable and leaves the buffer. Returns what it lay in: to
+  /// let go of a large block takes the kernel a while, which its owner's mutex need not see.
+  std::vector<std::shared_ptr<std::byte[]>> mark_durable(const WALWriteOperation& operation);
 
   /// Bytes that may be handed to the medium before anybody asks for a sync: none while a commit
   /// record waits, which must stay possible to give up.

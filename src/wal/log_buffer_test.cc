@@ -339,5 +339,43 @@ TEST_F(LogBufferTest, WhatSomebodyHoldsStaysAsItIs) {
   EXPECT_EQ(found(second), "second");
 }
 
+TEST_F(LogBufferTest, AnOperationInSomebodysHandsKeepsItsBytes) {
+  const auto first = append("first");
+  const auto operation = buffer_.next_operation();
+  const std::string before = content(*operation);
+  buffer_.mark_written(*operation);
+  buffer_.mark_durable(*operation);
+  const auto second = append("a longer second");
+  EXPECT_EQ(content(*operation), before);
+  EXPECT_EQ(found(second), "a longer second");
+  EXPECT_EQ(found(first), "(not buffered)");
+}
+
+TEST_F(LogBufferTest, ACommitThatMayBeTakenBackKeepsItsMemory) {
+  append(std::string(kChunk / 2, 'x'));
+  append_commit(1);
+  const std::uint64_t from = buffer_.end_position();
+  append_commit(2);
+  const auto after = append("after");
+  buffer_.give_up_commits(from);
+  flush();
+  const auto next = append("next");
+  buffer_.give_up_commits(0);
+  EXPECT_EQ(found(next), "next") << "what is durable is nobody's to take back";
+  EXPECT_EQ(found(after), "(not buffered)");
+}
+
+TEST_F(LogBufferTest, WhatIsDurableIsGivenToTheCallerToLetGo) {
+  const std::string large(3 * kChunk, 'x');
+  buffer_.append(RecordFormat::kRaw, prepare_record(as_bytes(large), spare_));
+  append("small");
+  const auto operation = buffer_.next_operation();
+  buffer_.mark_written(*operation);
+  const auto memory = buffer_.mark_durable(*operation);
+  ASSERT_EQ(memory.size(), 1u) << "the last chunk stays";
+  EXPECT_EQ(memory[0].get(), operation->segments[0].span().data());
+  EXPECT_EQ(memory[0].use_count(), 2) << "here and in the operation";
+}
+
 }  // namespace
 }  // namespace protobase::wal
