@@ -14,7 +14,7 @@ namespace protobase::testing {
 
 /// `steps`: w written, s synced, r released to be taken up again, f finished for good. Read it only
 /// while nothing is under way.
-class BreakableBlockProvider final : public ForwardingBlockProvider {
+class BreakableBlockProvider : public ForwardingBlockProvider {
  public:
   BreakableBlockProvider()
       : ForwardingBlockProvider(std::make_shared<memory::MemoryBlockProvider>()) {}

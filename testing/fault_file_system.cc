@@ -1,5 +1,7 @@
 #include "testing/fault_file_system.h"
 
+#include <atomic>
+#include <map>
 #include <utility>
 
 #include "protobase/errors.h"
@@ -53,6 +55,13 @@ struct FaultFileSystem::State {
   std::function<void(const std::string&)> on_failed_sync;
   std::function<void()> on_hit;
   std::uint64_t of_the_kind = 0;  // calls of kind fault->only
+  std::map<std::string, std::uint64_t> failed_syncs;
+
+  std::uint64_t failed_syncs_of(const std::string& path) const {
+    const std::lock_guard lock(mutex);
+    const auto found = failed_syncs.find(path);
+    return found == failed_syncs.end() ? 0 : found->second;
+  }
 
   /// Counts the call; the fault, when it is to fail.
   std::optional<Fault> count(FileCall call, const std::string& path) {
@@ -100,7 +109,10 @@ class FaultFile final : public os::File {
  public:
   FaultFile(std::unique_ptr<os::File> base, std::shared_ptr<FaultFileSystem::State> state,
             std::string path)
-      : base_(std::move(base)), state_(std::move(state)), path_(std::move(path)) {}
+      : base_(std::move(base)),
+        state_(std::move(state)),
+        path_(std::move(path)),
+        told_(state_->failed_syncs_of(path_)) {}
 
   std::size_t read(std::uint64_t offset, std::span<std::byte> out) override {
     state_->check(FileCall::kRead, path_);
@@ -121,11 +133,16 @@ class FaultFile final : public os::File {
 
   void sync_data() override {
     const auto hit = state_->count(FileCall::kSyncData, path_);
-    if (!hit) return base_->sync_data();
+    if (!hit) {
+      const std::uint64_t failed = state_->failed_syncs_of(path_);
+      if (told_.exchange(failed) == failed) return base_->sync_data();
+      state_->fail({}, FileCall::kSyncData, path_);
+    }
     std::function<void(const std::string&)> hook;
     {
       const std::lock_guard lock(state_->mutex);
       hook = state_->on_failed_sync;
+      told_ = ++state_->failed_syncs[path_];
     }
     if (hook) hook(path_);
     state_->fail(*hit, FileCall::kSyncData, path_);
@@ -164,6 +181,7 @@ class FaultFile final : public os::File {
   const std::unique_ptr<os::File> base_;
   const std::shared_ptr<FaultFileSystem::State> state_;
   const std::string path_;
+  std::atomic<std::uint64_t> told_;  // of the failed syncs of this file
 };
 
 }  // namespace

@@ -51,7 +51,8 @@ struct Fault {
   std::optional<FileCall> only{};
 };
 
-/// Thread-safe. Files opened through it count and fail with it, and keep it alive.
+/// Thread-safe. Files opened through it count and fail with it, and keep it alive. As with Linux
+/// since 4.13, a failed sync_data is told once to each file that was open then, by its next one.
 class FaultFileSystem final : public os::FileSystem {
  public:
   explicit FaultFileSystem(std::shared_ptr<os::FileSystem> base);

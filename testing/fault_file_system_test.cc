@@ -56,6 +56,17 @@ TEST_F(FaultFileSystemTest, AFailedSyncTellsWhichFile) {
   EXPECT_EQ(failed, "/f");
 }
 
+TEST_F(FaultFileSystemTest, AFailedSyncIsToldOnceToEachOpenFile) {
+  const auto other = system.open("/f", os::OpenMode::kReadWrite);
+  system.set_fault(Fault{.at_call = 1});
+  EXPECT_THROW(file->sync_data(), UnexpectedError);
+  system.heal();
+  EXPECT_NO_THROW(file->sync_data());
+  EXPECT_THROW(other->sync_data(), UnexpectedError);
+  EXPECT_NO_THROW(other->sync_data());
+  EXPECT_NO_THROW(system.open("/f", os::OpenMode::kReadWrite)->sync_data()) << "opened afterwards";
+}
+
 TEST_F(FaultFileSystemTest, OneKindOfCallFailsForGood) {
   int hits = 0;
   system.set_on_hit([&] { ++hits; });

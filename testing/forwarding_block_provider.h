@@ -19,6 +19,11 @@ class ForwardingBlockProvider : public BlockProvider {
 
   AtomPointer claim_wal() override { return inner_->claim_wal(); }
   void write(const WALWriteOperation& operation) override { inner_->write(operation); }
+  bool can_place() const noexcept override { return inner_->can_place(); }
+  void place(const UUID& wal, std::uint64_t offset, std::span<const std::byte> bytes,
+             const std::function<void(std::span<const std::byte>)>& passes) override {
+    inner_->place(wal, offset, bytes, passes);
+  }
   std::uint64_t sync(const UUID& wal) override { return inner_->sync(wal); }
   void reserve(const UUID& wal, std::uint64_t bytes) override { inner_->reserve(wal, bytes); }
   void release_wal(const UUID& wal, bool resumable) override {

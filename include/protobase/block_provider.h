@@ -4,11 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "protobase/errors.h"
 #include "protobase/root_register.h"
 #include "protobase/shared_bytes.h"
 #include "protobase/wal.h"
@@ -25,7 +27,8 @@ struct BlockRead {
 
 /// Contract, held by test/conformance/block_provider_conformance.h; thread-safe:
 ///  - A WAL id is never reused. Each (WAL, offset) is written once, by one writer, in order without
-///    gaps; writing the same operation twice is harmless.
+///    gaps; writing the same operation twice is harmless. What place() puts behind the end is not
+///    written before the write() that counts it as placed.
 ///  - sync() returns only when every byte written before to that WAL is durable. After it failed,
 ///    or a write failed half way, the WAL is poisoned: every later write and sync throws.
 ///  - NoSpaceError from write() means nothing was written; the same operation may be tried again.
@@ -45,6 +48,20 @@ class BlockProvider {
 
   /// Puts the bytes in their place, durable after the next sync().
   virtual void write(const WALWriteOperation& operation) = 0;
+
+  /// Whether place() may be called.
+  virtual bool can_place() const noexcept { return false; }
+  /// Puts bytes in their place before those that come first are known: `bytes` go to `offset`,
+  /// behind what is written to `wal`, in parts, each of which `passes` hears of just before. They
+  /// are the caller's again on return. Errors are those of write(), and what was placed may then be
+  /// placed or written over, while the WAL is not poisoned.
+  virtual void place(const UUID& wal, std::uint64_t offset, std::span<const std::byte> bytes,
+                     const std::function<void(std::span<const std::byte> part)>& passes) {
+    static_cast<void>(bytes);
+    static_cast<void>(passes);
+    throw NotSupportedError("WAL " + wal.to_string() + ", offset " + std::to_string(offset) +
+                            ": this medium cannot place bytes behind the end");
+  }
 
   /// Makes everything written to `wal` durable and returns the end of that. For a WAL of another
   /// writer: whatever it had written when the call began, up to a place where it failed to.

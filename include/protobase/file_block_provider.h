@@ -57,6 +57,9 @@ class PROTOBASE_EXPORT FileBlockProvider final : public BlockProvider {
 
   AtomPointer claim_wal() override;
   void write(const WALWriteOperation& operation) override;
+  bool can_place() const noexcept override { return true; }
+  void place(const UUID& wal, std::uint64_t offset, std::span<const std::byte> bytes,
+             const std::function<void(std::span<const std::byte>)>& passes) override;
   std::uint64_t sync(const UUID& wal) override;
   void reserve(const UUID& wal, std::uint64_t bytes) override;
   void release_wal(const UUID& wal, bool resumable) override;

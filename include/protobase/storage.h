@@ -105,6 +105,7 @@ class PROTOBASE_EXPORT SharedStorage {
   virtual ~SharedStorage() = default;
 
   // --- push: the pointer is known at once, the bytes are durable after the next commit or flush.
+  // One of StorageOptions::buffer_size or more is given to a file at once, uncopied.
 
   /// Stores `atom` as JSON. ValidationError: an atom JSON cannot hold (NaN, invalid UTF-8, too
   /// deep) or a payload over blob_max_size. Waits only when max_unflushed_bytes is reached.

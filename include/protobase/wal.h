@@ -38,9 +38,10 @@ struct WALWriteOperation {
   std::vector<SharedBytes> segments;
   std::uint64_t records = 0;                  ///< whole records in the segments
   std::optional<CommitMark> newest_commit{};  ///< the newest commit record among them
+  std::uint64_t placed = 0;  ///< bytes behind the segments that BlockProvider::place() put there
 
   std::uint64_t size() const noexcept {
-    std::uint64_t total = 0;
+    std::uint64_t total = placed;
     for (const auto& segment : segments) total += segment.size();
     return total;
   }

@@ -365,6 +365,7 @@ std::shared_ptr<const Atom> AtomStore::decode_payload(const AtomPointer& pointer
 }
 
 void AtomStore::check_root(const AtomPointer& root) {
+  if (log_.has_just_placed(root)) return;  // ours, and much to read for nothing
   try {
     load_payload(root);
   } catch (const NotFoundError& error) {

@@ -1,7 +1,7 @@
 #include "engine/log.h"
 
 #include <algorithm>
-#include <array>
+#include <limits>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -14,9 +14,6 @@ namespace protobase::engine {
 namespace {
 // From this size on a record is copied and hashed before the log's mutex is taken.
 constexpr std::size_t kPrepareSize = 16 * 1024;
-// So many smaller ones are hashed, then appended together; more would not make it faster.
-constexpr std::size_t kBatchRecords = 64;
-constexpr std::uint64_t kBatchBytes = 2 * kPrepareSize;
 // So much is worth handing to the medium while more is being pushed: the disk works in the
 // meantime.
 constexpr std::uint64_t kWriteAhead = 512 * 1024;
@@ -33,86 +30,15 @@ Log::Log(BlockProvider& provider, const StorageOptions& options)
           std::max<std::uint64_t>(options.max_unflushed_bytes, 2 * options.buffer_size)),
       background_bytes_(std::max<std::uint64_t>(options.buffer_size, max_unflushed_bytes_ / 4)),
       large_record_size_(std::min(kPrepareSize, options.buffer_size)),
+      placed_record_size_(provider.can_place() ? options.buffer_size
+                                               : std::numeric_limits<std::size_t>::max()),
       logger_(options.logger),
-      // Idle, it is no more than what may wait and the 32 MiB that a storage may take on top.
-      spare_memory_(2 * (max_unflushed_bytes_ + options.buffer_size)),
+      spare_memory_(max_unflushed_bytes_),
       buffer_(options.buffer_size) {}
 
 Log::~Log() {
   writer_.request_stop();
   // The jthread's own destructor joins; buffer and conditions are still there then.
-}
-
-AtomPointer Log::append(RecordFormat format, std::span<const std::byte> payload) {
-  if (payload.size() >= large_record_size_) return append_large(format, payload);
-  const std::uint64_t hash = format::hash_payload(payload);
-  Lock lock(mutex_);
-  make_way(lock, format::stored_size(payload.size()));
-  const AtomPointer where = append_hashed(format, payload, hash);
-  count_appended(1, payload.size());
-  return where;
-}
-
-void Log::append_many(RecordFormat format, std::span<const std::span<const std::byte>> payloads,
-                      std::span<AtomPointer> where) {
-  while (!payloads.empty()) {
-    std::size_t done = 1;
-    if (payloads.front().size() >= large_record_size_) {
-      where.front() = append_large(format, payloads.front());
-    } else {
-      done = append_batch(format, payloads, where);
-    }
-    payloads = payloads.subspan(done);
-    where = where.subspan(done);
-  }
-}
-
-AtomPointer Log::append_large(RecordFormat format, std::span<const std::byte> payload) {
-  wal::PreparedRecord prepared = wal::prepare_record(payload, spare_memory_);
-  Lock lock(mutex_);
-  make_way(lock, format::stored_size(payload.size()));
-  ensure_wal();
-  const AtomPointer where = buffer_.append(format, std::move(prepared));
-  count_appended(1, payload.size());
-  return where;
-}
-
-/// Small ones from the beginning, at least one; how many they were.
-std::size_t Log::append_batch(RecordFormat format,
-                              std::span<const std::span<const std::byte>> payloads,
-                              std::span<AtomPointer> where) {
-  std::array<std::uint64_t, kBatchRecords> hashes;
-  std::size_t count = 0;
-  std::uint64_t bytes = 0, stored = 0;
-  for (const auto payload : payloads.first(std::min(kBatchRecords, payloads.size()))) {
-    if (stored + format::stored_size(payload.size()) > kBatchBytes) break;
-    hashes[count++] = format::hash_payload(payload);
-    bytes += payload.size();
-    stored += format::stored_size(payload.size());
-  }
-  Lock lock(mutex_);
-  make_way(lock, stored);
-  for (std::size_t i = 0; i < count; ++i) where[i] = append_hashed(format, payloads[i], hashes[i]);
-  count_appended(count, bytes);
-  return count;
-}
-
-AtomPointer Log::append_hashed(RecordFormat format, std::span<const std::byte> payload,
-                               std::uint64_t hash) {
-  ensure_wal();
-  return buffer_.append(format::RecordType::kData, format, payload, hash);
-}
-
-/// For `bytes` that are to be appended, framing included.
-void Log::make_way(Lock& lock, std::uint64_t bytes) {
-  wait_for_room(lock);
-  start_writer_if_due(bytes);
-}
-
-void Log::count_appended(std::uint64_t records, std::uint64_t payload_bytes) {
-  counts_.pushed_records += records;
-  counts_.pushed_bytes += payload_bytes;
-  wake_writer_if_due();
 }
 
 void Log::commit(std::span<RootVersion> versions,
@@ -160,6 +86,11 @@ void Log::reserve(std::uint64_t bytes) {
 std::optional<SharedBytes> Log::find_unflushed(const AtomPointer& pointer) const {
   Lock lock(mutex_);
   return buffer_.find(pointer);
+}
+
+bool Log::has_just_placed(const AtomPointer& pointer) const {
+  Lock lock(mutex_);
+  return buffer_.has_written_place(pointer);
 }
 
 WALState Log::state() const {
@@ -211,8 +142,9 @@ void Log::throw_if_stopped() const {
   }
 }
 
+/// Those that take memory.
 std::uint64_t Log::unflushed_bytes() const noexcept {
-  return buffer_.end_position() - buffer_.durable_position();
+  return buffer_.end_position() - buffer_.durable_position() - buffer_.placed_bytes();
 }
 
 void Log::wait_for_room(Lock& lock) {
@@ -250,7 +182,8 @@ bool Log::is_flush_due(std::uint64_t coming) const noexcept {
 
 bool Log::is_writing_ahead_due(std::uint64_t coming) const noexcept {
   return buffer_.writable_ahead() + coming >= kWriteAhead &&
-         buffer_.written_position() - buffer_.durable_position() < kMaxWrittenAhead;
+         buffer_.written_position() - buffer_.durable_position() <
+             kMaxWrittenAhead + buffer_.placed_bytes();
 }
 
 /// Most storages never push so much between two commits that they need one.

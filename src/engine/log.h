@@ -46,7 +46,8 @@ class Log {
   Log& operator=(const Log&) = delete;
 
   /// Appends a data record and returns its address. Waits only while max_unflushed_bytes are
-  /// unflushed.
+  /// unflushed. One of buffer_size or more goes to the medium at once where that can place it,
+  /// unless somebody writes or waits: it is copied then, as all others are.
   AtomPointer append(RecordFormat format, std::span<const std::byte> payload);
   /// The same for each, in order; their addresses go to `where`, which has as many places. Takes
   /// the mutex once for many small ones. After an error those before are appended.
@@ -69,6 +70,9 @@ class Log {
   /// Bytes at `pointer` that have not left for the medium, up to the end of their buffer.
   std::optional<SharedBytes> find_unflushed(const AtomPointer& pointer) const;
 
+  /// Whether a large record that this log placed starts at `pointer`, and is not durable yet.
+  bool has_just_placed(const AtomPointer& pointer) const;
+
   WALState state() const;
   LogCounts counts() const;
 
@@ -86,6 +90,13 @@ class Log {
   };
 
   AtomPointer append_large(RecordFormat format, std::span<const std::byte> payload);
+  AtomPointer append_copied(RecordFormat format, std::span<const std::byte> payload);
+  std::optional<AtomPointer> append_past_buffer(RecordFormat format,
+                                                std::span<const std::byte> payload);
+  void fill_place(Lock& lock, const AtomPointer& where, RecordFormat format,
+                  std::span<const std::byte> payload);
+  void place(Lock& lock, const AtomPointer& where, RecordFormat format,
+             std::span<const std::byte> payload);
   std::size_t append_batch(RecordFormat format,
                            std::span<const std::span<const std::byte>> payloads,
                            std::span<AtomPointer> where);
@@ -118,6 +129,7 @@ class Log {
   const std::uint64_t max_unflushed_bytes_;
   const std::uint64_t background_bytes_;
   const std::size_t large_record_size_;
+  const std::size_t placed_record_size_;
   const Logger logger_;
   os::SpareMemory spare_memory_;  ///< for large records
 

@@ -84,10 +84,13 @@ class FileBlockProvider::Impl {
 
   void write(const WALWriteOperation& operation) {
     throw_if_closed();
-    const auto writer = writer_for_write(operation.transaction_id);
-    writer->begin();
-    seal_predecessor();
-    writer->write(operation);
+    begun_writer(operation.transaction_id)->write(operation);
+  }
+
+  void place(const UUID& wal, std::uint64_t offset, std::span<const std::byte> bytes,
+             const std::function<void(std::span<const std::byte>)>& passes) {
+    throw_if_closed();
+    begun_writer(wal)->place(offset, bytes, passes);
   }
 
   std::uint64_t sync(const UUID& wal) {
@@ -366,9 +369,12 @@ class FileBlockProvider::Impl {
     return found == writers_.end() ? nullptr : found->second;
   }
 
-  std::shared_ptr<file::WALWriter> writer_for_write(const UUID& id) {
-    if (auto writer = find_or_make_writer(id)) return writer;
-    throw NotFoundError("no WAL " + id.to_string() + " is claimed");
+  std::shared_ptr<file::WALWriter> begun_writer(const UUID& id) {
+    auto writer = find_or_make_writer(id);
+    if (!writer) throw NotFoundError("no WAL " + id.to_string() + " is claimed");
+    writer->begin();
+    seal_predecessor();
+    return writer;
   }
 
   /// Makes the file of a WAL that is claimed and has none; nullptr when it is not claimed.
@@ -419,6 +425,11 @@ FileBlockProvider::~FileBlockProvider() = default;
 
 AtomPointer FileBlockProvider::claim_wal() { return impl_->claim_wal(); }
 void FileBlockProvider::write(const WALWriteOperation& operation) { impl_->write(operation); }
+void FileBlockProvider::place(const UUID& wal, std::uint64_t offset,
+                              std::span<const std::byte> bytes,
+                              const std::function<void(std::span<const std::byte>)>& passes) {
+  impl_->place(wal, offset, bytes, passes);
+}
 std::uint64_t FileBlockProvider::sync(const UUID& wal) { return impl_->sync(wal); }
 void FileBlockProvider::reserve(const UUID& wal, std::uint64_t bytes) {
   impl_->reserve(wal, bytes);

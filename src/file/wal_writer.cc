@@ -13,6 +13,8 @@ namespace {
 
 // Opening reads at most this much behind the newest checkpoint, plus what was not synced.
 constexpr std::uint64_t kCheckpointInterval = 4 << 20;
+// Who hears of a part, to hash it, brings it into the processor's caches for the write.
+constexpr std::size_t kPlacedAtATime = 512 << 10;
 
 /// Another process that lists the directory may look into the file for a moment.
 void lock_new_file(os::File& file, const std::string& path, os::Clock& clock) {
@@ -75,27 +77,34 @@ void WALWriter::write(const WALWriteOperation& operation) {
                           std::to_string(operation.offset) + " where the log stands at " +
                           std::to_string(written));
   }
-  begin_locked();
-  try {
-    room_.make(operation.offset, end);
-  } catch (const NoSpaceError&) {
-    throw;  // everything is as it was
-  } catch (const ProtoBaseError& error) {
-    poison("the room for a write could not be made", error);
-  }
-  try {
-    checkpoint_if_due();
-    std::vector<std::span<const std::byte>> parts;
-    parts.reserve(operation.segments.size());
-    for (const SharedBytes& segment : operation.segments) parts.push_back(segment.span());
-    file_->write(operation.offset, parts);
-  } catch (const ProtoBaseError& error) {
-    poison("a write failed half way", error);
-  }
+  make_room(operation.offset, end);
+  std::vector<std::span<const std::byte>> parts;
+  parts.reserve(operation.segments.size());
+  for (const SharedBytes& segment : operation.segments) parts.push_back(segment.span());
+  write_parts(operation.offset, parts);
   if (end <= written) return;  // the same operation once more
   written_.store(end, std::memory_order_release);
   written_records_ += operation.records;
   if (operation.newest_commit) written_commit_ = *operation.newest_commit;
+}
+
+void WALWriter::place(std::uint64_t offset, std::span<const std::byte> bytes,
+                      const std::function<void(std::span<const std::byte>)>& passes) {
+  const std::lock_guard lock(mutex_);
+  throw_if_poisoned();
+  if (offset < written()) {
+    throw UnexpectedError("WAL " + id_.to_string() + ": bytes to be placed at " +
+                          std::to_string(offset) + " where the log stands at " +
+                          std::to_string(written()));
+  }
+  make_room(offset, offset + bytes.size());
+  while (!bytes.empty()) {
+    const auto part = bytes.first(std::min(kPlacedAtATime, bytes.size()));
+    passes(part);
+    write_parts(offset, {&part, 1});
+    offset += part.size();
+    bytes = bytes.subspan(part.size());
+  }
 }
 
 void WALWriter::sync() {
@@ -186,6 +195,27 @@ void WALWriter::begin_locked() {
     poison("a sync failed", error);
   }
   begun_ = true;
+}
+
+void WALWriter::make_room(std::uint64_t begin, std::uint64_t end) {
+  begin_locked();
+  try {
+    room_.make(begin, end);
+  } catch (const NoSpaceError&) {
+    throw;  // everything is as it was
+  } catch (const ProtoBaseError& error) {
+    poison("the room for a write could not be made", error);
+  }
+}
+
+void WALWriter::write_parts(std::uint64_t offset,
+                            std::span<const std::span<const std::byte>> parts) {
+  try {
+    checkpoint_if_due();
+    file_->write(offset, parts);
+  } catch (const ProtoBaseError& error) {
+    poison("a write failed half way", error);
+  }
 }
 
 void WALWriter::checkpoint_if_due() {

@@ -11,8 +11,10 @@
 #include <atomic>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 
 #include "file/space_directory.h"
@@ -43,6 +45,9 @@ class WALWriter final {
   /// NoSpaceError leaves it to be begun again.
   void begin();
   void write(const WALWriteOperation& operation);
+  /// As BlockProvider::place().
+  void place(std::uint64_t offset, std::span<const std::byte> bytes,
+             const std::function<void(std::span<const std::byte>)>& passes);
   void sync();
   /// Prepares room for `bytes` more behind what is written, so that writing them costs no more than
   /// themselves. Returns when it is on the disk, or the WAL is closed; writes and syncs go on
@@ -65,6 +70,8 @@ class WALWriter final {
   [[noreturn]] void poison(const std::string& what, const std::exception& error);
   std::unique_ptr<os::File> open_again() const;
   void begin_locked();
+  void make_room(std::uint64_t begin, std::uint64_t end);
+  void write_parts(std::uint64_t offset, std::span<const std::span<const std::byte>> parts);
   void checkpoint_if_due();
   format::Checkpoint current_checkpoint() const noexcept;
 

@@ -35,7 +35,7 @@ std::uint64_t hash_payload(std::span<const std::byte> payload) noexcept {
   return base::xxh3(payload);
 }
 
-void seal_record(std::span<std::byte> out, RecordType type, RecordFormat format,
+void seal_header(std::span<std::byte, kRecordHeaderSize> out, RecordType type, RecordFormat format,
                  std::size_t payload_size, std::uint64_t payload_hash,
                  const AtomPointer& where) noexcept {
   std::byte* header = out.data();
@@ -44,6 +44,12 @@ void seal_record(std::span<std::byte> out, RecordType type, RecordFormat format,
   header[5] = static_cast<std::byte>(format);
   base::store_le<std::uint16_t>(header + 6, 0);
   base::store_le<std::uint64_t>(header + 8, checksum_of(header, payload_hash, where));
+}
+
+void seal_record(std::span<std::byte> out, RecordType type, RecordFormat format,
+                 std::size_t payload_size, std::uint64_t payload_hash,
+                 const AtomPointer& where) noexcept {
+  seal_header(out.first<kRecordHeaderSize>(), type, format, payload_size, payload_hash, where);
   std::ranges::fill(out.subspan(kRecordHeaderSize + payload_size), std::byte{0});
 }
 

@@ -44,6 +44,11 @@ constexpr std::uint64_t stored_size(std::uint64_t payload_size) noexcept {
 /// XXH3-64 of a payload: the part of the checksum that does not need the address.
 std::uint64_t hash_payload(std::span<const std::byte> payload) noexcept;
 
+/// Writes the header only.
+void seal_header(std::span<std::byte, kRecordHeaderSize> header, RecordType type,
+                 RecordFormat format, std::size_t payload_size, std::uint64_t payload_hash,
+                 const AtomPointer& where) noexcept;
+
 /// Writes header and padding around a payload that is already in place at out[16].
 /// Precondition: out.size() == stored_size(payload_size).
 void seal_record(std::span<std::byte> out, RecordType type, RecordFormat format,

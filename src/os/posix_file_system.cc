@@ -176,9 +176,12 @@ class PosixFile final : public File {
  private:
   /// Sends the pages to the disk without waiting, while the next ones are copied. Whether that
   /// worked is the sync's to say: this call takes no error away from it.
+  /// The last page, which the next step fills, stays for that one.
   void start_writeback(std::uint64_t offset, std::size_t size) noexcept {
-    static_cast<void>(::sync_file_range(fd_, static_cast<off_t>(offset), static_cast<off_t>(size),
-                                        SYNC_FILE_RANGE_WRITE));
+    constexpr std::uint64_t kPage = 4096;
+    const std::uint64_t begin = offset / kPage * kPage, end = (offset + size) / kPage * kPage;
+    static_cast<void>(::sync_file_range(fd_, static_cast<off_t>(begin),
+                                        static_cast<off_t>(end - begin), SYNC_FILE_RANGE_WRITE));
   }
 
   /// What fallocate does, on a file system without it.

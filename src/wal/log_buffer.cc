@@ -67,6 +67,37 @@ AtomPointer LogBuffer::append(RecordFormat format, PreparedRecord record) {
   return where;
 }
 
+bool LogBuffer::can_leave_place() const {
+  if (!pending_commits_.empty()) return false;
+  const auto operation = next_operation();
+  return !operation || operation->transaction_id == next_.transaction_id;
+}
+
+AtomPointer LogBuffer::leave_place(std::size_t size) {
+  const AtomPointer where = next_;
+  new_chunk(nullptr, nullptr, size);
+  advance(size);
+  placed_ += size;
+  unsealed_ = true;
+  return where;
+}
+
+void LogBuffer::fill_place(const AtomPointer& place, RecordFormat format, PreparedRecord record) {
+  const auto chunk = std::ranges::find(chunks_, place, &Chunk::base);
+  format::seal_record({record.memory.get(), chunk->used}, RecordType::kData, format,
+                      record.payload_size, record.payload_hash, place);
+  placed_ -= chunk->used;
+  chunk->memory = std::move(record.memory);
+  chunk->begin = chunk->memory.get();
+}
+
+bool LogBuffer::has_written_place(const AtomPointer& pointer) const {
+  if (placed_ == 0) return false;
+  return std::ranges::any_of(chunks_, [&](const Chunk& chunk) {
+    return chunk.is_place() && chunk.base == pointer && chunk.written == chunk.used;
+  });
+}
+
 void LogBuffer::append_commit(RootVersion& version) {
   version.commit = next_;
   std::array<std::byte, format::kCommitPayloadSize> payload;
@@ -107,6 +138,7 @@ std::optional<WALWriteOperation> LogBuffer::next_operation() const {
   }
   for (const Chunk& chunk : chunks_) {
     if (chunk.written == chunk.used) continue;
+    if (chunk.is_place()) break;
     if (operation.transaction_id.is_nil()) {
       operation.transaction_id = chunk.base.transaction_id;
       operation.offset = chunk.base.offset + chunk.written;
@@ -146,6 +178,7 @@ void LogBuffer::mark_written(const WALWriteOperation& operation) {
 std::vector<std::shared_ptr<std::byte[]>> LogBuffer::mark_durable(
     const WALWriteOperation& operation) {
   durable_ = written_;
+  placed_ = 0;
   unflushed_records_ = unwritten_records_;
   if (operation.transaction_id == next_.transaction_id) {
     wal_durable_offset_ = written_end_.offset;
@@ -171,7 +204,7 @@ std::uint64_t LogBuffer::writable_ahead() const noexcept {
 
 std::optional<SharedBytes> LogBuffer::find(const AtomPointer& pointer) const {
   for (const Chunk& chunk : chunks_) {
-    if (chunk.base.transaction_id != pointer.transaction_id) continue;
+    if (chunk.is_place() || chunk.base.transaction_id != pointer.transaction_id) continue;
     if (pointer.offset < chunk.base.offset || pointer.offset >= chunk.end_offset()) continue;
     const std::span<const std::byte> bytes(chunk.begin, chunk.used);
     return SharedBytes(chunk.memory, bytes.subspan(pointer.offset - chunk.base.offset));

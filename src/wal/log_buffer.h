@@ -4,7 +4,8 @@
 // Invariants:
 //  - Positions count the bytes ever appended, over all WALs; durable <= written <= end.
 //  - What is written and not durable lies in one WAL, the oldest that has bytes which are not.
-//  - A chunk holds consecutive bytes of one WAL and only whole records.
+//  - A chunk holds consecutive bytes of one WAL and only whole records; or it is the place of a
+//    record that goes past the buffer, and holds nothing.
 //  - Bytes below a chunk's `used` never change while anybody holds them, except that a commit
 //    record that was never written may become a void record of the same size (give_up_commits).
 // Not thread-safe: its owner's mutex guards it. Bytes handed out in operations may be read without
@@ -50,6 +51,19 @@ class LogBuffer {
   AtomPointer append(format::RecordType type, RecordFormat format,
                      std::span<const std::byte> payload, std::uint64_t payload_hash);
   AtomPointer append(RecordFormat format, PreparedRecord record);
+
+  /// Leaves the place of a record of `size` bytes, framing included, that goes to the medium past
+  /// the buffer. Until it is written, by an operation with its header, operations end before it.
+  /// Precondition: can_leave_place().
+  AtomPointer leave_place(std::size_t size);
+  /// Whether all that waits goes to the same WAL and nothing of it may be given up.
+  bool can_leave_place() const;
+  /// The record goes through the buffer after all.
+  void fill_place(const AtomPointer& place, RecordFormat format, PreparedRecord record);
+  /// Whether `pointer` is such a place, written and not durable.
+  bool has_written_place(const AtomPointer& pointer) const;
+  /// Bytes of places that are not durable: they take no memory.
+  std::uint64_t placed_bytes() const noexcept { return placed_; }
 
   /// Appends a commit record for `version` and stores its address in version.commit.
   void append_commit(RootVersion& version);
@@ -101,6 +115,7 @@ class LogBuffer {
     std::uint64_t unwritten_records = 0;
 
     std::uint64_t end_offset() const noexcept { return base.offset + used; }
+    bool is_place() const noexcept { return memory == nullptr; }
   };
   struct PendingCommit {
     std::uint64_t position = 0;
@@ -135,6 +150,7 @@ class LogBuffer {
   std::uint64_t end_ = 0;
   std::uint64_t written_ = 0;
   std::uint64_t durable_ = 0;
+  std::uint64_t placed_ = 0;
   std::uint64_t unwritten_records_ = 0;
   std::uint64_t unflushed_records_ = 0;
   bool unsealed_ = false;

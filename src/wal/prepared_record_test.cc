@@ -1,3 +1,4 @@
+// prepare_record(): a large payload copied and hashed in parts.
 #include <gtest/gtest.h>
 
 #include <cstddef>

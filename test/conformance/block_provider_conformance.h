@@ -286,6 +286,37 @@ TEST_P(BlockProviderConformance, LargeOperationsArriveWhole) {
   EXPECT_EQ(read(next, 16), "and a small one.");
 }
 
+TEST_P(BlockProviderConformance, WhatIsPlacedIsWrittenWithWhatComesBeforeIt) {
+  const auto begin = new_wal("before..");
+  const UUID& wal = begin.transaction_id;
+  const std::string large(std::size_t{1'300'000}, 'L');
+  std::string heard;
+  const auto hear = [&](std::span<const std::byte> part) {
+    heard += std::string_view(reinterpret_cast<const char*>(part.data()), part.size());
+  };
+  const std::uint64_t end = begin.offset + 8;
+  if (!provider_->can_place()) {
+    EXPECT_THROW(provider_->place(wal, end + 16, as_bytes(large), hear), NotSupportedError);
+    return;
+  }
+  EXPECT_THROW(provider_->place(wal, end - 1, as_bytes(large), hear), UnexpectedError);
+  heard.clear();
+  provider_->place(wal, end + 16, as_bytes(std::string(2'000'000, 'x')), [](auto) {});
+  provider_->place(wal, end + 16, as_bytes(large), hear);
+  EXPECT_EQ(heard, large);
+  EXPECT_EQ(provider_->describe(wal).end, end) << "nothing is written yet";
+  auto header = operation({wal, end}, {"header of 16 by."});
+  header.placed = large.size();
+  provider_->write(header);
+  provider_->write(header);
+  EXPECT_EQ(provider_->describe(wal).end, end + 16 + large.size());
+  EXPECT_EQ(provider_->describe(wal).durable, end);
+  EXPECT_EQ(provider_->sync(wal), end + 16 + large.size());
+  write({wal, end + 16 + large.size()}, "behind..");
+  EXPECT_EQ(read(begin, 24), "before..header of 16 by.");
+  EXPECT_EQ(read({wal, end + 16}, large.size() + 8), large + "behind..");
+}
+
 TEST_P(BlockProviderConformance, ReadsRunBesideWrites) {
   const auto begin = new_wal("readable");
   std::atomic<bool> stop{false};
