@@ -7,7 +7,8 @@
 
 #include <algorithm>
 #include <array>
-#include <condition_variable>
+#include <atomic>
+#include <limits>
 #include <mutex>
 #include <thread>
 
@@ -19,7 +20,8 @@ namespace {
 
 constexpr std::size_t kHeader = 16;  // length and checksum, as ours
 constexpr std::size_t kChunk = std::size_t{1} << 20;
-constexpr std::size_t kBulkBytes = std::size_t{16} << 20;
+constexpr std::size_t kWriteAhead = std::size_t{256} << 10;
+constexpr int kPatience = 256;  // yields at most, some hundred microseconds
 constexpr unsigned kDepth = 256;
 
 void check(bool good, const char* what) {
@@ -182,26 +184,36 @@ class URingReader final : public Reader {
   std::vector<std::array<std::byte, kHeader + 200>> buffers_;
 };
 
+/// Commits of several threads that share a sync. Who comes first leads.
+struct Batch {
+  explicit Batch(bool first) : turn(first ? 1 : 0) {}
+  std::vector<std::byte> records;
+  std::atomic<int> members{0};
+  std::atomic<int> turn;  // 1: the batch before is durable
+  std::atomic<int> durable{0};
+};
+
 class BareLog final : public Store {
  public:
   BareLog(const StoreSettings& settings, bool checksums, LogRead read)
       : file_(settings.directory / "log", settings),
         bulk_(settings.bulk),
         checksums_(checksums),
-        read_(read) {}
+        read_(read) {
+    // Where nothing is prepared, what is pushed stays in memory until it is committed.
+    if (bulk_ || settings.preallocated_bytes > 0) write_ahead_ = kWriteAhead;
+  }
 
   Handle put(Record record) override {
     const std::size_t size = stored_size(record.size());
-    if (bulk_ && pending_.size() >= kBulkBytes) offset_ = pending_.write_to(file_, offset_);
+    if (pending_.size() >= write_ahead_) write_pending();
     const Handle handle = next_;
     frame(record, checksums_, pending_.room(size));
     next_ += size;
     return handle;
   }
   void commit() override {
-    if (!bulk_ && offset_ + pending_.size() > file_.size()) offset_ = 0;
-    offset_ = pending_.write_to(file_, offset_);
-    next_ = offset_;
+    write_pending();
     file_.sync();
   }
   void commit_one(Record record) override;
@@ -212,54 +224,61 @@ class BareLog final : public Store {
   }
 
  private:
-  void write_for_all(std::unique_lock<std::mutex>& lock);
+  /// Where to write so much: from the start of the file again where the rest has no room for it.
+  std::uint64_t place_for(std::uint64_t size) const {
+    return !bulk_ && offset_ + size > file_.size() ? 0 : offset_;
+  }
+  void write_pending() { next_ = offset_ = pending_.write_to(file_, place_for(pending_.size())); }
+  void write(Batch& batch);
 
   File file_;
   bool bulk_;  // written as it comes, behind the end if need be; handles are good then only
   bool checksums_;
   LogRead read_;
+  std::size_t write_ahead_ = std::numeric_limits<std::size_t>::max();
   Chunks pending_;
   std::uint64_t offset_ = 0;
   Handle next_ = 0;
 
   std::mutex mutex_;
-  std::condition_variable written_;
-  Chunks writing_;  // the leader's, while it writes
-  bool leading_ = false;
-  std::uint64_t arrived_ = 0;
-  std::uint64_t durable_ = 0;
+  std::shared_ptr<Batch> open_ = std::make_shared<Batch>(true);
+  int woken_ = 0;  // by the batch before; whose turn it is has this and offset_
 };
 
-/// Group commit: who finds nobody writing writes for all that have come. Those who were just woken
-/// may come first: else half of the threads always miss the sync that the other half begins.
 void BareLog::commit_one(Record record) {
   std::unique_lock lock(mutex_);
-  frame(record, checksums_, pending_.room(stored_size(record.size())));
-  const std::uint64_t mine = ++arrived_;
-  while (durable_ < mine) {
-    if (leading_) {
-      written_.wait(lock);
-    } else {
-      write_for_all(lock);
-    }
+  const std::shared_ptr<Batch> batch = open_;
+  const std::size_t at = batch->records.size();
+  batch->records.resize(at + stored_size(record.size()));
+  frame(record, checksums_, batch->records.data() + at);
+  const bool leads = batch->members.fetch_add(1) == 0;
+  lock.unlock();
+  if (leads) {
+    batch->turn.wait(0);
+    write(*batch);
+  } else {
+    batch->durable.wait(0);
   }
 }
 
-void BareLog::write_for_all(std::unique_lock<std::mutex>& lock) {
-  leading_ = true;
-  lock.unlock();
-  std::this_thread::yield();
-  lock.lock();
-  std::swap(pending_, writing_);
-  const std::uint64_t taken = arrived_;
-  if (offset_ + writing_.size() > file_.size()) offset_ = 0;
-  lock.unlock();
-  offset_ = writing_.write_to(file_, offset_);
+/// The leader of the next batch is woken first, and lets those come who are woken behind it: else
+/// half of the threads always miss the sync that the other half begins.
+void BareLog::write(Batch& batch) {
+  for (int i = 0; i < kPatience && batch.members < woken_; ++i) std::this_thread::yield();
+  const auto next = std::make_shared<Batch>(false);
+  {
+    const std::lock_guard lock(mutex_);
+    open_ = next;
+  }
+  woken_ = batch.members;
+  offset_ = place_for(batch.records.size());
+  file_.write(batch.records.data(), batch.records.size(), offset_);
+  offset_ += batch.records.size();
   file_.sync();
-  lock.lock();
-  durable_ = taken;
-  leading_ = false;
-  written_.notify_all();
+  next->turn = 1;
+  next->turn.notify_one();
+  batch.durable = 1;
+  batch.durable.notify_all();
 }
 
 }  // namespace
