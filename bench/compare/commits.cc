@@ -95,9 +95,9 @@ void run_commits(const Run& run, JSON& results) {
   auto small = sample_record(200);
   std::vector<Workload> workloads = {{"commit_one", "us", 60, 32 * kMiB, kOneThread,
                                       [&](Store& store) { return commit_singly(store, small); }},
-                                     {"commit_1000x200", "records/s", 16, 128 * kMiB, kManyAtoms,
+                                     {"commit_1000x200", "records/s", 24, 128 * kMiB, kManyAtoms,
                                       [](Store& store) { return commit_batches(store, 200); }},
-                                     {"commit_1000x1024", "records/s", 16, 512 * kMiB, kManyAtoms,
+                                     {"commit_1000x1024", "records/s", 32, 768 * kMiB, kManyAtoms,
                                       [](Store& store) { return commit_batches(store, 1024); }}};
   for (const int threads : {8, 32}) {
     workloads.push_back(

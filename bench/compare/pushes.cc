@@ -8,8 +8,9 @@ namespace protobase::compare {
 namespace {
 
 constexpr std::size_t kRecord = 200;
-constexpr std::uint64_t kAllowance = std::uint64_t{32} << 20;  // headers, the commit, and room behind
-constexpr std::size_t kStored = 216;           // with the header, as it reaches the disk
+constexpr std::uint64_t kAllowance = std::uint64_t{32}
+                                     << 20;  // headers, the commit, and room behind
+constexpr std::size_t kStored = 216;         // with the header, as it reaches the disk
 
 /// Pushes into an empty store that need not wait for a disk; records a second.
 double push_in_memory(const Run& run, const std::string& name, bool caches) {
