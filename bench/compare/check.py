@@ -17,6 +17,7 @@ PEERS = ("rocksdb", "leveldb", "lmdb", "sqlite")
 COLD_BYTES = 4.5 * 1024
 MEMORY_ALLOWANCE_MIB = 32
 COPIED_ONCE = 1.001  # the hash keeps the last 256 bytes of every 256 KiB, and the commit is copied
+FLAT = 1.5  # the issue only says flat
 RESTED_US = 1000  # as in measure.cc
 STATED = "stated"  # the sign of a figure that has no target
 VERIFIED_BITS = 1 / 64  # of what is mapped, for verify_mapped_once
@@ -162,10 +163,10 @@ def codec_targets(r):
 def life_targets(r):
     for size in ("", "_large"):
         for end, limit in (("clean", 5), ("killed", 20)):
-            yield (f"open_{end}{size}, ms", lambda w=f"open_{end}{size}": r.median(w), "<=", limit)
+            yield (f"open_{end}{size}, ms", lambda w=f"open_{end}{size}": r.median(w), "<", limit)
     for end in ("clean", "killed"):
-        yield (f"open_{end}, ten or twenty times the atoms to once",
-               lambda w=f"open_{end}_large": r.ratio(w, "protobase_small"), "<=", 1.5)
+        yield (f"open_{end}, ten or twenty times the atoms to once, wanted flat, which we read as {FLAT}",
+               lambda w=f"open_{end}_large": r.ratio(w, "protobase_small"), "<=", FLAT)
 
     def memory(ours, bits=0.0, figure=None):
         """What is resident to what is allowed; `bits`: the share of the stored bytes that is allowed for bits."""

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Tests of check.py and compare.py: what is judged is a ratio of rounds, who it is about is named, and a space that an opening
-changed behind our back is noticed."""
+"""Tests of check.py, groups.py and compare.py: what is judged is a ratio of rounds, who it is about is named, a run without data
+fails, and a space that an opening changed behind our back is noticed."""
 
+import contextlib
+import io
 import os
 import pathlib
 import sys
@@ -11,6 +13,7 @@ import unittest
 sys.dont_write_bytecode = True
 import check
 import compare
+import groups
 
 
 def report(**workloads):
@@ -60,12 +63,33 @@ class CheckTest(unittest.TestCase):
         self.assertEqual("2", line("the same, protobase_mapped_once, without", memory=memory).figure)
         self.assertEqual("0.78", line("the same, protobase_mapped_once, where its bits", memory=memory).figure)
 
+    def test_an_opening_must_be_faster_than_its_limit(self):
+        self.assertEqual("FALL SHORT", line("open_clean, ms", open_clean={"protobase": [5.0]}).word)
+        self.assertEqual("pass", line("open_clean, ms", open_clean={"protobase": [4.99]}).word)
 
     def test_a_disk_that_was_slowed_down_is_told(self):
         about = "workloads before or after"
         samples = {"protobase": [1]}
         self.assertEqual("none", line(about, commit_one=(samples, {"sync_us": [90, 95]}), open_clean=samples).figure)
         self.assertEqual("commit_one", line(about, commit_one=(samples, {"sync_us": [90, 4000]})).figure)
+
+
+class RunTest(unittest.TestCase):
+    """groups.run() with a report that has no data at all."""
+
+    def run_with(self, *options):
+        with tempfile.TemporaryDirectory() as folder:
+            places = ["--program", "none", "--directory", f"{folder}/data", "--output", f"{folder}/output"]
+            arguments = groups.parser("of a test").parse_args([*places, *options])
+            with contextlib.redirect_stdout(io.StringIO()):
+                groups.run(arguments, lambda _: report(), "results.json", lambda made: ({}, check.judge(made)[0]))
+
+    def test_targets_without_data_fail_the_run(self):
+        with self.assertRaisesRegex(SystemExit, "targets have no data"):
+            self.run_with()
+
+    def test_some_groups_only_need_no_data_of_the_others(self):
+        self.run_with("--only", "commits")
 
 
 class KeptTest(unittest.TestCase):

@@ -196,9 +196,9 @@ def texts(report):
 
 def main():
     arguments = groups.parser(__doc__).parse_args()
-    groups.run(arguments, measure, "results.json", texts)
     if arguments.quick:
         print("quick: data are a tenth, cold and memory figures are of 2 million atoms")
+    groups.run(arguments, measure, "results.json", texts)
 
 
 if __name__ == "__main__":

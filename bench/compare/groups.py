@@ -7,6 +7,7 @@ import pathlib
 import platform
 import shutil
 import subprocess
+import sys
 import time
 
 import figures
@@ -55,7 +56,8 @@ def measure(arguments, steps, workloads, packages, **about):
 
 
 def run(arguments, take_measure, results_file, texts):
-    """Measures in an empty --directory, which is removed; writes the report, then `texts(report)`: ({file: text}, verdicts)."""
+    """Measures in an empty --directory, which is removed; writes the report, then `texts(report)`: ({file: text}, verdicts). Ends
+    the process with 1 where a target has no data, but with --only, which leaves out most of them."""
     shutil.rmtree(arguments.directory, ignore_errors=True)
     arguments.directory.mkdir(parents=True)
     try:
@@ -68,6 +70,9 @@ def run(arguments, take_measure, results_file, texts):
     for name, text in written.items():
         (arguments.output / name).write_text(text, encoding="utf-8")
     print(*verdicts, sep="\n")
+    missing = sum(one.word == "NO DATA" for one in verdicts)
+    if missing and not arguments.only:
+        sys.exit(f"{missing} targets have no data")
 
 
 def pressure():
