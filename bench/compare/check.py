@@ -127,6 +127,8 @@ def hot_targets(r):
     for ours, way in OURS.items():
         sign, wanted = ("<=", 1.2) if ours == "protobase_mapped_once" else (STATED, None)
         yield f"hot get, {ours} ({way}), to the mapped log", to_log(ours), sign, wanted
+    yield ("hot get, to the bare map, which verifies nothing, protobase_mapped_once",
+           lambda: r.ratio("get_hot", "bare_map", "protobase_mapped_once"), STATED, None)
     yield ("hot get, bytes cache, to unordered_map",
            lambda: r.ratio("get_hot", "unordered_map"), "<=", 1.2)
     yield "hot get, two threads to one", speedup, ">=", 1.8

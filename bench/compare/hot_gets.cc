@@ -106,8 +106,9 @@ void run_hot_gets(const Run& run, JSON& results) {
   const int gets = run.quick ? 50'000 : 200'000;
   const auto next = one_cycle(records);
   std::vector<Contestant> all;
-  for (const std::string name : {"array", "unordered_map", "mmap_log", "floor", "checksummed_log",
-                                 "protobase", "lmdb", "rocksdb", "leveldb", "sqlite"}) {
+  for (const std::string name :
+       {"array", "unordered_map", "bare_map", "mmap_log", "floor", "checksummed_log", "protobase",
+        "lmdb", "rocksdb", "leveldb", "sqlite"}) {
     all.push_back(prepare(run, name, true, next));
   }
   for (const std::string label :
@@ -115,15 +116,16 @@ void run_hot_gets(const Run& run, JSON& results) {
     all.push_back(prepare(run, label, false, next));
   }
   measure(run, "get_hot", 1, gets, all,
-          {"array", "unordered_map", "mmap_log", "protobase", "protobase_no_caches",
+          {"array", "unordered_map", "bare_map", "mmap_log", "protobase", "protobase_no_caches",
            "protobase_mapped", "protobase_mapped_once", "lmdb", "rocksdb", "leveldb", "sqlite"},
           results);
   measure(run, "get_hot_two_threads", 2, gets, all,
-          {"array", "unordered_map", "mmap_log", "protobase", "protobase_no_caches",
+          {"array", "unordered_map", "bare_map", "mmap_log", "protobase", "protobase_no_caches",
            "protobase_mapped", "protobase_mapped_once"},
           results);
   measure(run, "get_page_cache", 1, gets, all,
-          {"floor", "checksummed_log", "protobase_no_caches", "protobase_mapped"}, results);
+          {"floor", "checksummed_log", "bare_map", "protobase_no_caches", "protobase_mapped"},
+          results);
   all.clear();
   std::filesystem::remove_all(run.directory / "hot");
 }

@@ -27,6 +27,7 @@ std::unique_ptr<Store> make_store(std::string_view name, const StoreSettings& se
   std::filesystem::create_directories(settings.directory);
   if (name == "floor") return make_bare_log(settings, false, LogRead::kPread);
   if (name == "checksummed_log") return make_bare_log(settings, true, LogRead::kPread);
+  if (name == "bare_map") return make_bare_log(settings, false, LogRead::kMmap);
   if (name == "mmap_log") return make_bare_log(settings, true, LogRead::kMmap);
   if (name == "io_uring") return make_bare_log(settings, false, LogRead::kURing);
   if (name == "array") return make_array();

@@ -78,8 +78,8 @@ class Store {
   virtual std::unique_ptr<Reader> reader() = 0;
 };
 
-/// Names as in the results: floor, checksummed_log, mmap_log, array, unordered_map, protobase (with
-/// any suffix), rocksdb, leveldb, lmdb, sqlite, io_uring. Throws for another.
+/// Names as in the results: floor, checksummed_log, bare_map, mmap_log, array, unordered_map,
+/// protobase (with any suffix), rocksdb, leveldb, lmdb, sqlite, io_uring. Throws for another.
 std::unique_ptr<Store> make_store(std::string_view name, const StoreSettings& settings);
 
 std::unique_ptr<Store> make_protobase(const StoreSettings& settings);
