@@ -63,6 +63,10 @@ class CheckTest(unittest.TestCase):
         self.assertEqual("2", line("the same, protobase_mapped_once, without", memory=memory).figure)
         self.assertEqual("0.78", line("the same, protobase_mapped_once, where its bits", memory=memory).figure)
 
+    def test_spare_memory_counts_against_the_target(self):
+        memory = ({"protobase": [160]}, {"protobase": {"caches": 64, "buffers": 32, "stored": 0, "spare": 64}})
+        self.assertEqual("1.25", line("peak resident memory", memory=memory).figure)
+        self.assertEqual("0.75", line("the same, without what the kernel", memory=memory).figure)
     def test_an_opening_must_be_faster_than_its_limit(self):
         self.assertEqual("FALL SHORT", line("open_clean, ms", open_clean={"protobase": [5.0]}).word)
         self.assertEqual("pass", line("open_clean, ms", open_clean={"protobase": [4.99]}).word)

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kRecord = 200;
 constexpr std::size_t kBlob = std::size_t{64} << 20;
 constexpr std::uint64_t kAtomsPerCommit = 10'000;
-constexpr std::uint64_t kSampleEvery = 16;  // of the handles, so that they hardly weigh
+constexpr int kBlobs = 8;  // pushed before memory is looked at: what they leave behind counts
 
 std::filesystem::path handles_file(const std::filesystem::path& directory) {
   return directory.string() + ".handles";
@@ -97,48 +97,70 @@ void run_blob_copies(const Run& run, JSON& results) {
   results.push_back(result("blob_copies", "bytes", {{run.store, {static_cast<double>(kBlob)}}}));
 }
 
-/// Resident memory, without the benchmark's own table of handles.
+/// Memory in MiB without the benchmark's own tables, which are all touched.
 class Memory {
  public:
   explicit Memory(std::size_t own) : own_(static_cast<double>(own)) {}
-  void look() { anonymous_ = std::max(anonymous_, anonymous_bytes()); }
+  void look() {
+    anonymous_ = std::max(anonymous_, anonymous_bytes());
+    peak_ = std::max(peak_, peak_resident_bytes());
+  }
   double anonymous_peak() const { return mib(anonymous_); }
   double resident() const { return mib(resident_bytes()); }
-  double resident_peak() const { return mib(peak_resident_bytes()); }
+  double resident_peak() const { return mib(peak_); }
 
  private:
   double mib(std::uint64_t bytes) const { return (static_cast<double>(bytes) - own_) / (1 << 20); }
 
   double own_;
-  std::uint64_t anonymous_ = 0;
+  std::uint64_t anonymous_ = 0, peak_ = 0;
 };
 
-void run_memory(const Run& run, JSON& results) {
-  constexpr std::uint64_t kLookEvery = 10'000;
-  StoreSettings settings = run.settings(run.store);
-  settings.preallocated_bytes = 0;
-  settings.caches = !settings.mapped;  // maps are what is read through then
+constexpr std::uint64_t kLookEvery = 10'000;
+
+void push_all(Store& store, std::vector<Handle>& handles, Memory& memory) {
   auto record = sample_record(kRecord);
-  std::vector<Handle> sample;
-  sample.reserve(run.atoms / kSampleEvery + 1);
-  Memory memory(sample.capacity() * sizeof(Handle));
-  const auto store = make_store(run.store, settings);
-  for (std::uint64_t i = 0; i < run.atoms; ++i) {
+  for (std::uint64_t i = 0; i < handles.size(); ++i) {
     set_next(record, i);
-    const Handle handle = store->put(record);
-    if (i % kSampleEvery == 0) sample.push_back(handle);
+    handles[i] = store.put(record);
     if (i % kLookEvery == 0) memory.look();
-    if (i % kAtomsPerCommit == kAtomsPerCommit - 1) store->commit();
+    if (i % kAtomsPerCommit == kAtomsPerCommit - 1) store.commit();
   }
-  store->commit();
-  const double after_pushes = memory.resident();
-  const auto reader = store->reader();
+  store.commit();
+  memory.look();
+}
+
+void push_blobs(Store& store) {
+  const auto blob = sample_record(kBlob);
+  for (int i = 0; i < kBlobs; ++i) {
+    store.put(blob);
+    store.commit();
+  }
+}
+
+void get_any(Reader& reader, const std::vector<Handle>& handles, Memory& memory) {
   std::mt19937_64 random(4);
-  for (std::uint64_t i = 0; i < run.atoms; ++i) {
-    reader->get(sample[random() % sample.size()]);
+  for (std::uint64_t i = 0; i < handles.size(); ++i) {
+    reader.get(handles[random() % handles.size()]);
     if (i % kLookEvery == 0) memory.look();
   }
   memory.look();
+}
+
+void run_memory(const Run& run, JSON& results) {
+  StoreSettings settings = run.settings(run.store);
+  settings.preallocated_bytes = 0;
+  settings.caches = !settings.mapped;  // maps are what is read through then
+  std::vector<Handle> handles(run.atoms);
+  Memory memory(handles.size() * sizeof(Handle));
+  const auto store = make_store(run.store, settings);
+  push_all(*store, handles, memory);
+  const double after_pushes = memory.resident();
+  push_blobs(*store);
+  forget_peak();  // of a blob on its way; what it leaves behind counts
+  memory.look();
+  const double after_blobs = memory.resident();
+  get_any(*store->reader(), handles, memory);
   // Pages of a mapped file are the page cache's: the kernel takes them back when it likes.
   const double counted = settings.mapped ? memory.anonymous_peak() : memory.resident_peak();
   const double mib = 1 << 20;
@@ -146,7 +168,9 @@ void run_memory(const Run& run, JSON& results) {
   results.push_back(result("memory", "MiB", {{run.store, {counted}}},
                            {{"atoms", run.atoms},
                             {"after_pushes", after_pushes},
+                            {"after_blobs", after_blobs},
                             {"after_gets", memory.resident()},
+                            {"spare", static_cast<double>(spare_bytes()) / mib},
                             {"anonymous_peak", memory.anonymous_peak()},
                             {"resident_peak", memory.resident_peak()},
                             {"stored", static_cast<double>(stored_bytes(settings.directory)) / mib},

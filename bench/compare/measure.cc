@@ -91,6 +91,12 @@ JSON disk_result(const Run& run, const std::string& workload, const std::string&
 std::uint64_t disk_read_bytes() { return figure_of("/proc/self/io", "read_bytes:"); }
 std::uint64_t resident_bytes() { return figure_of("/proc/self/status", "VmRSS:") << 10; }
 std::uint64_t anonymous_bytes() { return figure_of("/proc/self/status", "RssAnon:") << 10; }
+std::uint64_t spare_bytes() { return figure_of("/proc/self/smaps_rollup", "LazyFree:") << 10; }
+void forget_peak() {
+  if (!(std::ofstream("/proc/self/clear_refs") << "5" << std::flush)) {
+    throw std::runtime_error("cannot write /proc/self/clear_refs");
+  }
+}
 std::uint64_t peak_resident_bytes() { return figure_of("/proc/self/status", "VmHWM:") << 10; }
 
 void drop_page_cache(const std::filesystem::path& directory) {

@@ -80,8 +80,11 @@ std::uint64_t disk_read_bytes();
 /// Resident memory now and at its highest, in bytes.
 std::uint64_t resident_bytes();
 std::uint64_t peak_resident_bytes();
-/// The part of resident_bytes() that no file is behind: what the kernel cannot take back.
+void forget_peak();  ///< peak_resident_bytes() begins again with what is resident now
+/// The part of resident_bytes() that no file is behind.
 std::uint64_t anonymous_bytes();
+/// The part of anonymous_bytes() that the kernel may take back when it likes (MADV_FREE).
+std::uint64_t spare_bytes();
 /// Drops every file below from the page cache; the data are synced first.
 void drop_page_cache(const std::filesystem::path& directory);
 
