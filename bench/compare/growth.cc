@@ -1,34 +1,11 @@
 // How the cost of ours grows: with the size of an atom, with how many there are, with threads and
-// with WALs. Each row is one value of that, and the rows take turns.
-#include <numeric>
+// with WALs. Here: gets of what is in memory.
+#include "growth.h"
 
-#include "protobase/protobase.h"
-#include "workloads.h"
+#include <numeric>
 
 namespace protobase::compare {
 namespace {
-
-constexpr std::size_t kRecord = 200;
-constexpr std::size_t kSizes[] = {16, 64, 200, 1024, 4096, 16 * 1024, 64 * 1024};
-
-enum class Way { kBytesCache, kPread, kMapped };
-
-StorageOptions options_of(Way way) {
-  StorageOptions options;
-  options.enable_atom_object_cache = false;
-  options.enable_atom_bytes_cache = way == Way::kBytesCache;
-  options.bytes_cache_max_bytes = std::size_t{16} << 30;
-  options.bytes_cache_max_entries = std::size_t{1} << 40;
-  return options;
-}
-
-std::unique_ptr<StandaloneFileStorage> open(const std::filesystem::path& directory, Way way,
-                                            const StorageOptions& options) {
-  FileBlockProviderOptions files;
-  files.map_wals = way == Way::kMapped;
-  return std::make_unique<StandaloneFileStorage>(
-      std::make_shared<FileBlockProvider>(directory.string(), files), options);
-}
 
 /// A storage with records that lead from one to the next, in an order that jumps, and where they
 /// are.
@@ -76,95 +53,17 @@ class Chain {
   std::vector<AtomPointer> pointers_;
 };
 
-/// The rows of one workload, which lie in a directory each until they are measured.
-class Rows {
- public:
-  /// `rows`: what the numbers that are the names of rows count.
-  Rows(const Run& run, std::string workload, std::string unit, std::string rows)
-      : directory_(run.directory / workload),
-        name_(std::move(workload)),
-        unit_(std::move(unit)),
-        rows_(std::move(rows)) {}
-  ~Rows() {
-    entries_.clear();
-    std::filesystem::remove_all(directory_);
-  }
-  Rows(const Rows&) = delete;
-  Rows& operator=(const Rows&) = delete;
-
-  std::filesystem::path place(const std::string& row) const {
-    std::filesystem::create_directories(directory_ / row);
-    return directory_ / row / "space";
-  }
-  void add(const std::string& row, std::function<double()> round) {
-    entries_.push_back({row, std::move(round)});
-  }
-  void add_gets(const std::string& row, std::shared_ptr<const Chain> chain, int threads, int gets) {
-    add(row, [=] { return chain->nanos(threads, gets); });
-  }
-  void measure(const Run& run, JSON& results) const {
-    results.push_back(result(name_, unit_, take_turns(entries_, run.rounds(8), run.quick ? 1 : 20),
-                             {{"rows", rows_}}));
-  }
-
- private:
-  std::filesystem::path directory_;
-  std::string name_, unit_, rows_;
-  std::vector<Entry> entries_;
-};
-
-/// How many of them are some megabytes, which no processor's cache holds.
-std::size_t count_of(std::size_t size) {
-  return std::clamp<std::size_t>((std::size_t{64} << 20) / size, 1000, 100'000);
-}
-
-void push_by_size(const Run& run, JSON& results) {
-  Rows rows(run, "growth_push_size", "ns", "bytes an atom");
-  for (const std::size_t size : kSizes) {
-    const std::string row = std::to_string(size);
-    rows.add(row, [record = sample_record(size), place = rows.place(row)] {
-      const std::size_t count = count_of(record.size());
-      StorageOptions options = options_of(Way::kPread);
-      options.max_unflushed_bytes = std::uint64_t{1} << 30;  // a push waits for nothing
-      const auto storage = open(place, Way::kPread, options);
-      const Stopwatch watch;
-      for (std::size_t i = 0; i < count; ++i) storage->push_bytes(record);
-      const double nanos = watch.seconds() * 1e9 / static_cast<double>(count);
-      storage->close();
-      std::filesystem::remove_all(place);
-      return nanos;
-    });
-  }
-  rows.measure(run, results);
-}
-
-void commit_by_size(const Run& run, JSON& results) {
-  Rows rows(run, "growth_commit_size", "us", "bytes an atom");
-  for (const std::size_t size : kSizes) {
-    const std::string row = std::to_string(size);
-    const std::shared_ptr<SharedStorage> storage =
-        open(rows.place(row), Way::kPread, options_of(Way::kPread));
-    storage->reserve(std::uint64_t{32} << 20);
-    rows.add(row, [record = sample_record(size), storage] {
-      constexpr int kCommits = 20;
-      std::vector<double> micros;
-      for (int i = 0; i < kCommits; ++i) {
-        const Stopwatch watch;
-        storage->set_current_root(storage->push_bytes(record));
-        micros.push_back(watch.seconds() * 1e6);
-      }
-      return median(std::move(micros));
-    });
-  }
-  rows.measure(run, results);
+void add_gets(Rows& rows, const std::string& row, std::shared_ptr<const Chain> chain, int threads,
+              int gets) {
+  rows.add(row, [=] { return chain->nanos(threads, gets); });
 }
 
 void get_by_size(const Run& run, const std::string& workload, Way way, JSON& results) {
   Rows rows(run, workload, "ns", "bytes an atom");
   for (const std::size_t size : kSizes) {
     const std::string row = std::to_string(size);
-    rows.add_gets(row, std::make_shared<Chain>(rows.place(row), way, size, count_of(size)), 1,
-                  20'000);
+    add_gets(rows, row, std::make_shared<Chain>(rows.place(row), way, size, count_of(size)), 1,
+             20'000);
   }
   rows.measure(run, results);
 }
@@ -174,7 +73,7 @@ void get_by_atoms(const Run& run, const std::string& workload, Way way, JSON& re
   const std::size_t most = run.quick ? 1'000'000 : 10'000'000;
   for (std::size_t count = 10'000; count <= most; count *= 10) {
     const std::string row = std::to_string(count);
-    rows.add_gets(row, std::make_shared<Chain>(rows.place(row), way, kRecord, count), 1, 100'000);
+    add_gets(rows, row, std::make_shared<Chain>(rows.place(row), way, kRecord, count), 1, 100'000);
   }
   rows.measure(run, results);
 }
@@ -184,25 +83,7 @@ void get_by_threads(const Run& run, JSON& results) {
   const auto chain =
       std::make_shared<Chain>(rows.place("space"), Way::kBytesCache, kRecord, std::size_t{200'000});
   for (const int threads : {1, 2, 4, 8, 16}) {
-    rows.add_gets(std::to_string(threads), chain, threads, 50'000);
-  }
-  rows.measure(run, results);
-}
-
-void commit_by_threads(const Run& run, JSON& results) {
-  Rows rows(run, "growth_commit_threads", "commits/s", "threads");
-  for (const int threads : {1, 2, 4, 8, 16, 32, 64}) {
-    const std::string row = std::to_string(threads);
-    const std::shared_ptr<SharedStorage> storage =
-        open(rows.place(row), Way::kPread, options_of(Way::kPread));
-    storage->reserve(std::uint64_t{16} << 20);
-    rows.add(row, [storage, threads, record = sample_record(kRecord)] {
-      const int each = std::max(20, 640 / threads);
-      const double seconds = in_threads(threads, [&](int) {
-        for (int i = 0; i < each; ++i) storage->set_current_root(storage->push_bytes(record));
-      });
-      return threads * each / seconds;
-    });
+    add_gets(rows, std::to_string(threads), chain, threads, 50'000);
   }
   rows.measure(run, results);
 }
@@ -215,10 +96,10 @@ void get_by_wals(const Run& run, const std::string& workload, Way way, JSON& res
     const std::string row = std::to_string(wals);
     const std::uint64_t wal_max_size = kWALFirstRecordOffset + kCount * kStored / wals;
     const std::uint64_t at_least = std::uint64_t{64} << 10;
-    rows.add_gets(row,
-                  std::make_shared<Chain>(rows.place(row), way, kRecord, kCount,
-                                          std::max(wal_max_size, at_least)),
-                  1, 20'000);
+    add_gets(rows, row,
+             std::make_shared<Chain>(rows.place(row), way, kRecord, kCount,
+                                     std::max(wal_max_size, at_least)),
+             1, 20'000);
   }
   rows.measure(run, results);
 }
@@ -226,17 +107,16 @@ void get_by_wals(const Run& run, const std::string& workload, Way way, JSON& res
 }  // namespace
 
 void run_growth(const Run& run, JSON& results) {
-  push_by_size(run, results);
-  commit_by_size(run, results);
+  measure_growth_of_writes(run, results);
   get_by_size(run, "growth_get_size_cache", Way::kBytesCache, results);
   get_by_size(run, "growth_get_size_pread", Way::kPread, results);
   get_by_size(run, "growth_get_size_mapped", Way::kMapped, results);
   get_by_atoms(run, "growth_get_atoms_cache", Way::kBytesCache, results);
   get_by_atoms(run, "growth_get_atoms_mapped", Way::kMapped, results);
   get_by_threads(run, results);
-  commit_by_threads(run, results);
   get_by_wals(run, "growth_get_wals_pread", Way::kPread, results);
   get_by_wals(run, "growth_get_wals_mapped", Way::kMapped, results);
+  measure_growth_of_spaces(run, results);
 }
 
 }  // namespace protobase::compare
