@@ -93,10 +93,12 @@ void measure(const Run& run, const std::string& workload, int threads, int gets,
 
 void run_cold_gets(const Run& run, JSON& results) {
   const Way floor{"floor", "floor", "floor"}, ours{"protobase", "protobase", "protobase"};
-  const Way lmdb{"lmdb", "lmdb", "lmdb"}, ring{"io_uring", "io_uring", "floor"};
+  const Way ring{"io_uring", "io_uring", "floor"};
+  std::vector<Way> all = {floor, ours};
+  for (const std::string peer : {"lmdb", "rocksdb", "sqlite"}) all.push_back({peer, peer, peer});
   const int gets = run.quick ? 1500 : 5000;
-  measure(run, "get_cold", 1, gets, 1, {floor, ours, lmdb}, results);
-  measure(run, "get_cold_32_threads", 32, gets / 8, 1, {floor, ours, lmdb}, results);
+  measure(run, "get_cold", 1, gets, 1, all, results);
+  measure(run, "get_cold_32_threads", 32, gets / 8, 1, all, results);
   measure(run, "get_cold_many", 1, 256 * 8, 256, {ring, ours}, results);
 }
 

@@ -3,7 +3,7 @@
 
 Usage: compare.py --program FILE --directory DIR --output DIR [--quick] [--only GROUP,...]
 
---directory gets up to 20 GB (--quick: 2 GB) of data, removed at the end; it must lie on the disk that is
+--directory gets up to 28 GB (--quick: 3 GB) of data, removed at the end; it must lie on the disk that is
 to be measured. Contestants take turns inside one process wherever that is possible; life-cycle
 workloads are processes of their own, and take turns here.
 """
@@ -108,7 +108,7 @@ class Runner:
                 self.open_once(f"open_{end}_large", self.large_atoms, large, "protobase")
                 self.open_once(f"open_{end}_large", self.large_atoms, small, "protobase", "protobase_small")
         self.drop(small, self.directory / "kept")
-        for store in ("floor", "lmdb"):
+        for store in ("floor", "lmdb", "rocksdb", "sqlite"):
             self.populate(large, store, self.large_atoms)
         self.keep(self.run("cold_gets", large, "--atoms", self.large_atoms))
         self.drop(large)
