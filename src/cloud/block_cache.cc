@@ -38,6 +38,12 @@ std::array<std::byte, kHeaderSize> make_header(const UUID& wal, std::uint64_t be
 
 }  // namespace
 
+UUID block_key(const UUID& store, const UUID& wal) {
+  UUID key = wal;
+  for (std::size_t i = 0; i < key.bytes.size(); ++i) key.bytes[i] ^= store.bytes[i];
+  return key;
+}
+
 BlockCache::BlockCache(BlockCacheOptions options) : options_(std::move(options)) {
   if (is_on_disk()) take_up_directory();
 }

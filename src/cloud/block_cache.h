@@ -2,7 +2,10 @@
 // Bounded; the least recently used go first. Never needed: whatever is lost, damaged or removed by
 // somebody else is read from the bucket again.
 //
-// A file is named WAL-OFFSET and holds (little-endian): 8 B magic "PBBLOCK\n", 16 B WAL, u64 offset
+// Blocks of several stores may lie side by side, also of the same WAL: what a copy of a store had
+// is not what another copy got since.
+//
+// A file is named KEY-OFFSET and holds (little-endian): 8 B magic "PBBLOCK\n", 16 B key, u64 offset
 // in the WAL of its first byte, u64 XXH3-64 of the 32 bytes before and the bytes, then the bytes,
 // which lie between two multiples of the block size.
 #pragma once
@@ -38,20 +41,23 @@ struct BlockCacheCounts {
   std::uint64_t bytes = 0;    ///< now
 };
 
-/// Thread-safe.
+/// What the blocks of a WAL of a store are kept by: never that of another store.
+UUID block_key(const UUID& store, const UUID& wal);
+
+/// Thread-safe. `key`: a block_key().
 class BlockCache final {
  public:
   /// Takes up what an earlier one left in the directory.
   explicit BlockCache(BlockCacheOptions options);
 
   /// Fills `out` from `offset` on as far as the blocks reach; returns how much that is.
-  std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out);
+  std::size_t read(const UUID& key, std::uint64_t offset, std::span<std::byte> out);
 
   /// Keeps a copy, as far as there is room. Never fails: what cannot be kept is logged.
-  void put(const UUID& wal, std::uint64_t begin, std::span<const std::byte> bytes);
+  void put(const UUID& key, std::uint64_t begin, std::span<const std::byte> bytes);
 
   /// False: there was nothing of [offset, offset + size).
-  bool drop(const UUID& wal, std::uint64_t offset, std::uint64_t size);
+  bool drop(const UUID& key, std::uint64_t offset, std::uint64_t size);
 
   std::uint64_t block_size() const noexcept { return options_.block_size; }
   std::uint64_t may_hold() const noexcept { return options_.max_bytes; }

@@ -111,8 +111,9 @@ class CloudBlockProvider::Impl final {
         cache_(cache_options(options)),
         pool_(options.max_parallel_requests - 1),  // and the calling thread
         log_(client_, retry_parts_, pool_,
-             [this](const UUID& wal, std::uint64_t begin, std::span<const std::byte> bytes) {
-               cache_.put(wal, begin, bytes);
+             [this](const UUID& store, const UUID& wal, std::uint64_t begin,
+                    std::span<const std::byte> bytes) {
+               cache_.put(cloud::block_key(store, wal), begin, bytes);
              }),
         uploader_(log_, client_, retry_parts_, pool_, {options.object_size, options.max_put_rate}),
         register_(log_, uploader_, retry_parts_.clock, options.poll_interval_ms, is_read_only_),
@@ -181,7 +182,7 @@ class CloudBlockProvider::Impl final {
 
   bool drop_copies(const UUID& wal, std::uint64_t offset, std::uint64_t size) {
     throw_if_closed();
-    return cache_.drop(wal, offset, size);
+    return cache_.drop(cloud::block_key(log_.store(), wal), offset, size);
   }
 
   std::uint64_t record_begin_before(const UUID& wal, std::uint64_t offset) {
@@ -220,8 +221,9 @@ class CloudBlockProvider::Impl final {
     return log_.find_damage(
         [this](const UUID& wal, std::uint64_t begin, std::span<const std::byte> bytes) {
           // What was cached came in parts, which nothing could check.
-          cache_.drop(wal, begin, bytes.size());
-          cache_.put(wal, begin, bytes);
+          const UUID key = cloud::block_key(log_.store(), wal);
+          cache_.drop(key, begin, bytes.size());
+          cache_.put(key, begin, bytes);
         });
   }
 

@@ -619,7 +619,7 @@ std::vector<UUID> CommitLog::list_wals() const {
   return ids;
 }
 
-std::vector<BadPlace> CommitLog::find_damage(const SlotReader::Found& keep) {
+std::vector<BadPlace> CommitLog::find_damage(const FoundBytes& keep) {
   constexpr int kLooks = 3;  // slots may be merged away while the bucket is looked through
   const ObjectCheck objects(client_, retry_parts_);
   std::vector<BadPlace> bad;

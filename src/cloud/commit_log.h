@@ -50,6 +50,9 @@ struct MergedSegment {
   std::uint64_t end = 0;
 };
 
+using FoundBytes =
+    std::function<void(const UUID& wal, std::uint64_t begin, std::span<const std::byte> bytes)>;
+
 /// Thread-safe.
 class CommitLog final {
  public:
@@ -117,7 +120,7 @@ class CommitLog final {
   std::vector<UUID> list_wals() const;
   /// Objects that the index names and the bucket does not have, or not in that size; of legacy WALs
   /// also those with other bytes than were put. `keep` gets the bytes of the others of these.
-  std::vector<BadPlace> find_damage(const SlotReader::Found& keep);
+  std::vector<BadPlace> find_damage(const FoundBytes& keep);
 
  private:
   /// What became of the checkpoint.

@@ -75,7 +75,7 @@ void SlotReader::read(ListedSlot& slot) const {
     }
     slot.segment_ends = read_segment_ends(header, whole.first(header.body_size()), location_);
   }
-  found_(header.wal, header.end() - header.inline_bytes,
+  found_(header.store, header.wal, header.end() - header.inline_bytes,
          body.first(std::min<std::uint64_t>(body.size(), header.inline_bytes)));
 }
 

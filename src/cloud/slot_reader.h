@@ -29,8 +29,8 @@ struct ListedSlot {
 class SlotReader final {
  public:
   /// Hears of bytes of WALs that were read on the way.
-  using Found =
-      std::function<void(const UUID& wal, std::uint64_t begin, std::span<const std::byte> bytes)>;
+  using Found = std::function<void(const UUID& store, const UUID& wal, std::uint64_t begin,
+                                   std::span<const std::byte> bytes)>;
 
   SlotReader(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
              engine::WorkerPool& pool, Found found)

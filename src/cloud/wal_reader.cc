@@ -28,14 +28,15 @@ constexpr std::uint64_t kReadOn = 4096;
 
 std::size_t WALReader::read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
                             std::size_t at_least) {
-  std::size_t filled = cache_.read(wal, offset, out);
+  const UUID key = block_key(log_.store(), wal);
+  std::size_t filled = cache_.read(key, offset, out);
   if (filled < at_least && at_least - filled > kPiece) {
     read_long(wal, offset + filled, out.subspan(filled, at_least - filled));
     return at_least;
   }
   while (filled < at_least) {
     filled += fetch(wal, offset + filled, out.subspan(filled), at_least - filled);
-    if (filled < at_least) filled += cache_.read(wal, offset + filled, out.subspan(filled));
+    if (filled < at_least) filled += cache_.read(key, offset + filled, out.subspan(filled));
   }
   return filled;
 }
@@ -73,7 +74,7 @@ std::size_t WALReader::fetch(const UUID& wal, std::uint64_t offset, std::span<st
   const std::uint64_t to = read_ahead_.end_of_range(
       wal, {.offset = offset, .wanted = wanted, .end = place->extent.end}, most);
   const SharedBytes bytes = get(wal, from, to - from);
-  cache_.put(wal, from, bytes.span());
+  cache_.put(block_key(log_.store(), wal), from, bytes.span());
   const auto here = bytes.span().subspan(offset - from);
   const std::size_t size = std::min(here.size(), out.size());
   std::memcpy(out.data(), here.data(), size);
