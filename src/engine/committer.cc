@@ -14,6 +14,8 @@ namespace {
 // Commits one turn takes at most: bounds how long a guard may have to wait.
 constexpr std::size_t kMaxGroup = 1024;
 constexpr std::uint64_t kShortestWaitMs = 1;
+// How often a leader lets others run who may be about to join. Some microseconds if none is.
+constexpr int kPatience = 32;
 }  // namespace
 
 Committer::Committer(RootRegister& root_register, Log& log, std::shared_ptr<os::Clock> clock,
@@ -21,9 +23,7 @@ Committer::Committer(RootRegister& root_register, Log& log, std::shared_ptr<os::
     : register_(root_register),
       log_(log),
       clock_(std::move(clock)),
-      lock_timeout_ms_(lock_timeout_ms) {
-  guard_request_.is_guard = true;
-}
+      lock_timeout_ms_(lock_timeout_ms) {}
 
 bool Committer::commit(const AtomPointer& root,
                        const std::optional<std::optional<AtomPointer>>& expected) {
@@ -33,22 +33,13 @@ bool Committer::commit(const AtomPointer& root,
     if (request.failure) std::rethrow_exception(request.failure);
     return request.accepted;
   }
-  std::unique_lock lock(mutex_);
-  queue_.push_back(&request);
-  wait_for_turn(lock, request);
-  if (!request.done) {
-    const Group group = front_group();
-    lock.unlock();
-    try {
-      const auto root_lock = register_.lock(lock_timeout_ms_);
-      commit_group(group);
-    } catch (const std::exception&) {
-      for (Request* member : group) member->failure = std::current_exception();
-    }
-    lock.lock();
-    end_turn(group);
+  bool leads = false;
+  const std::shared_ptr<Turn> turn = join(request, leads);
+  if (leads) {
+    lead(*turn);
+  } else {
+    turn->is_over.wait(0);
   }
-  lock.unlock();
   if (request.failure) std::rethrow_exception(request.failure);
   return request.accepted;
 }
@@ -60,17 +51,12 @@ RootGuard Committer::guard(std::shared_ptr<void> keep_alive) {
     ++guard_depth_;
     return RootGuard(std::move(release));
   }
-  Request place;
-  place.is_guard = true;
-  queue_.push_back(&place);
-  wait_for_turn(lock, place);
-  queue_.front() = &guard_request_;  // `place` goes with this call, the turn stays
+  wait_for_front(lock, begin_turn(/*is_guard=*/true));
   lock.unlock();
   try {
     guard_lock_ = register_.lock(lock_timeout_ms_);
   } catch (const std::exception&) {
-    lock.lock();
-    end_turn({&guard_request_});
+    end_turn();
     throw;
   }
   lock.lock();
@@ -84,35 +70,104 @@ bool Committer::holds_guard() const {
   return guard_owner_ == std::this_thread::get_id();
 }
 
-void Committer::wait_for_turn(std::unique_lock<std::mutex>& lock, Request& request) {
-  const auto has_turn = [&] { return request.done || queue_.front() == &request; };
+/// Joins the last group, or begins one. Returns when no guard is before it any more: other groups
+/// come to an end by themselves, a guard lives as long as its holder likes.
+std::shared_ptr<Committer::Turn> Committer::join(Request& request, bool& leads) {
+  std::unique_lock lock(mutex_);
+  const bool is_open = !queue_.empty() && !queue_.back()->is_guard && !queue_.back()->is_closed &&
+                       queue_.back()->members.size() < kMaxGroup;
+  std::shared_ptr<Turn> turn = is_open ? queue_.back() : begin_turn(/*is_guard=*/false);
+  turn->members.push_back(&request);
+  turn->size = turn->members.size();
   const auto timeout = std::chrono::milliseconds(std::max(lock_timeout_ms_, kShortestWaitMs));
-  while (!request.turn.wait_for(lock, timeout, has_turn)) {
-    // Other commits come to an end by themselves; a guard lives as long as its holder likes.
-    if (request.in_turn || !queue_.front()->is_guard) continue;
-    std::erase(queue_, &request);
-    throw LockingError("another thread kept the root for " + std::to_string(lock_timeout_ms_) +
-                       " ms");
+  if (!guard_moved_.wait_for(lock, timeout, [&] { return !is_behind_guard(*turn); })) {
+    leave(turn, &request);
+    throw_kept();
+  }
+  leads = turn->members.front() == &request;
+  return turn;
+}
+
+std::shared_ptr<Committer::Turn> Committer::begin_turn(bool is_guard) {
+  const auto& turn = queue_.emplace_back(std::make_shared<Turn>(is_guard));
+  if (queue_.size() == 1) {
+    turn->expected_size = woken_;
+    turn->has_come = 1;
+  }
+  return turn;
+}
+
+bool Committer::is_behind_guard(const Turn& turn) const {
+  if (turn.has_come != 0) return false;  // and may be over, and out of the queue
+  for (const auto& before : queue_) {
+    if (before.get() == &turn) return false;
+    if (before->is_guard) return true;
+  }
+  return false;
+}
+
+/// Precondition: `turn` is not the front one. `request`: null for a guard.
+void Committer::leave(const std::shared_ptr<Turn>& turn, Request* request) {
+  std::erase(turn->members, request);
+  turn->size = turn->members.size();
+  if (turn->members.empty()) std::erase(queue_, turn);
+  guard_moved_.notify_all();
+}
+
+void Committer::wait_for_front(std::unique_lock<std::mutex>& lock,
+                               const std::shared_ptr<Turn>& turn) {
+  const auto timeout = std::chrono::milliseconds(std::max(lock_timeout_ms_, kShortestWaitMs));
+  while (!guard_moved_.wait_for(lock, timeout, [&] { return queue_.front() == turn; })) {
+    if (!queue_.front()->is_guard) continue;
+    leave(turn, nullptr);
+    throw_kept();
   }
 }
 
-Committer::Group Committer::front_group() {
-  Group group;
-  for (Request* request : queue_) {
-    if (request->is_guard || group.size() == kMaxGroup) break;
-    request->in_turn = true;
-    group.push_back(request);
-  }
-  return group;
+void Committer::throw_kept() const {
+  throw LockingError("another thread kept the root for " + std::to_string(lock_timeout_ms_) +
+                     " ms");
 }
 
-void Committer::end_turn(const Group& group) {
-  for (Request* member : group) {
+void Committer::lead(Turn& turn) {
+  turn.has_come.wait(0);
+  // Those whom the turn before wakes come back at once. Without them half of the threads would
+  // always miss the sync that the other half begins.
+  for (int i = 0; i < kPatience && turn.size < turn.expected_size; ++i) std::this_thread::yield();
+  const Group& group = close(turn);
+  try {
+    const auto root_lock = register_.lock(lock_timeout_ms_);
+    commit_group(group);
+  } catch (const std::exception&) {
+    for (Request* member : group) member->failure = std::current_exception();
+  }
+  end_turn();
+}
+
+const Committer::Group& Committer::close(Turn& turn) {
+  const std::lock_guard lock(mutex_);
+  turn.is_closed = true;
+  return turn.members;
+}
+
+/// Of the front one. Who leads the next is woken first, and no one meets the mutex held.
+void Committer::end_turn() {
+  std::shared_ptr<Turn> ended, next;
+  {
+    const std::lock_guard lock(mutex_);
+    ended = std::move(queue_.front());
     queue_.pop_front();
-    member->done = true;
-    member->turn.notify_one();
+    woken_ = ended->members.size();
+    if (!queue_.empty()) {
+      next = queue_.front();
+      next->expected_size = next->members.size() + ended->members.size();
+      next->has_come = 1;
+    }
+    guard_moved_.notify_all();
   }
-  if (!queue_.empty()) queue_.front()->turn.notify_one();
+  if (next) next->has_come.notify_one();
+  ended->is_over = 1;
+  ended->is_over.notify_all();
 }
 
 void Committer::close() {
@@ -232,11 +287,13 @@ void Committer::number_versions(std::vector<RootVersion>& versions,
 }
 
 void Committer::release_guard() {
-  const std::lock_guard lock(mutex_);
-  if (--guard_depth_ > 0) return;
-  guard_owner_.reset();
-  guard_lock_.reset();
-  end_turn({&guard_request_});
+  {
+    const std::lock_guard lock(mutex_);
+    if (--guard_depth_ > 0) return;
+    guard_owner_.reset();
+    guard_lock_.reset();
+  }
+  end_turn();
 }
 
 }  // namespace protobase::engine

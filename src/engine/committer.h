@@ -1,9 +1,10 @@
-// Moves the root: queues the threads that want to, lets one of them commit for all that wait (group
-// commit), and hands out the exclusive guard of root_context_manager().
+// Moves the root: gathers the threads that want to, lets one of them commit for all that came
+// (group commit), and hands out the exclusive guard of root_context_manager().
 //
 // Invariants:
-//  - Threads take turns in the order they came. A turn is one group of commits or the life of a
-//    guard; the register's lock is held for exactly a turn.
+//  - Turns follow each other in the order they were begun. A turn is one group of commits or the
+//    life of a guard; the register's lock is held for exactly a turn.
+//  - The first member of a group leads it. Others join until its turn comes and it is closed.
 //  - The thread that holds the guard commits at once, within its turn; nobody else's commit runs
 //    then.
 #pragma once
@@ -52,14 +53,22 @@ class Committer final {
   struct Request {
     AtomPointer root;
     std::optional<std::optional<AtomPointer>> expected;
-    bool is_guard = false;
-    bool in_turn = false;  ///< its group is being committed
-    bool done = false;
     bool accepted = false;
     std::exception_ptr failure{};
-    std::condition_variable turn{};
   };
   using Group = std::vector<Request*>;
+
+  /// Shared by its threads, so that the last to leave may wake the others without the mutex.
+  struct Turn {
+    explicit Turn(bool guard) : is_guard(guard) { members.reserve(1); }  // the first joins for sure
+    const bool is_guard;
+    Group members{};  ///< those of a closed group do not change
+    bool is_closed = false;
+    std::size_t expected_size = 0;     ///< how many the turn before wakes
+    std::atomic<std::size_t> size{0};  ///< of members, for who waits for them
+    std::atomic<int> has_come{0};      ///< it is the front one
+    std::atomic<int> is_over{0};       ///< what became of the members is known
+  };
 
   /// What a group comes to.
   struct Plan {
@@ -81,9 +90,15 @@ class Committer final {
   };
 
   bool holds_guard() const;
-  void wait_for_turn(std::unique_lock<std::mutex>& lock, Request& request);
-  Group front_group();
-  void end_turn(const Group& group);
+  std::shared_ptr<Turn> join(Request& request, bool& leads);
+  std::shared_ptr<Turn> begin_turn(bool is_guard);
+  bool is_behind_guard(const Turn& turn) const;
+  void leave(const std::shared_ptr<Turn>& turn, Request* request);
+  void wait_for_front(std::unique_lock<std::mutex>& lock, const std::shared_ptr<Turn>& turn);
+  [[noreturn]] void throw_kept() const;
+  void lead(Turn& turn);
+  const Group& close(Turn& turn);
+  void end_turn();
   void commit_group(const Group& group);
   void number_versions(std::vector<RootVersion>& versions,
                        const std::optional<RootVersion>& current);
@@ -103,11 +118,12 @@ class Committer final {
   bool closed_ = false;
   bool writing_ = false;             ///< a group is being written
   std::condition_variable written_;  ///< it no longer is
-  std::deque<Request*> queue_;       ///< the front one has the turn
+  std::deque<std::shared_ptr<Turn>> queue_;
+  std::size_t woken_ = 0;                ///< members of the turn that ended last
+  std::condition_variable guard_moved_;  ///< to the front, or away
   std::optional<std::thread::id> guard_owner_;
   unsigned guard_depth_ = 0;
   std::unique_ptr<RootLock> guard_lock_;
-  Request guard_request_;  ///< stands at the front of the queue while a guard lives
 };
 
 }  // namespace protobase::engine

@@ -70,6 +70,50 @@ TEST_F(CommitterTest, NobodyLosesToACommitThatFailed) {
   EXPECT_EQ(provider_.root_register().read()->root, first);
 }
 
+TEST_F(CommitterTest, WhoGivesUpBehindAGuardLeavesTheOthersTheirTurn) {
+  Committer impatient(provider_.root_register(), log_, os::system_clock(), 20);
+  {
+    const RootGuard guard = impatient.guard(nullptr);
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        EXPECT_THROW(impatient.commit(push(), std::nullopt), LockingError);
+        EXPECT_THROW(impatient.guard(nullptr), LockingError);
+      });
+    }
+    threads.clear();
+    EXPECT_TRUE(impatient.commit(push(), std::nullopt)) << "the holder of the guard";
+  }
+  EXPECT_TRUE(impatient.commit(push(), std::nullopt));
+  EXPECT_NO_THROW(impatient.guard(nullptr));
+  EXPECT_EQ(impatient.commits(), 2u);
+}
+
+TEST_F(CommitterTest, AnyMixOfCommitsGuardsAndGivingUpComesToItsEnd) {
+  Committer hasty(provider_.root_register(), log_, os::system_clock(), 1);
+  std::atomic<std::uint64_t> committed{0};
+  std::vector<std::jthread> threads;
+  for (unsigned t = 0; t < 6; ++t) {
+    threads.emplace_back([&, t] {
+      for (unsigned i = 0; i < 300; ++i) {
+        try {
+          if ((i * 7 + t) % 5 != 0) {
+            committed += hasty.commit(push(), std::nullopt);
+            continue;
+          }
+          const RootGuard guard = hasty.guard(nullptr);
+          committed += hasty.commit(push(), std::nullopt);
+          if (i % 10 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        } catch (const LockingError&) {
+        }
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(hasty.commits(), committed);
+  EXPECT_GT(committed, 0u);
+}
+
 TEST_F(CommitterTest, ClosedItTakesNoMore) {
   const AtomPointer root = push();
   committer_.close();
