@@ -27,8 +27,14 @@ namespace {
 
 constexpr std::size_t kMaxHeaderBytes = std::size_t{256} << 10;  // of one answer
 constexpr std::size_t kMaxReservedBytes = std::size_t{64} << 20;
-constexpr long kReceiveBufferBytes = 256 << 10;
-constexpr long kSendBufferBytes = 256 << 10;
+// libcurl makes its buffers anew for each request, and malloc gives large ones back to the kernel
+// each time: two of 256 KiB would cost a small request 20 us. So only who moves much has them.
+constexpr std::uint64_t kReceiveBufferBytes = 16 << 10;  // libcurl's own
+constexpr std::uint64_t kLargeReceiveBufferBytes = 256 << 10;
+constexpr std::uint64_t kLargeSendBufferBytes = 256 << 10;
+// A body up to here goes out in one piece with the headers: the kernel is called once, and the
+// server wakes up once and has all of it. libcurl can do so below 64 KiB; it is two copies.
+constexpr std::uint64_t kMaxBodyWithHeaders = 32 << 10;
 // Servers and the boxes on the way drop what is idle longer; what they drop silently costs a
 // request.
 constexpr long kMaxIdleSeconds = 50;
@@ -87,10 +93,12 @@ struct Transfer {
   const HTTPRequest& request;
   curl_socket_t socket = CURL_SOCKET_BAD;  ///< of a connection kept from before
   HTTPResponse response{};
+  std::string small_body{};   ///< all of the parts, when they go out with the headers; else:
   std::size_t part = 0;       ///< of the body, that is sent next ...
   std::size_t part_sent = 0;  ///< ... but for so many bytes
   std::size_t header_bytes = 0;
   bool was_sent = false;
+  bool awaits_body = true;  ///< behind the headers of the answer
   bool is_too_large = false;
 };
 
@@ -129,17 +137,19 @@ void reserve_body(Transfer& transfer, std::string_view content_length) {
   const char* const end = content_length.data() + content_length.size();
   const auto [stop, error] = std::from_chars(content_length.data(), end, length);
   if (error != std::errc() || stop != end || transfer.request.method == "HEAD") return;
+  transfer.awaits_body = length > 0;
   if (length > transfer.request.max_response_bytes) return;
   transfer.response.body.reserve(std::min<std::size_t>(length, kMaxReservedBytes));
 }
 
 /// Tells the server at once that the headers have come. Some (Ceph) write headers and body in two
 /// pieces without TCP_NODELAY: their kernel keeps the second one back until the first is
-/// acknowledged, and ours takes 40 ms over that on a connection that was used before.
-void acknowledge(curl_socket_t socket) {
+/// acknowledged, and ours takes 40 ms over that on a connection that was used before. Where nothing
+/// is to come, the acknowledgement travels with the next request.
+void acknowledge_headers(const Transfer& transfer) {
   constexpr int kOn = 1;
-  if (socket == CURL_SOCKET_BAD) return;
-  static_cast<void>(::setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &kOn, sizeof kOn));
+  if (transfer.socket == CURL_SOCKET_BAD || !transfer.awaits_body) return;
+  static_cast<void>(::setsockopt(transfer.socket, IPPROTO_TCP, TCP_QUICKACK, &kOn, sizeof kOn));
 }
 
 std::size_t take_header(char* bytes, std::size_t size, std::size_t count, void* context) {
@@ -147,9 +157,11 @@ std::size_t take_header(char* bytes, std::size_t size, std::size_t count, void* 
   const std::string_view line(bytes, size * count);
   transfer.header_bytes += line.size();
   if (transfer.header_bytes > kMaxHeaderBytes) return 0;
-  if (line.starts_with("HTTP/"))
-    transfer.response.headers.clear();               // an interim answer came before
-  if (line == "\r\n") acknowledge(transfer.socket);  // the last line
+  if (line.starts_with("HTTP/")) {  // the first line; an interim answer may have come before
+    transfer.response.headers.clear();
+    transfer.awaits_body = transfer.request.method != "HEAD";
+  }
+  if (line == "\r\n") acknowledge_headers(transfer);  // the last line
   const auto colon = line.find(':');
   if (colon == std::string_view::npos || line.starts_with("HTTP/")) return line.size();
   std::string name = base::lower_case(base::trimmed(line.substr(0, colon)));
@@ -170,7 +182,8 @@ int before_request(void* context, char*, char*, int, int) {
 }
 
 bool has_line_break(std::string_view text) {
-  return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
 HeaderList header_list(const HTTPHeaders& headers) {
@@ -182,7 +195,7 @@ HeaderList header_list(const HTTPHeaders& headers) {
     list.reset(longer);
   };
   // What libcurl would send by itself, and "Expect: 100-continue" cost a round trip.
-  for (const char* name : {"Expect:", "Accept:"}) append(name);
+  for (const char* name : {"Expect:", "Accept:", "Content-Type:"}) append(name);
   for (const auto& [name, value] : headers) {
     if (name.empty() || name.find_first_of(": \t") != std::string::npos || has_line_break(name) ||
         has_line_break(value)) {
@@ -287,24 +300,48 @@ void CurlHTTPClient::set_up_connection(CURL* handle, const HTTPRequest& request)
   if (!options_.ca_file.empty()) set(handle, CURLOPT_CAINFO, options_.ca_file.c_str());
 }
 
-void set_up_body(CURL* handle, const HTTPRequest& request) {
+std::string joined(const std::vector<std::span<const std::byte>>& parts, std::size_t size) {
+  std::string bytes;
+  bytes.reserve(size);
+  for (const auto part : parts) {
+    bytes.append(reinterpret_cast<const char*>(part.data()), part.size());
+  }
+  return bytes;
+}
+
+/// libcurl sends with the headers what it takes for the fields of a form; that it is none, method
+/// and Content-Type say.
+void set_up_body(CURL* handle, Transfer& transfer) {
+  const HTTPRequest& request = transfer.request;
   std::uint64_t size = 0;
   for (const auto part : request.body) size += part.size();
   const bool has_body = size > 0 || request.method == "PUT" || request.method == "POST";
   if (request.method == "HEAD") {
     set(handle, CURLOPT_NOBODY, 1L);
+  } else if (has_body && size <= kMaxBodyWithHeaders) {
+    transfer.small_body = joined(request.body, size);
+    set(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(size));
+    set(handle, CURLOPT_POSTFIELDS, transfer.small_body.c_str());
   } else if (has_body) {
     set(handle, CURLOPT_UPLOAD, 1L);
     set(handle, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(size));
-    set(handle, CURLOPT_UPLOAD_BUFFERSIZE, kSendBufferBytes);
+    set(handle, CURLOPT_UPLOAD_BUFFERSIZE,
+        static_cast<long>(std::clamp(size, kMaxBodyWithHeaders, kLargeSendBufferBytes)));
+    set(handle, CURLOPT_READFUNCTION, send_body);
+    set(handle, CURLOPT_READDATA, &transfer);
   }
   if (request.method != "HEAD") set(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
 }
 
+/// Only what is got may be large.
+long receive_buffer_size(const HTTPRequest& request) {
+  if (request.method != "GET") return static_cast<long>(kReceiveBufferBytes);
+  return static_cast<long>(
+      std::clamp(request.max_response_bytes, kReceiveBufferBytes, kLargeReceiveBufferBytes));
+}
+
 void set_up_callbacks(CURL* handle, Transfer& transfer) {
-  set(handle, CURLOPT_BUFFERSIZE, kReceiveBufferBytes);
-  set(handle, CURLOPT_READFUNCTION, send_body);
-  set(handle, CURLOPT_READDATA, &transfer);
+  set(handle, CURLOPT_BUFFERSIZE, receive_buffer_size(transfer.request));
   set(handle, CURLOPT_WRITEFUNCTION, take_body);
   set(handle, CURLOPT_WRITEDATA, &transfer);
   set(handle, CURLOPT_HEADERFUNCTION, take_header);
@@ -338,7 +375,7 @@ HTTPResponse CurlHTTPClient::perform(const HTTPRequest& request) {
   Handle handle = take_handle(origin);
   static_cast<void>(curl_easy_getinfo(handle.get(), CURLINFO_ACTIVESOCKET, &transfer.socket));
   set_up_connection(handle.get(), request);
-  set_up_body(handle.get(), request);
+  set_up_body(handle.get(), transfer);
   set_up_callbacks(handle.get(), transfer);
   set(handle.get(), CURLOPT_HTTPHEADER, headers.get());
   set(handle.get(), CURLOPT_ERRORBUFFER, words.data());

@@ -89,6 +89,75 @@ TEST(CurlHTTPClient, SendsABodyInPartsAsOne) {
   EXPECT_EQ(text(curl_http_client()->perform(request)), "PUT3000006one" + large + "two");
 }
 
+TEST(CurlHTTPClient, ABodyOfAnySizeAndMethodArrivesWhole) {
+  Server server([](const Server::Request& request) {
+    return Server::reply(200, request.method + ' ' + request.header("content-type") + ' ' +
+                                  std::to_string(request.count("content-type")) + ' ' +
+                                  std::to_string(request.body.size()) + request.body);
+  });
+  const auto client = curl_http_client();
+  std::string bytes(70'000, 'x');
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 31);
+  // Around what goes out with the headers, and around what libcurl would send so.
+  for (const std::size_t size : {0, 1, 568, 32767, 32768, 32769, 65535, 65536, 65537, 70000}) {
+    const std::string body = bytes.substr(0, size);
+    for (const std::string method : {"PUT", "POST", "DELETE"}) {
+      HTTPRequest request = get(server, "/");
+      request.method = method;
+      request.body = {as_bytes(body).first(size / 3), as_bytes(body).subspan(size / 3)};
+      const std::string end = std::to_string(size) + body;
+      EXPECT_EQ(text(client->perform(request)), method + "  0 " + end) << size;
+      request.headers = {{"Content-Type", "a/b"}};
+      EXPECT_EQ(text(client->perform(request)), method + " a/b 1 " + end) << size;
+    }
+  }
+  EXPECT_EQ(server.connections(), 1u);
+}
+
+TEST(CurlHTTPClient, NothingOfOneRequestIsInTheNext) {
+  Server server([](const Server::Request& request) {
+    std::string all = request.method + ' ' + request.target + '\n';
+    for (const auto& [name, value] : request.headers) {
+      if (name != "host") all += name + '=' + value + '\n';
+    }
+    return Server::reply(request.method == "PUT" ? 500 : 200, all + request.body, "X-All: y\r\n");
+  });
+  const auto client = curl_http_client();
+  const std::string large(100'000, 'l');
+  const auto empty_get = [&] {
+    const auto response = client->perform(get(server, "/get"));
+    EXPECT_EQ(response.status, 200);
+    EXPECT_EQ(text(response), "GET /get\n");
+  };
+  const auto expect = [&](const std::string& method, const HTTPHeaders& headers,
+                          const std::string& body, const std::string& seen) {
+    HTTPRequest request = get(server, "/" + method);
+    request.method = method;
+    request.headers = headers;
+    if (!body.empty()) request.body = {as_bytes(body)};
+    request.max_response_bytes = seen.size();  // no more than that
+    const auto response = client->perform(request);
+    EXPECT_EQ(response.status, method == "PUT" ? 500 : 200);
+    EXPECT_EQ(text(response), method == "HEAD" ? "" : seen);
+    EXPECT_EQ(response.headers.size(), 2u);
+  };
+  for (int round = 0; round < 2; ++round) {
+    expect("PUT", {{"If-None-Match", "*"}, {"Content-Type", "a/b"}}, "small",
+           "PUT /PUT\nif-none-match=*\ncontent-type=a/b\ncontent-length=5\nsmall");
+    empty_get();
+    expect("PUT", {{"Content-Type", "c/d"}}, large,
+           "PUT /PUT\ncontent-type=c/d\ncontent-length=100000\n" + large);
+    empty_get();
+    expect("POST", {}, "", "POST /POST\ncontent-length=0\n");
+    expect("GET", {{"Range", "bytes=1-2"}}, "", "GET /GET\nrange=bytes=1-2\n");
+    expect("DELETE", {}, "", "DELETE /DELETE\n");
+    expect("PUT", {}, "", "PUT /PUT\ncontent-length=0\n");
+    expect("HEAD", {{"X-Head", "1"}}, "", "whatever the length");
+    empty_get();
+  }
+  EXPECT_EQ(server.connections(), 1u);
+}
+
 TEST(CurlHTTPClient, AHeadHasLengthButNoBody) {
   Server server([](const Server::Request& request) {
     return Server::Reply{request.method == "HEAD"
@@ -136,13 +205,18 @@ TEST(CurlHTTPClient, RequestsOfSeveralThreadsRunAtTheSameTime) {
 }
 
 TEST(CurlHTTPClient, ABodySentApartFromItsHeadersDoesNotWaitForADelayedAcknowledgement) {
-  Server server([](const Server::Request&) {
+  Server server([](const Server::Request& request) {
+    if (request.method == "PUT") return Server::reply(200);
     return Server::Reply{"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n", false, "body"};
   });
   const auto client = curl_http_client();
+  HTTPRequest put = get(server, "/");
+  put.method = "PUT";
   constexpr int kRequests = 41;
   std::vector<std::chrono::steady_clock::duration> times;
   for (int i = 0; i < kRequests; ++i) {
+    // Their answers have no body, so nothing is acknowledged at once.
+    for (int puts = 0; puts < i % 3; ++puts) client->perform(put);
     const auto start = std::chrono::steady_clock::now();
     EXPECT_EQ(text(client->perform(get(server, "/"))), "body");
     times.push_back(std::chrono::steady_clock::now() - start);
@@ -178,6 +252,14 @@ TEST(CurlHTTPClient, ADeadConnectionDoesNotMakeItSendTwice) {
     request.method = method;
     EXPECT_TRUE(failure_of(*client, request).was_sent());
     EXPECT_EQ(unanswered, ++sent) << method;
+    if (method != "PUT" && method != "POST") continue;
+    for (const std::size_t size : {100, 100'000}) {
+      EXPECT_EQ(client->perform(get(server, "/")).status, 200);
+      const std::string body(size, 'x');
+      request.body = {as_bytes(body)};
+      EXPECT_TRUE(failure_of(*client, request).was_sent());
+      EXPECT_EQ(unanswered, ++sent) << method << size;
+    }
   }
 }
 

@@ -22,7 +22,7 @@ struct HTTPRequest {
   std::string method = "GET";
   std::string url;  ///< already percent-encoded; sent as it stands
   HTTPHeaders headers{};
-  std::vector<std::span<const std::byte>> body{};  ///< sent one behind the other, never copied
+  std::vector<std::span<const std::byte>> body{};  ///< sent one behind the other; copied if small
   std::uint64_t max_response_bytes = std::uint64_t{1} << 20;
   std::uint64_t connect_timeout_ms = 5'000;
   std::uint64_t timeout_ms = 60'000;  ///< of the whole request
