@@ -5,7 +5,6 @@
 #include "cloud/content_range.h"
 #include "cloud/endpoint_advice.h"
 #include "cloud/http_date.h"
-#include "cloud/sigv4.h"
 #include "os/net/crypto.h"
 #include "protobase/errors.h"
 
@@ -49,7 +48,7 @@ os::HTTPResponse S3Transport::send(const S3Request& request) {
   return send_once(request, credentials_->get()->keys);
 }
 
-os::HTTPRequest S3Transport::signed_request(const S3Request& request, const AWSKeys& keys) const {
+os::HTTPRequest S3Transport::signed_request(const S3Request& request, const AWSKeys& keys) {
   Endpoint endpoint = options_.endpoint;
   std::string path = "/" + percent_encode_path(request.key);
   if (options_.path_style) {
@@ -60,7 +59,8 @@ os::HTTPRequest S3Transport::signed_request(const S3Request& request, const AWSK
   RequestToSign to_sign{request.method, endpoint.authority(), path,
                         request.query,  request.headers,      os::to_hex(os::sha256(request.body))};
   const std::int64_t now_us = options_.clock->unix_us() + store_is_ahead_us_;
-  auto added = sign_v4(to_sign, keys, {options_.region, "s3"}, now_us / kMicrosPerSecond);
+  auto added =
+      sign_v4(to_sign, keys, {options_.region, "s3"}, now_us / kMicrosPerSecond, signing_keys_);
 
   os::HTTPRequest http;
   http.method = request.method;

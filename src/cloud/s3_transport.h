@@ -12,6 +12,7 @@
 #include "cloud/request_counter.h"
 #include "cloud/s3_credentials.h"
 #include "cloud/s3_errors.h"
+#include "cloud/sigv4.h"
 #include "cloud/url.h"
 #include "os/clock.h"
 #include "os/net/http.h"
@@ -64,7 +65,7 @@ class S3Transport final {
   void log(LogLevel level, const std::string& message) const;
 
  private:
-  os::HTTPRequest signed_request(const S3Request& request, const AWSKeys& keys) const;
+  os::HTTPRequest signed_request(const S3Request& request, const AWSKeys& keys);
   os::HTTPResponse send_once(const S3Request& request, const AWSKeys& keys);
   bool is_amazon() const;
   std::string endpoint_advice() const;
@@ -76,6 +77,7 @@ class S3Transport final {
 
   const S3TransportOptions options_;
   const std::unique_ptr<S3CredentialsCache> credentials_;
+  SigningKeyCache signing_keys_;
   RequestCounter counter_;
   std::atomic<std::int64_t> store_is_ahead_us_{0};  ///< its clock, of ours
 };

@@ -47,22 +47,41 @@ CanonicalHeaders canonical_headers(const os::HTTPHeaders& headers) {
   return result;
 }
 
-std::string signature(const AWSKeys& keys, const SigningScope& scope, std::string_view date,
-                      std::string_view text) {
-  const std::string secret = "AWS4" + keys.secret_key;
+os::SHA256Digest signing_key(const std::string& secret_key, const SigningScope& scope,
+                             const std::string& date) {
+  const std::string secret = "AWS4" + secret_key;
   auto key = os::hmac_sha256(as_bytes(secret), as_bytes(date));
   for (const std::string_view part :
        {std::string_view(scope.region), std::string_view(scope.service),
         std::string_view("aws4_request")}) {
     key = os::hmac_sha256(key, as_bytes(part));
   }
-  return os::to_hex(os::hmac_sha256(key, as_bytes(text)));
+  return key;
 }
 
 }  // namespace
 
+os::SHA256Digest SigningKeyCache::get(const std::string& secret_key, const SigningScope& scope,
+                                      const std::string& date) {
+  const std::lock_guard lock(mutex_);
+  if (date_ == date && scope_ == scope && secret_key_ == secret_key) return key_;
+  date_.clear();  // should one of the next steps fail
+  key_ = signing_key(secret_key, scope, date);
+  secret_key_ = secret_key;
+  scope_ = scope;
+  date_ = date;
+  return key_;
+}
+
 os::HTTPHeaders sign_v4(const RequestToSign& request, const AWSKeys& keys,
                         const SigningScope& scope, std::int64_t unix_seconds) {
+  SigningKeyCache nothing_kept;
+  return sign_v4(request, keys, scope, unix_seconds, nothing_kept);
+}
+
+os::HTTPHeaders sign_v4(const RequestToSign& request, const AWSKeys& keys,
+                        const SigningScope& scope, std::int64_t unix_seconds,
+                        SigningKeyCache& cache) {
   const std::string time = to_basic_time(unix_seconds);
   const std::string date = time.substr(0, kDateDigits);
   os::HTTPHeaders added = {{"x-amz-date", time}};
@@ -80,9 +99,11 @@ os::HTTPHeaders sign_v4(const RequestToSign& request, const AWSKeys& keys,
       date + "/" + scope.region + "/" + scope.service + "/aws4_request";
   const std::string text = std::string(kAlgorithm) + "\n" + time + "\n" + credential_scope + "\n" +
                            os::to_hex(os::sha256(as_bytes(canonical)));
+  const auto key = cache.get(keys.secret_key, scope, date);
+  const std::string signature = os::to_hex(os::hmac_sha256(key, as_bytes(text)));
   added.emplace_back("Authorization", std::string(kAlgorithm) + " Credential=" + keys.access_key +
                                           "/" + credential_scope + ", SignedHeaders=" + names +
-                                          ", Signature=" + signature(keys, scope, date, text));
+                                          ", Signature=" + signature);
   return added;
 }
 

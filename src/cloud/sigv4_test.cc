@@ -129,5 +129,25 @@ TEST(SigV4, EverythingThatIsSentChangesTheSignature) {
   EXPECT_NE(signature_of(sign_v4(base, kS3Keys, kS3Scope, kS3Time + 1)), before);
 }
 
+TEST(SigV4, AKeyKeptFromBeforeIsNeverThatOfAnotherSecretDayRegionOrService) {
+  constexpr std::int64_t kDay = 86'400;
+  const auto request = s3_request("GET", "/x");
+  SigningKeyCache cache;
+  const auto expect_same = [&](const std::string& secret_key, const SigningScope& scope,
+                               std::int64_t time) {
+    const AWSKeys keys = {kS3Keys.access_key, secret_key, ""};
+    EXPECT_EQ(sign_v4(request, keys, scope, time, cache), sign_v4(request, keys, scope, time))
+        << secret_key << ' ' << scope.region << ' ' << scope.service << ' ' << time;
+  };
+  for (int i = 0; i < 64; ++i) {  // each pair of successors, by what they differ in
+    const int asked = i ^ (i >> 1) ^ (i << 1);
+    expect_same((asked & 1) != 0 ? "secret" : "other",
+                {(asked & 2) != 0 ? "a" : "ab", (asked & 4) != 0 ? "s3" : "bs3"},
+                kS3Time + ((asked & 8) != 0 ? kDay : 0));
+    expect_same("secret", {"a", "s3"}, kS3Time);
+    expect_same("secret", {"a", "s3"}, kS3Time + 1);
+  }
+}
+
 }  // namespace
 }  // namespace protobase::cloud

@@ -23,7 +23,7 @@ std::vector<std::pair<std::string, std::string>> pairs(const Atom& list) {
   return result;
 }
 
-Atom signed_request(const Atom& asked) {
+Atom signed_request(const Atom& asked, protobase::cloud::SigningKeyCache& cache) {
   const Endpoint endpoint =
       protobase::cloud::parse_endpoint(asked.at("endpoint").as_string(), "endpoint");
   protobase::cloud::RequestToSign request;
@@ -39,7 +39,7 @@ Atom signed_request(const Atom& asked) {
                                           asked.at("session_token").as_string()};
   const auto added =
       sign_v4(request, keys, {asked.at("region").as_string(), asked.at("service").as_string()},
-              asked.at("time").as_int64());
+              asked.at("time").as_int64(), cache);
   Atom headers = Atom::object();
   for (const auto& [name, value] : added) headers.set(name, value);
   const std::string query = protobase::cloud::query_text(request.query);
@@ -52,8 +52,9 @@ Atom signed_request(const Atom& asked) {
 
 int main() {
   try {
+    protobase::cloud::SigningKeyCache cache;
     for (std::string line; std::getline(std::cin, line);) {
-      std::cout << signed_request(Atom::parse_json(line)) << '\n';
+      std::cout << signed_request(Atom::parse_json(line), cache) << '\n';
     }
     return 0;
   } catch (const std::exception& error) {
