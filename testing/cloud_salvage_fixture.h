@@ -60,10 +60,18 @@ class CloudSalvageTest : public LegacyDirectoryTest {
   void commit_some(SharedStorage& storage, int commits) {
     for (int i = 0; i < commits; ++i) commit(storage, "commit " + std::to_string(texts_.size()));
   }
-  /// Three writers: one merged, one with a commit in segments, one with small slots.
-  void fill() {
+  /// The slot that a merge leaves, as merges of earlier programs did. Precondition: all is merged.
+  void remove_merged_slot() {
+    for (const auto& [key, object] : bucket_->list(cloud::kSlotPrefix, {}, 1000)) {
+      if (object.bytes->size() > cloud::kSlotHeaderSize) bucket_->remove(key);
+    }
+  }
+  /// Three writers: one merged, one with a commit in segments, one with small slots. Nothing lies
+  /// in two objects, unless `keeps_merged_slot`.
+  void fill(bool keeps_merged_slot = false) {
     commit_some(*open(), 4);
     open()->merge();
+    if (!keeps_merged_slot) remove_merged_slot();
     {
       const auto storage = open();
       commit_some(*storage, 2);

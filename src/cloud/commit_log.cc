@@ -10,9 +10,7 @@
 #include "base/planted_bug.h"
 #include "cloud/copy_marker.h"
 #include "cloud/create_object.h"
-#include "cloud/legacy_segment.h"
 #include "cloud/listing.h"
-#include "cloud/object_check.h"
 #include "cloud/refusal.h"
 #include "cloud/unnamed_segments.h"
 #include "engine/beside.h"
@@ -138,7 +136,9 @@ void CommitLog::refresh() {
 void CommitLog::expect_checkpoint() {
   const std::lock_guard io(io_mutex_);
   if (read_checkpoint_object(checkpoint_version_) == Look::kAbsent) throw_no_checkpoint();
-  if (!has_claimed()) expect_merges_known();
+  if (has_claimed()) return;
+  expect_merges_known();
+  throw_if_broken();
 }
 
 void CommitLog::expect_merges_known() {
@@ -149,7 +149,6 @@ void CommitLog::expect_merges_known() {
   for (int looks = 0; looks < kLooks && !merged.empty(); ++looks) {
     if (read_checkpoint_object(checkpoint_version_) == Look::kAbsent) throw_no_checkpoint();
     read_tail();
-    throw_if_broken();
     std::erase_if(merged, [index = state().index](const SegmentName& segment) {
       return !is_unknown_merge(segment, index);
     });
@@ -247,10 +246,16 @@ void CommitLog::read_tail() {
       return set_broken({});
     }
     if (looks++ == kLooks) {
-      return set_broken(fmt::format("{}: object {} is missing though {} is there{}", location_,
-                                    slot_key(newest_slot() + 1), page.objects.back().key, kWayOut));
+      return set_broken(fmt::format(
+          "{}: object {} is missing though {} is there (or the object {} is an older one, whose "
+          "newest version is missing){}",
+          location_, slot_key(newest_slot() + 1), page.objects.back().key, kCheckpointKey,
+          kWayOut));
     }
-    read_checkpoint_object(checkpoint_version_);
+    // The newest slot that a merge leaves is a gap for who knows the checkpoint before it.
+    if (read_checkpoint_object(checkpoint_version_) == Look::kRead && ++restarts < kRestarts) {
+      looks = 1;
+    }
   }
 }
 
@@ -617,48 +622,6 @@ std::vector<UUID> CommitLog::list_wals() const {
   std::vector<UUID> ids;
   for (const IndexedWAL& wal : state_.index.wals()) ids.push_back(wal.id);
   return ids;
-}
-
-std::vector<BadPlace> CommitLog::find_damage(const FoundBytes& keep) {
-  constexpr int kLooks = 3;  // slots may be merged away while the bucket is looked through
-  const ObjectCheck objects(client_, retry_parts_);
-  std::vector<BadPlace> bad;
-  for (int looks = 0; looks < kLooks; ++looks) {
-    const LogCheckpoint known = state();
-    bad = objects.find_bad(known.index);
-    if (bad.empty()) break;
-    refresh();
-    if (state().index == known.index) break;
-  }
-  const auto merged = find_unknown_merges(objects);
-  bad.insert(bad.end(), merged.begin(), merged.end());
-  // These never change: to look once is enough.
-  const auto legacy = check_legacy_segments(*client_, retry_parts_, state().index, keep);
-  bad.insert(bad.end(), legacy.begin(), legacy.end());
-  try {
-    throw_if_broken();
-  } catch (const CorruptionError& error) {
-    bad.insert(bad.begin(), {{}, error.what()});
-  }
-  if (has_lost_checkpoint_) {
-    const auto what =
-        fmt::format("object {} is lost: the next writer puts it again", kCheckpointKey);
-    bad.insert(bad.begin(), {{}, what});
-  }
-  return bad;
-}
-
-/// What others merged is no damage, and who has claimed cannot take up their slots to see it.
-std::vector<BadPlace> CommitLog::find_unknown_merges(const ObjectCheck& objects) const {
-  if (objects.unknown_merges(state().index).empty()) return {};
-  try {
-    CommitLog now(client_, retry_parts_, pool_, [](const auto&...) {});
-    now.open();
-    now.expect_newest_checkpoint();
-  } catch (const CorruptionError& error) {
-    return {{{}, error.what()}};
-  }
-  return {};
 }
 
 std::uint64_t CommitLog::newest_slot() const {

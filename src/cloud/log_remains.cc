@@ -97,15 +97,32 @@ class RemainsFinder {
   /// listed, so the log had its bytes.
   void find_unknown_merges() {
     if (!found_.checkpoint) return;
+    std::unordered_map<UUID, std::uint64_t> known = unbroken_ends();
     for (const WALRemains& wal : wals_) {
       for (const Piece& piece : wal.pieces) {
-        if (!is_merged(piece) || piece.named_end <= wal.sure_end) continue;
+        if (!is_merged(piece) || piece.named_end <= known[wal.id]) continue;
         const std::string key = key_of(wal.id, piece);
         const bool is_old = !merged_before_ || merged_before_->contains(key);
         if (is_old && is_genuine(wal.id, piece)) unknown_merges_.insert(key);
       }
     }
     if (!unknown_merges_.empty()) lose({}, describe_unknown_merge(*unknown_merges_.begin()));
+  }
+
+  /// Of the WALs, as the checkpoint knows them, and the slots behind it up to the first gap: behind
+  /// that may lie the slot that a merge left.
+  std::unordered_map<UUID, std::uint64_t> unbroken_ends() const {
+    const std::uint64_t gap =
+        found_.gaps.empty() ? std::numeric_limits<std::uint64_t>::max() : found_.gaps.front().first;
+    std::unordered_map<UUID, std::uint64_t> ends;
+    for (const IndexedWAL& indexed : found_.checkpoint->index.wals()) {
+      ends[indexed.id] = indexed.end();
+    }
+    for (const FoundSlot& slot : found_.slots) {
+      if (slot.number >= gap) break;
+      ends[slot.wal] = std::max(ends[slot.wal], slot.end);
+    }
+    return ends;
   }
 
   void add_indexed() {

@@ -110,7 +110,8 @@ std::uint64_t Merger::remove_slots(const std::stop_token& stop) {
   };
   for_each_listed(*client_, retry_parts_, kSlotPrefix, [&](const CloudObjectMetadata& object) {
     const auto number = parse_slot_key(object.key);
-    if (stop.stop_requested() || number.value_or(0) >= boundary) return false;
+    // The newest one stays until the next merge: behind an older checkpoint it leaves a gap.
+    if (stop.stop_requested() || number.value_or(0) + 1 >= boundary) return false;
     // A claim stays: it stops whoever wrote before it.
     const bool is_claim = slot_kind_of_size(object.size) == SlotKind::kClaim &&
                           !base::is_planted(base::PlantedBug::kClaimsRemoved);

@@ -63,6 +63,7 @@ TEST_F(CloudSalvageTest, WithoutACheckpointALastCommitInSegmentsCounts) {
     push(*storage, std::string(2 * kMiB, 'a'));
     commit(*storage, "large");
     storage->merge();
+    remove_merged_slot();
   }
   remember();
   bucket_->remove("checkpoint");
@@ -70,6 +71,31 @@ TEST_F(CloudSalvageTest, WithoutACheckpointALastCommitInSegmentsCounts) {
   EXPECT_TRUE(names(report, "perhaps never acknowledged")) << all(report);
   EXPECT_EQ(report.root, history_.front().root);
   expect_all_but({});
+}
+
+/// It is neither a loss that the ones before it are gone, nor needed.
+TEST_F(CloudSalvageTest, TheSlotThatAMergeLeftMakesNoGap) {
+  fill(/*keeps_merged_slot=*/true);
+  const std::string left = keys("log/").at(1);  // behind the first claim
+  const auto range = range_of(left);
+  ASSERT_TRUE(range);
+  for (const bool has_checkpoint : {true, false}) {
+    for (const bool has_slot : {true, false}) {
+      restore();
+      if (!has_checkpoint) bucket_->remove("checkpoint");
+      if (!has_slot) bucket_->remove(left);
+      const SalvageReport report = salvage();
+      EXPECT_EQ(report.lost_places, has_checkpoint ? 0u : 1u) << all(report);
+      EXPECT_EQ(report.root, history_.front().root);
+      expect_all_but({});
+    }
+    restore();
+    if (!has_checkpoint) bucket_->remove("checkpoint");
+    for (const std::string& key : keys("segments/" + range->wal.to_string())) bucket_->remove(key);
+    const SalvageReport report = salvage();
+    EXPECT_GT(report.lost_places, 0u);
+    expect_all_but({{range->wal, kWALFirstRecordOffset, range->begin}});
+  }
 }
 
 TEST_F(CloudSalvageTest, AnyObjectMayBeMissing) {

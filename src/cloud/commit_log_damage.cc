@@ -1,0 +1,55 @@
+// What verify finds of a commit log: objects that are named and missing, and a checkpoint that is
+// lost or older than what was merged.
+#include <fmt/format.h>
+
+#include "cloud/commit_log.h"
+#include "cloud/legacy_segment.h"
+#include "cloud/object_check.h"
+#include "protobase/block_provider.h"
+#include "protobase/errors.h"
+
+namespace protobase::cloud {
+
+std::vector<BadPlace> CommitLog::find_damage(const FoundBytes& keep) {
+  constexpr int kLooks = 3;  // slots may be merged away while the bucket is looked through
+  const ObjectCheck objects(client_, retry_parts_);
+  std::vector<BadPlace> bad;
+  for (int looks = 0; looks < kLooks; ++looks) {
+    const LogCheckpoint known = state();
+    bad = objects.find_bad(known.index);
+    if (bad.empty()) break;
+    refresh();
+    if (state().index == known.index) break;
+  }
+  const auto merged = find_unknown_merges(objects);
+  bad.insert(bad.end(), merged.begin(), merged.end());
+  // These never change: to look once is enough.
+  const auto legacy = check_legacy_segments(*client_, retry_parts_, state().index, keep);
+  bad.insert(bad.end(), legacy.begin(), legacy.end());
+  try {
+    if (merged.empty()) throw_if_broken();  // else the gap is that of the merge
+  } catch (const CorruptionError& error) {
+    bad.insert(bad.begin(), {{}, error.what()});
+  }
+  if (has_lost_checkpoint_) {
+    const auto what =
+        fmt::format("object {} is lost: the next writer puts it again", kCheckpointKey);
+    bad.insert(bad.begin(), {{}, what});
+  }
+  return bad;
+}
+
+/// What others merged is no damage, and who has claimed cannot take up their slots to see it.
+std::vector<BadPlace> CommitLog::find_unknown_merges(const ObjectCheck& objects) const {
+  if (objects.unknown_merges(state().index).empty()) return {};
+  try {
+    CommitLog now(client_, retry_parts_, pool_, [](const auto&...) {});
+    now.open();
+    now.expect_newest_checkpoint();
+  } catch (const CorruptionError& error) {
+    return {{{}, error.what()}};
+  }
+  return {};
+}
+
+}  // namespace protobase::cloud
