@@ -135,6 +135,44 @@ def wal_seeds():
     save("wal_header", "unknown_flags", wal(b"", slot(4, 4096, flags=ALL_ONES)))
 
 
+def journal(*entries, version=1, size=64, first=1):
+    head = b"PBJRNL\r\n" + struct.pack("<IIQ", version, size, first) + WAL.bytes + bytes(24)
+    return head + b"".join(entry + bytes(-len(entry) % 8) for entry in entries)
+
+
+def journal_entry(number, content, begin=FIRST, commit_offset=0, body_checksum=0, length=None):
+    length = len(content) if length is None else length
+    return b"PBENTRY\n" + struct.pack("<Q", number) + WAL.bytes + struct.pack(
+        "<QQQQQQ", begin, length, number, commit_offset, body_checksum, 0) + content
+
+
+def journal_seeds():
+    one, two = journal_entry(1, b"a" * 24), journal_entry(2, b"b" * 20, FIRST + 24, FIRST + 32)
+    seeds = {
+        "empty": journal(),
+        "two_entries": journal(one, two),
+        "room_behind": journal(one, two, bytes(96)),
+        "newer_version": journal(one, version=2),
+        "no_version": journal(one, version=0),
+        "other_header_size": journal(one, size=80),
+        "other_first": journal(one, first=2),
+        "torn_entry": journal(one, two)[:-16],
+        "torn_header": journal(one, two[:40]),
+        "damaged_before_another": journal(one[:90] + b"!" + one[91:], two)[:64] +
+                                  journal_entry(1, b"a" * 24, body_checksum=1) + two,
+        "damaged_header_before_entries": b"?" + journal(one, two)[1:],
+        "number_is_left_out": journal(one, journal_entry(3, b"c" * 8)),
+        "number_comes_twice": journal(one, one),
+        "commit_outside": journal(journal_entry(1, b"a" * 24, commit_offset=FIRST + 24)),
+        "far_away": journal(journal_entry(1, b"a" * 24, begin=2**62 - 1)),
+        "too_far_away": journal(journal_entry(1, b"a" * 24, begin=2**62)),
+        "too_long": journal(journal_entry(1, b"a" * 24, length=2**62)),
+        "without_bytes": journal(journal_entry(1, b"")),
+    }
+    for name, content in seeds.items():
+        save("cloud_journal", name, content)
+
+
 def worked_example():
     """The file of section 5 of docs/internals/file_format.md, checksums and all."""
     text = (ROOT / "docs" / "internals" / "file_format.md").read_text(encoding="utf-8")
@@ -278,6 +316,7 @@ def main(program):
     root_file_seeds()
     legacy_seeds()
     record_seeds()
+    journal_seeds()
 
 
 if __name__ == "__main__":

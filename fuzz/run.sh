@@ -11,7 +11,7 @@ seconds=${PROTOBASE_FUZZ_SECONDS:-8}
 # Longest input in bytes: what the shortest input of each interesting kind needs, and some more.
 case $name in
   base64 | utf8 | pointer | location | commit_record | root_file) max_len=512 ;;
-  config | legacy_root | s3_xml | cloud_log) max_len=1024 ;;
+  config | legacy_root | s3_xml | cloud_log | cloud_journal) max_len=1024 ;;
   record | msgpack | json | legacy_wal) max_len=4096 ;;
   wal | wal_header) max_len=8192 ;;
   *) echo "fuzz/run.sh: no length for target $name" >&2; exit 2 ;;

@@ -44,11 +44,16 @@ std::array<std::byte, kFileHeaderSize> make_file_header(std::uint64_t first, con
   return header;
 }
 
-bool is_file_header(std::span<const std::byte> bytes, std::uint64_t first) {
+/// Of any version: every later one keeps these 64 bytes and what their checksum is of.
+bool has_file_header(std::span<const std::byte> bytes) {
   return bytes.size() >= kFileHeaderSize && std::memcmp(bytes.data(), kFileMagic, 8) == 0 &&
-         load_le<std::uint32_t>(bytes.data() + 12) == kFileHeaderSize &&
-         load_le<std::uint64_t>(bytes.data() + 16) == first &&
          load_le<std::uint64_t>(bytes.data() + 56) == base::xxh3(bytes.first(56));
+}
+
+bool is_file_header(std::span<const std::byte> bytes, std::uint64_t first) {
+  return has_file_header(bytes) && load_le<std::uint32_t>(bytes.data() + 8) == kVersion &&
+         load_le<std::uint32_t>(bytes.data() + 12) == kFileHeaderSize &&
+         load_le<std::uint64_t>(bytes.data() + 16) == first;
 }
 
 std::array<std::byte, kEntryHeaderSize> make_entry_header(const JournalEntry& entry) {
@@ -156,8 +161,7 @@ void Journal::read_file(const JournalFile& journal_file, bool is_last) {
         journal_file.path, offset, what));
   };
   if (journal_file.first != next_number_) throw damaged(0, "the journal has a gap before it");
-  if (all.size() >= 12 && std::memcmp(all.data(), kFileMagic, 8) == 0 &&
-      load_le<std::uint32_t>(all.data() + 8) > kVersion) {
+  if (has_file_header(all) && load_le<std::uint32_t>(all.data() + 8) > kVersion) {
     throw NotSupportedError(journal_file.path + ": a newer format; use a newer program");
   }
   if (!is_file_header(all, journal_file.first)) {

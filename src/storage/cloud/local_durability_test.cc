@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/endian.h"
+#include "base/hash.h"
 #include "protobase/errors.h"
 #include "testing/cloud_machines.h"
 #include "testing/expect_error.h"
@@ -430,11 +432,23 @@ TEST_F(LocalDurabilityTest, AJournalOfANewerFormatIsRefusedAndKept) {
   commit(writer, "waiting");
   kill(writer);
   const std::string path = "/journal/00000000000000000001.journal";
-  auto bytes = files_->content(path);
+  const auto whole = files_->content(path);
+  auto bytes = whole;
   bytes[8] = std::byte{2};
+  base::store_le<std::uint64_t>(bytes.data() + 56, base::xxh3(std::span(bytes).first(56)));
   files_->set_content(path, bytes);
   testing::expect_error<NotSupportedError>([&] { open(); }, {path, "newer"});
   EXPECT_EQ(files_->content(path), bytes);
+  for (std::size_t bit = 0; bit < 64; ++bit) {  // of version and header size
+    SCOPED_TRACE("bit " + std::to_string(bit));
+    bytes = whole;
+    bytes[8 + bit / 8] ^= std::byte{1} << (bit % 8);
+    files_->set_content(path, bytes);
+    testing::expect_error<CorruptionError>([&] { open(); }, {path, "its header is damaged"});
+    EXPECT_EQ(files_->content(path), bytes);
+  }
+  files_->set_content(path, whole);
+  EXPECT_TRUE(open()->wait_until_uploaded(kPatienceMs));
 }
 
 TEST_F(LocalDurabilityTest, TheRateOfPutsIsKeptAndTheIntervalPublishesWhatNobodyFlushes) {
