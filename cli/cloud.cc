@@ -102,6 +102,11 @@ UnnamedSegments unnamed_segments_of(SharedStorage& storage) {
   return {found.objects, found.bytes};
 }
 
+CheckpointSize checkpoint_size_of(SharedStorage& storage) {
+  const auto size = dynamic_cast<CloudFileStorage&>(storage).checkpoint_size();
+  return {size.bytes, size.max_bytes, size.is_large()};
+}
+
 CopyReport copy_places(const Location& from, const Location& to, const Progress& progress) {
   return copy_space(place_of(from), place_of(to), copy_options(progress));
 }

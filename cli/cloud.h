@@ -39,6 +39,14 @@ struct UnnamedSegments {
 /// Of what open_bucket() gave.
 UnnamedSegments unnamed_segments_of(SharedStorage& storage);
 
+struct CheckpointSize {
+  std::uint64_t bytes = 0;
+  std::uint64_t max_bytes = 0;
+  bool is_large = false;
+};
+/// Of what open_bucket() gave.
+CheckpointSize checkpoint_size_of(SharedStorage& storage);
+
 /// copy_space() of protobase/cloud_copy.h.
 CopyReport copy_places(const Location& from, const Location& to, const Progress& progress);
 

@@ -42,6 +42,7 @@ struct CloudFigures {
   BucketKind kind = BucketKind::kS3;
   CloudRequestCounts requests;  ///< of this command
   UnnamedSegments unnamed;      ///< if the records were looked at
+  CheckpointSize checkpoint;
 };
 
 struct SpaceFigures {
@@ -150,6 +151,8 @@ Atom to_atom(const std::string& space, const SpaceFigures& figures) {
   if (figures.cloud) {
     const CloudFigures& cloud = *figures.cloud;
     Atom cloud_figures = cloud_atom(cloud.requests, totals.stored_bytes, cloud.kind);
+    cloud_figures.set("checkpoint", Atom::object({{"bytes", cloud.checkpoint.bytes},
+                                                  {"max_bytes", cloud.checkpoint.max_bytes}}));
     if (figures.counted) {
       cloud_figures.set("unnamed_segments", Atom::object({{"objects", cloud.unnamed.objects},
                                                           {"bytes", cloud.unnamed.bytes}}));
@@ -195,6 +198,12 @@ void print_cloud(Output& out, const CloudFigures& cloud, std::uint64_t stored_by
               fmt::format("{} segments, {}, of flushes that never ended or are under way",
                           human_count(cloud.unnamed.objects), human_bytes(cloud.unnamed.bytes)));
   }
+  if (cloud.checkpoint.is_large) {
+    print_row(
+        out, "checkpoint",
+        fmt::format("{} of {} that readers take: merge the store",
+                    human_bytes(cloud.checkpoint.bytes), human_bytes(cloud.checkpoint.max_bytes)));
+  }
   print_row(out, "prices", fmt::format("{} (docs/guide/cloud.md)", prices.name));
   print_row(out, "cost, stored", dollars(cost.storage_month) + " a month");
   print_row(out, "cost, commits", dollars(cost.thousand_commits) + " per 1,000, a request each");
@@ -232,7 +241,8 @@ void stat(const StatOptions& options, Output& out) {
   SpaceFigures figures = collect(*space, !options.fast);
   if (const auto* const bucket = std::get_if<BucketLocation>(&location)) {
     const auto unnamed = options.fast ? UnnamedSegments{} : unnamed_segments_of(*space);
-    figures.cloud = CloudFigures{bucket->kind, space.client->counts(), unnamed};
+    figures.cloud =
+        CloudFigures{bucket->kind, space.client->counts(), unnamed, checkpoint_size_of(*space)};
   }
   space->close();
   if (options.json) {

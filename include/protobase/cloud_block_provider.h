@@ -96,6 +96,17 @@ struct CloudUnnamedSegments {
   std::uint64_t bytes = 0;
 };
 
+/// Of the object `checkpoint`, which grows with the commits that are not merged and with each
+/// process that ever wrote. A longer one than max_bytes is not put: opening then takes more and
+/// more requests, and merging fails. From half of it on it is time to merge, or to begin a new
+/// store.
+struct CloudCheckpointSize {
+  std::uint64_t bytes = 0;
+  std::uint64_t max_bytes = 0;
+
+  bool is_large() const noexcept { return bytes > max_bytes / 2; }
+};
+
 /// Layout and protocol: docs/internals/cloud_format.md.
 ///
 /// Durability: sync() is one PUT (after those of large objects), acknowledged by the bucket; with
@@ -132,6 +143,7 @@ class PROTOBASE_EXPORT CloudBlockProvider final : public BlockProvider {
   /// Tells this store from another one at the same place. Nil while there is none.
   UUID store_id() const;
   CloudCacheStats cache_stats() const;
+  CloudCheckpointSize checkpoint_size() const;  ///< as it was last read or put
   CloudUploadStats upload_stats() const;
   /// Whether all that was acknowledged before is in the bucket, waiting for that if need be; true
   /// with kCloud. LockingError: another writer took over, and it never will be.

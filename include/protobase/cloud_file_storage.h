@@ -28,6 +28,8 @@ class PROTOBASE_EXPORT CloudFileStorage final : public EngineStorage {
   CloudMergeReport merge();
   /// As of CloudBlockProvider.
   CloudUnnamedSegments unnamed_segments();
+  /// As of CloudBlockProvider.
+  CloudCheckpointSize checkpoint_size() const;
   /// What the cache of blocks did.
   CloudCacheStats cache_stats() const;
   /// As of CloudBlockProvider.

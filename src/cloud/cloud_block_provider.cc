@@ -256,6 +256,10 @@ class CloudBlockProvider::Impl final {
     return log_.unnamed_segments();
   }
 
+  CloudCheckpointSize checkpoint_size() const {
+    return {log_.checkpoint_size(), cloud::kMaxCheckpointSize};
+  }
+
   UUID store_id() const { return log_.store(); }
 
   CloudUploadStats upload_stats() const {
@@ -337,9 +341,19 @@ class CloudBlockProvider::Impl final {
     if (!log_.has_claimed()) return;
     try {
       log_.checkpoint(slots);
+      warn_of_large_checkpoint();
     } catch (const std::exception& error) {
       if (logger_) logger_(LogLevel::kWarning, std::string("no checkpoint: ") + error.what());
     }
+  }
+
+  /// Once.
+  void warn_of_large_checkpoint() {
+    const CloudCheckpointSize size = checkpoint_size();
+    if (!logger_ || !size.is_large() || has_warned_.exchange(true)) return;
+    logger_(LogLevel::kWarning,
+            fmt::format("{}: the checkpoint has {} bytes, {} are the limit: merge the store",
+                        client_->location(), size.bytes, size.max_bytes));
   }
 
   const std::shared_ptr<CloudStorageClient> client_;
@@ -358,6 +372,7 @@ class CloudBlockProvider::Impl final {
   bool is_merging_ = false;
   std::uint64_t next_merge_ = 0;  // not before so many slots wait
   std::atomic<bool> closed_{false};
+  std::atomic<bool> has_warned_{false};
   std::jthread background_;  // last, because it is joined first
 };
 
@@ -391,6 +406,7 @@ CloudMergeReport CloudBlockProvider::merge() { return impl_->merge(); }
 
 CloudUnnamedSegments CloudBlockProvider::unnamed_segments() { return impl_->unnamed_segments(); }
 UUID CloudBlockProvider::store_id() const { return impl_->store_id(); }
+CloudCheckpointSize CloudBlockProvider::checkpoint_size() const { return impl_->checkpoint_size(); }
 CloudCacheStats CloudBlockProvider::cache_stats() const { return impl_->cache_stats(); }
 CloudUploadStats CloudBlockProvider::upload_stats() const { return impl_->upload_stats(); }
 bool CloudBlockProvider::wait_until_uploaded(std::uint64_t timeout_ms) {

@@ -43,8 +43,10 @@ Bytes write_segment_ends(const std::vector<std::uint64_t>& ends) {
 }  // namespace
 
 CommitLog::CommitLog(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
-                     engine::WorkerPool& pool, SlotReader::Found found)
-    : client_(std::move(client)),
+                     engine::WorkerPool& pool, SlotReader::Found found,
+                     std::uint64_t max_checkpoint_size)
+    : max_checkpoint_size_(max_checkpoint_size),
+      client_(std::move(client)),
       retry_parts_(std::move(retry_parts)),
       location_(client_->location()),
       pool_(pool),
@@ -165,7 +167,7 @@ void CommitLog::expect_merges_known() {
 CommitLog::Look CommitLog::read_checkpoint_object(const std::string& known_version,
                                                   std::string* version) {
   CloudGetOptions options;
-  options.max_bytes = kMaxCheckpointSize;
+  options.max_bytes = max_checkpoint_size_;
   return read_twice([&] {
     const CloudGetResult got =
         retried([&] { return client_->get(kCheckpointKey, options, known_version); });
@@ -173,6 +175,7 @@ CommitLog::Look CommitLog::read_checkpoint_object(const std::string& known_versi
     if (got.status == CloudGetStatus::kUnchanged) return Look::kUnchanged;
     if (version != nullptr) *version = got.object.metadata.version;
     adopt(read_checkpoint(got.object.bytes.span(), location_), got.object.metadata.version);
+    checkpoint_size_ = got.object.bytes.size();
     return Look::kRead;
   });
 }
@@ -534,11 +537,23 @@ void CommitLog::checkpoint(std::uint64_t slots) {
   if (is_open() && newest_slot() >= checkpoint_slot_ + slots) put_checkpoint(state());
 }
 
+/// No reader takes a longer one, so it would be the end of the store; the old one costs requests.
+void CommitLog::throw_if_too_large(std::uint64_t bytes, std::uint64_t slot) {
+  if (bytes <= max_checkpoint_size_) return;
+  checkpoint_slot_ = slot;  // tried again behind some more, not at every commit
+  throw UnexpectedError(
+      fmt::format("{}: the object {} would have {} bytes, {} are the limit: the old one stays. "
+                  "Merge the store; "
+                  "when merging says this, begin a new one",
+                  location_, kCheckpointKey, bytes, max_checkpoint_size_));
+}
+
 /// Tried once. False: somebody else put one, or we ourselves and the answer was lost; it has been
 /// read. CorruptionError: it vanished. Then it is not put again by what is known here, as somebody
 /// may have merged since.
 bool CommitLog::put_checkpoint(const LogCheckpoint& checkpoint) {
   const Bytes object = write_checkpoint(checkpoint);
+  throw_if_too_large(object.size(), checkpoint.slot);
   const std::span<const std::byte> part(object);
   const CloudPutResult put = client_->put(kCheckpointKey, {&part, 1},
                                           checkpoint_version_.empty()
@@ -547,6 +562,7 @@ bool CommitLog::put_checkpoint(const LogCheckpoint& checkpoint) {
   if (put.stored) {
     checkpoint_version_ = put.version;
     checkpoint_slot_ = checkpoint.slot;
+    checkpoint_size_ = object.size();
     has_lost_checkpoint_ = false;
     return true;
   }

@@ -57,7 +57,8 @@ using FoundBytes =
 class CommitLog final {
  public:
   CommitLog(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
-            engine::WorkerPool& pool, SlotReader::Found found);
+            engine::WorkerPool& pool, SlotReader::Found found,
+            std::uint64_t max_checkpoint_size = kMaxCheckpointSize);
 
   /// Reads what is there; false: no store. ValidationError: the prefix holds other things.
   /// CorruptionError, NotSupportedError: a store that cannot be read.
@@ -91,6 +92,7 @@ class CommitLog final {
   void append(const SlotContents& contents);
 
   /// Puts a checkpoint when the newest one is `slots` behind or more, if nobody else did.
+  /// UnexpectedError: it would be longer than readers take, so the old one stays.
   void checkpoint(std::uint64_t slots);
 
   /// Segments that nothing names of what is known here.
@@ -98,7 +100,7 @@ class CommitLog final {
 
   /// Puts a checkpoint with `segments`, which are there, in place of the slots below `boundary`.
   /// Nothing happens when somebody else merged meanwhile. CloudStorageError, kNotNow: others put
-  /// one again and again.
+  /// one again and again. UnexpectedError: as above.
   void publish_segments(std::span<const MergedSegment> segments, std::uint64_t boundary);
 
   /// The newest; before the first commit the one that the Python storage left, with sequence 0.
@@ -106,6 +108,8 @@ class CommitLog final {
   std::optional<RootVersion> root() const;
   std::optional<AtomPointer> inherited_root() const;
   std::uint64_t boundary() const;
+  /// Of the checkpoint as it was last read or put, in bytes.
+  std::uint64_t checkpoint_size() const noexcept { return checkpoint_size_; }
   /// Slots known that are not merged.
   std::uint64_t unmerged() const;
   LogCheckpoint state() const;
@@ -142,6 +146,7 @@ class CommitLog final {
   void expect_merges_known();
   std::vector<BadPlace> find_unknown_merges(const ObjectCheck& objects) const;
   void adopt(LogCheckpoint read, std::string version);
+  void throw_if_too_large(std::uint64_t bytes, std::uint64_t slot);
   bool put_checkpoint(const LogCheckpoint& checkpoint);
   void read_tail();
   CloudListPage list_slots() const;
@@ -159,6 +164,7 @@ class CommitLog final {
   bool is_known_by_now(const SlotHeader& ours);
   bool was_stored_before(const SlotHeader& ours);
 
+  const std::uint64_t max_checkpoint_size_;
   const std::shared_ptr<CloudStorageClient> client_;
   const RetryParts retry_parts_;
   const std::string location_;
@@ -170,6 +176,7 @@ class CommitLog final {
   std::uint64_t polls_ = 0;
   std::string checkpoint_version_;
   std::uint64_t checkpoint_slot_ = 0;
+  std::atomic<std::uint64_t> checkpoint_size_{0};
   std::atomic<bool> has_lost_checkpoint_{false};
   bool is_rebuilding_ = false;  // of slots alone, so nothing else can confirm a claim
   std::atomic<std::uint64_t> claimed_epoch_{0};  // 0: nothing claimed

@@ -69,6 +69,8 @@ class Essentials(CloudSpace):
         self.assertEqual((0, 0), (cloud["requests"]["puts"], cloud["requests"]["deletes"]))
         self.assertGreater(cloud["requests"]["gets"], 0)
         self.assertGreater(cloud["bytes_received"], 0)
+        self.assertGreater(cloud["checkpoint"]["bytes"], 0)
+        self.assertEqual(64 << 20, cloud["checkpoint"]["max_bytes"])
         self.assertAlmostEqual(0.432, cloud["cost"]["day_at_a_commit_a_second"], places=3)
         table = self.ok("stat", self.space, "--fast").decode()
         for text in ("requests", "transferred", "cost, stored", "cost, commits", "cost, a day"):

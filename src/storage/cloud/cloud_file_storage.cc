@@ -97,6 +97,9 @@ CloudFileStorage::CloudFileStorage(std::shared_ptr<CloudBlockProvider> provider,
 CloudMergeReport CloudFileStorage::merge() { return provider_->merge(); }
 
 CloudUnnamedSegments CloudFileStorage::unnamed_segments() { return provider_->unnamed_segments(); }
+CloudCheckpointSize CloudFileStorage::checkpoint_size() const {
+  return provider_->checkpoint_size();
+}
 CloudCacheStats CloudFileStorage::cache_stats() const { return provider_->cache_stats(); }
 CloudUploadStats CloudFileStorage::upload_stats() const { return provider_->upload_stats(); }
 bool CloudFileStorage::wait_until_uploaded(std::uint64_t timeout_ms) {

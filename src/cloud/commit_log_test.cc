@@ -1,0 +1,88 @@
+// What a commit log does that a storage on top of it cannot be brought to do in a test.
+#include "cloud/commit_log.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "cloud/memory_bucket.h"
+#include "protobase/errors.h"
+#include "protobase/mock_s3_client.h"
+#include "testing/expect_error.h"
+#include "testing/manual_clock.h"
+
+namespace protobase::cloud {
+namespace {
+
+constexpr std::uint64_t kLimit = 500;
+constexpr std::uint64_t kSlots = 20;  // each a WAL of its own, 28 bytes of a checkpoint
+
+class LimitedCheckpointTest : public ::testing::Test {
+ protected:
+  LimitedCheckpointTest() {
+    log_.claim();
+    for (std::uint64_t i = 0; i < kSlots; ++i) append();
+  }
+  void append() {
+    SlotContents contents;
+    contents.commit_id = UUID::from_random(os::system_random()->bytes16());
+    contents.wal = UUID::from_random(os::system_random()->bytes16());
+    contents.begin = kWALFirstRecordOffset;
+    contents.inline_parts.push_back(SharedBytes::copy_of(as_bytes(std::string("record"))));
+    contents.records = 1;
+    log_.append(contents);
+  }
+  Bytes stored() const { return *bucket_->find(kCheckpointKey)->bytes; }
+  CommitLog new_log(std::uint64_t limit) {
+    return {std::make_shared<MockS3Client>(bucket_),
+            {clock_, os::system_random(), 1000},
+            pool_,
+            [](const auto&...) {},
+            limit};
+  }
+
+  const std::shared_ptr<testing::ManualClock> clock_ = std::make_shared<testing::ManualClock>();
+  const std::shared_ptr<MemoryBucket> bucket_ = std::make_shared<MemoryBucket>("mock", clock_);
+  engine::WorkerPool pool_{2};
+  CommitLog log_ = new_log(kLimit);
+};
+
+TEST_F(LimitedCheckpointTest, NoneIsPutThatNoReaderWouldTake) {
+  const Bytes old = stored();
+  testing::expect_error<UnexpectedError>([&] { log_.checkpoint(1); },
+                                         {"object checkpoint", "500 are the limit", "Merge"});
+  EXPECT_EQ(stored(), old);
+  EXPECT_EQ(log_.checkpoint_size(), old.size());
+  append();
+  EXPECT_NO_THROW(log_.checkpoint(16)) << "not made anew for each commit";
+  testing::expect_error<UnexpectedError>([&] { log_.checkpoint(1); }, {"limit"});
+  CommitLog reader = new_log(kLimit);
+  ASSERT_TRUE(reader.open());
+  EXPECT_EQ(reader.list_wals().size(), kSlots + 1) << "the old one costs requests, nothing else";
+}
+
+TEST_F(LimitedCheckpointTest, AMergeWhoseCheckpointIsTooLargeFailsAndTheLogGoesOn) {
+  const Bytes old = stored();
+  testing::expect_error<UnexpectedError>([&] { log_.publish_segments({}, kSlots + 2); },
+                                         {"500 are the limit", "begin a new one"});
+  EXPECT_EQ(stored(), old);
+  EXPECT_EQ(log_.boundary(), 1u);
+  append();
+}
+
+TEST_F(LimitedCheckpointTest, ItsSizeIsKnownToWhoPutsItAndToWhoReadsIt) {
+  CommitLog writer = new_log(kMaxCheckpointSize);
+  writer.claim();
+  writer.checkpoint(1);
+  EXPECT_GT(stored().size(), kLimit);
+  EXPECT_EQ(writer.checkpoint_size(), stored().size());
+  CommitLog reader = new_log(kMaxCheckpointSize);
+  ASSERT_TRUE(reader.open());
+  EXPECT_EQ(reader.checkpoint_size(), stored().size());
+  EXPECT_TRUE((CloudCheckpointSize{501, 1000}.is_large()));
+  EXPECT_FALSE((CloudCheckpointSize{500, 1000}.is_large()));
+}
+
+}  // namespace
+}  // namespace protobase::cloud
