@@ -11,6 +11,7 @@
 #include "cloud/copy_marker.h"
 #include "cloud/create_object.h"
 #include "cloud/listing.h"
+#include "cloud/other_things.h"
 #include "cloud/refusal.h"
 #include "cloud/unnamed_segments.h"
 #include "engine/beside.h"
@@ -72,6 +73,11 @@ bool CommitLog::read_base() {
     if (is_empty()) return false;
     // Somebody may just have made it.
     if (read_checkpoint_object({}, &version) == Look::kRead) return true;
+  } catch (const ForeignCheckpointError& error) {
+    damage = error.what();
+    if (!has_slots_or_segments(*client_, retry_parts_)) {
+      throw_other_things(location_, kCheckpointKey);
+    }
   } catch (const CorruptionError& error) {
     damage = error.what();
   }
@@ -186,9 +192,8 @@ bool CommitLog::is_empty() {
   if (!first) return true;
   const std::string& key = *first;
   if (key == kCheckpointKey || key == kCopyMarkerKey) return false;
-  if (parse_slot_key(key) || key.starts_with(kSegmentPrefix)) return false;
-  throw ValidationError(fmt::format(
-      "{} holds other things than a store (such as {}): choose an empty prefix", location_, key));
+  if (parse_slot_key(key) || parse_segment_key(key)) return false;
+  throw_other_things(location_, key);
 }
 
 void CommitLog::throw_no_checkpoint() {

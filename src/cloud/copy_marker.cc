@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cloud/other_things.h"
 #include "format/codec.h"
 #include "protobase/atom.h"
 #include "protobase/errors.h"
@@ -51,9 +52,7 @@ CopyMarker read_copy_marker(std::span<const std::byte> object, const std::string
     }
     return read_value(value);
   } catch (const ValidationError&) {
-    throw ValidationError(
-        fmt::format("{} holds other things than a store (such as {}): choose an empty prefix",
-                    location, kCopyMarkerKey));
+    throw_other_things(location, kCopyMarkerKey);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cloud/other_things.h"
 #include "protobase/errors.h"
 #include "protobase/uuid.h"
 
@@ -10,8 +11,6 @@ namespace {
 
 // No object has it: no MD5 makes such an ETag, no generation gets that far.
 constexpr auto kNoVersion = "9223372036854775807";
-constexpr const char* kProbePrefix = "probe/";
-constexpr const char* kBehindProbes = "probe0";  // '0' comes after '/'
 
 /// The condition that the store ignores; nullptr: none.
 const char* ignored_condition(CloudStorageClient& client, const RetryParts& retry_parts,
@@ -63,16 +62,6 @@ void create_object(CloudStorageClient& client, const RetryParts& retry_parts,
     });
     if (put.stored) return;
   }
-}
-
-std::optional<std::string> find_first_object(CloudStorageClient& client,
-                                             const RetryParts& retry_parts) {
-  const auto first_behind = [&](const std::string& key) -> std::optional<std::string> {
-    const CloudListPage page = with_retries(retry_parts, [&] { return client.list({}, key, 1); });
-    return page.objects.empty() ? std::nullopt : std::optional(page.objects.front().key);
-  };
-  const auto first = first_behind({});
-  return first && first->starts_with(kProbePrefix) ? first_behind(kBehindProbes) : first;
 }
 
 }  // namespace protobase::cloud

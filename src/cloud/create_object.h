@@ -1,7 +1,6 @@
 // Creates an object that others may create as well, at a store that knows how to let one win.
 #pragma once
 
-#include <optional>
 #include <span>
 #include <string>
 
@@ -15,9 +14,5 @@ namespace protobase::cloud {
 /// `key` was not touched then.
 void create_object(CloudStorageClient& client, const RetryParts& retry_parts,
                    const std::string& key, std::span<const std::byte> object);
-
-/// The first key below the prefix, but for what create_object() may have left of its test.
-std::optional<std::string> find_first_object(CloudStorageClient& client,
-                                             const RetryParts& retry_parts);
 
 }  // namespace protobase::cloud

@@ -180,7 +180,8 @@ Bytes write_checkpoint(const LogCheckpoint& checkpoint) {
 
 LogCheckpoint read_checkpoint(std::span<const std::byte> object, const std::string& location) {
   if (object.size() < kHeaderSize || std::memcmp(object.data(), kMagic, 8) != 0) {
-    throw_damaged(location, "this is no checkpoint of a ProtoBase store");
+    throw ForeignCheckpointError(fmt::format(
+        "{}, object {}: this is no checkpoint of a ProtoBase store", location, kCheckpointKey));
   }
   const auto expected = base::load_le<std::uint64_t>(object.data() + kChecksumPlace);
   if (const std::uint64_t found = checksum_of(object); expected != found) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cloud/wal_index.h"
+#include "protobase/errors.h"
 #include "protobase/root_register.h"
 #include "protobase/shared_bytes.h"
 
@@ -30,10 +31,16 @@ struct LogCheckpoint {
   friend bool operator==(const LogCheckpoint&, const LogCheckpoint&) = default;
 };
 
+/// It does not begin as one does: damage, or an object of somebody else.
+class ForeignCheckpointError final : public CorruptionError {
+ public:
+  using CorruptionError::CorruptionError;
+};
+
 Bytes write_checkpoint(const LogCheckpoint& checkpoint);
 
-/// Throws CorruptionError naming the location, NotSupportedError for a newer version (one that
-/// somebody wrote, as the checksum tells).
+/// Throws CorruptionError naming the location (which may be a ForeignCheckpointError),
+/// NotSupportedError for a newer version (one that somebody wrote, as the checksum tells).
 LogCheckpoint read_checkpoint(std::span<const std::byte> object, const std::string& location);
 
 }  // namespace protobase::cloud

@@ -50,10 +50,16 @@ class Moto(_cloud_cli.Essentials):
         self.send("PUT", self.path(key), bytes(content))
 
     def test_a_prefix_that_holds_other_things(self):
-        self.send("PUT", self.path("photo.jpg"), b"not a store")
-        for command in _cloud_cli.READING + (["push"],):
-            with self.subTest(command):
-                self.fails(FAILED, *self.on_space(command), stdin=b"1", mentions=["photo.jpg", "empty prefix"])
+        # Others have names that a store has too.
+        foreign = {"photo.jpg": b"not a store", "checkpoint": b'model_checkpoint_path: "model.ckpt-1"\n',
+                   "segments/foo_1": b"of a stream"}
+        for name in reversed(foreign):
+            self.send("PUT", self.path(name), foreign[name])
+            for command in _cloud_cli.READING + (["push"],):
+                with self.subTest(command, name=name):
+                    self.fails(FAILED, *self.on_space(command), stdin=b"1", mentions=[name, "empty prefix"])
+            if name != "photo.jpg":
+                self.send("DELETE", self.path(name))
         self.fails(FAILED, "bench", self.space, mentions=["not empty"])
         self.assertEqual(b"not a store", self.send("GET", self.path("photo.jpg")))
 

@@ -12,6 +12,7 @@
 #include "cloud/create_object.h"
 #include "cloud/listing.h"
 #include "cloud/log_checkpoint.h"
+#include "cloud/other_things.h"
 #include "cloud/slot.h"
 #include "format/record.h"
 #include "protobase/errors.h"

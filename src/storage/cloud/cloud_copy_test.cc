@@ -536,8 +536,11 @@ TEST_F(CloudCopyTest, APlaceThatIsTakenIsRefused) {
   other->put("photo.jpg", Bytes(10));
   const auto copy_object = new_bucket();
   copy_object->put("copy", Bytes(10));
+  const auto checkpoint_object = new_bucket();
+  checkpoint_object->put("checkpoint", Bytes(10));
   for (const auto& [place, word] :
        {std::pair(store, "is a store already"), std::pair(other, "photo.jpg"),
+        std::pair(checkpoint_object, "other things than a store"),
         std::pair(copy_object, "other things than a store")}) {
     const std::size_t objects = place->object_count();
     expect_error<ValidationError>([&] { copy_space(directory(space()), bucket(place), options()); },

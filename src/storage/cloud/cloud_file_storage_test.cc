@@ -531,6 +531,13 @@ TEST_F(CloudFileStorageTest, OtherThingsAndNewerVersionsAreRefusedInWords) {
   bucket_->put("holiday.jpg", Bytes(10));
   testing::expect_error<ValidationError>([&] { open(); }, {"holds other things"});
   bucket_->remove("holiday.jpg");
+  for (const std::string name : {"checkpoint", "segments/foo_1", "log/today.txt"}) {
+    for (const std::size_t size : {0u, 100u}) {
+      bucket_->put(name, Bytes(size));
+      testing::expect_error<ValidationError>([&] { open(); }, {"holds other things", name});
+    }
+    bucket_->remove(name);
+  }
   CloudStorageOptions reading = cloud();
   reading.access = SpaceAccess::kReadOnly;
   testing::expect_error<NotFoundError>([&] { open(reading); }, {"there is no store"});

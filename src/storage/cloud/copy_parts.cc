@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cloud/other_things.h"
 #include "cloud/slot.h"
 #include "protobase/errors.h"
 
@@ -27,12 +28,17 @@ std::optional<cloud::LogCheckpoint> find_checkpoint(CloudStorageClient& client,
                                                     const cloud::RetryParts& retry_parts) {
   CloudGetOptions options;
   options.max_bytes = cloud::kMaxCheckpointSize;
-  return cloud::read_twice([&]() -> std::optional<cloud::LogCheckpoint> {
-    const CloudGetResult got = cloud::with_retries(
-        retry_parts, [&] { return client.get(cloud::kCheckpointKey, options); });
-    if (got.status != CloudGetStatus::kFound) return std::nullopt;
-    return cloud::read_checkpoint(got.object.bytes.span(), client.location());
-  });
+  try {
+    return cloud::read_twice([&]() -> std::optional<cloud::LogCheckpoint> {
+      const CloudGetResult got = cloud::with_retries(
+          retry_parts, [&] { return client.get(cloud::kCheckpointKey, options); });
+      if (got.status != CloudGetStatus::kFound) return std::nullopt;
+      return cloud::read_checkpoint(got.object.bytes.span(), client.location());
+    });
+  } catch (const cloud::ForeignCheckpointError&) {
+    if (cloud::has_slots_or_segments(client, retry_parts)) throw;
+    cloud::throw_other_things(client.location(), cloud::kCheckpointKey);
+  }
 }
 
 }  // namespace protobase::storage

@@ -1,0 +1,26 @@
+// What may lie below a prefix besides a store: things that are in nobody's way, and things of
+// somebody else.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cloud/retry.h"
+#include "protobase/cloud_storage_client.h"
+
+namespace protobase::cloud {
+
+/// In front of what create_object() tests conditions with.
+inline constexpr const char* kProbePrefix = "probe/";
+
+/// The first key below the prefix, but for what create_object() may have left of its test.
+std::optional<std::string> find_first_object(CloudStorageClient& client,
+                                             const RetryParts& retry_parts);
+
+/// Whether a slot or a segment is listed, of whatever store.
+bool has_slots_or_segments(CloudStorageClient& client, const RetryParts& retry_parts);
+
+/// ValidationError: choose another prefix; `key` is one of the things.
+[[noreturn]] void throw_other_things(const std::string& location, const std::string& key);
+
+}  // namespace protobase::cloud
