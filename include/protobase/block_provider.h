@@ -54,7 +54,8 @@ class BlockProvider {
   /// Puts bytes in their place before those that come first are known: `bytes` go to `offset`,
   /// behind what is written to `wal`, in parts, each of which `passes` hears of just before. They
   /// are the caller's again on return. Errors are those of write(), and what was placed may then be
-  /// placed or written over, while the WAL is not poisoned.
+  /// placed or written over, while the WAL is not poisoned. NothingTookEffect: only while nothing
+  /// was written to the WAL.
   virtual void place(const UUID& wal, std::uint64_t offset, std::span<const std::byte> bytes,
                      const std::function<void(std::span<const std::byte> part)>& passes) {
     static_cast<void>(bytes);

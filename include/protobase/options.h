@@ -52,8 +52,9 @@ struct PROTOBASE_EXPORT StorageOptions {
   std::uint64_t wal_max_size = std::uint64_t{1} << 30;
   /// Pushed bytes that may await stable storage; never less than 2 x buffer_size. A push beyond it
   /// waits for the background writer, which begins at a quarter of it, so that memory stays bounded
-  /// and a small commit never queues behind a bulk load. One record larger than this is let
-  /// through alone. 8 KiB - 1 TiB.
+  /// and a small commit never queues behind a bulk load. Records of buffer_size and more do not
+  /// count where they go to a file at once: of these up to 128 MiB await it, or one that is larger.
+  /// 8 KiB - 1 TiB.
   std::uint64_t max_unflushed_bytes = std::uint64_t{32} << 20;
   /// How long a commit or guard waits for others, threads or processes, before LockingError.
   /// 0 - 86,400,000 (a day).

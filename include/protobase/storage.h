@@ -105,10 +105,11 @@ class PROTOBASE_EXPORT SharedStorage {
   virtual ~SharedStorage() = default;
 
   // --- push: the pointer is known at once, the bytes are durable after the next commit or flush.
-  // One of StorageOptions::buffer_size or more is given to a file at once, uncopied.
+  // A push waits only when max_unflushed_bytes, or 128 MiB of large records, await stable storage.
+  // Records of StorageOptions::buffer_size or more go to a file at once, without a copy in the log.
 
   /// Stores `atom` as JSON. ValidationError: an atom JSON cannot hold (NaN, invalid UTF-8, too
-  /// deep) or a payload over blob_max_size. Waits only when max_unflushed_bytes is reached.
+  /// deep) or a payload over blob_max_size.
   virtual AtomPointer push_atom(Atom atom) = 0;
   /// Stores `atom` as MessagePack. ValidationError as above, and for integers beyond 64 bits.
   virtual AtomPointer push_atom_msgpack(Atom atom) = 0;

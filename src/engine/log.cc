@@ -142,14 +142,14 @@ void Log::throw_if_stopped() const {
   }
 }
 
-/// Those that take memory.
-std::uint64_t Log::unflushed_bytes() const noexcept {
+/// Of what is not durable: placed records take none.
+std::uint64_t Log::bytes_in_memory() const noexcept {
   return buffer_.end_position() - buffer_.durable_position() - buffer_.placed_bytes();
 }
 
 void Log::wait_for_room(Lock& lock) {
   throw_if_unusable();
-  if (unflushed_bytes() < max_unflushed_bytes_) return;
+  if (bytes_in_memory() < max_unflushed_bytes_) return;
   start_writer_if_due(0);
   Waiter waiter{buffer_.end_position() - max_unflushed_bytes_ + 1, nullptr};
   waiters_.push_back(&waiter);
@@ -177,7 +177,7 @@ void Log::ensure_wal(std::uint64_t coming) {
 }
 
 bool Log::is_flush_due(std::uint64_t coming) const noexcept {
-  return unflushed_bytes() + coming >= background_bytes_;
+  return bytes_in_memory() + coming >= background_bytes_;
 }
 
 bool Log::is_writing_ahead_due(std::uint64_t coming) const noexcept {
@@ -249,8 +249,9 @@ void Log::run_alone(Lock& lock, const std::function<void()>& work) {
 /// Before the file of the next WAL is made, which names the last of them.
 void Log::leave_finished_wals(Lock& lock) {
   flush_to(lock, buffer_.end_position());
-  flushed_.wait(lock, [&] { return !flushing_; });
+  flushed_.wait(lock, [&] { return !flushing_ || finished_wals_.empty(); });
   throw_if_unusable();
+  if (finished_wals_.empty()) return;  // who placed a record has left them
   run_alone(lock, [&] {
     const auto rest = buffer_.next_operation();  // others push meanwhile
     release_wals_before(lock, rest ? rest->transaction_id : buffer_.next().transaction_id);

@@ -93,8 +93,8 @@ class Log {
   AtomPointer append_copied(RecordFormat format, std::span<const std::byte> payload);
   std::optional<AtomPointer> append_past_buffer(RecordFormat format,
                                                 std::span<const std::byte> payload);
-  void fill_place(Lock& lock, const AtomPointer& where, RecordFormat format,
-                  std::span<const std::byte> payload);
+  std::exception_ptr fill_place(Lock& lock, const AtomPointer& where, RecordFormat format,
+                                std::span<const std::byte> payload);
   void place(Lock& lock, const AtomPointer& where, RecordFormat format,
              std::span<const std::byte> payload);
   std::size_t append_batch(RecordFormat format,
@@ -103,10 +103,10 @@ class Log {
   AtomPointer append_hashed(RecordFormat format, std::span<const std::byte> payload,
                             std::uint64_t hash);
   void make_way(Lock& lock, std::uint64_t bytes);
-  void count_appended(std::uint64_t records, std::uint64_t payload_bytes);
+  void count_appended(std::uint64_t payload_bytes) noexcept;
   void throw_if_unusable() const;
   void throw_if_stopped() const;
-  std::uint64_t unflushed_bytes() const noexcept;
+  std::uint64_t bytes_in_memory() const noexcept;
   void wait_for_room(Lock& lock);
   void ensure_wal(std::uint64_t coming = 1);
   void start_writer_if_due(std::uint64_t coming);

@@ -2,7 +2,9 @@
 // it where the medium can place them (docs/adr/015-large-records-past-the-buffer.md).
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <memory>
+#include <new>
 
 #include "base/hash.h"
 #include "engine/log.h"
@@ -15,8 +17,9 @@ namespace {
 // is never larger.
 constexpr std::size_t kBatchRecords = 64;
 constexpr std::uint64_t kBatchBytes = 32 * 1024;
-// So much may be placed and not durable: opening after a kill reads it.
-constexpr std::uint64_t kMaxPlaced = 256 * 1024 * 1024;
+// So much may be placed and not durable, if it is more than one record: a commit has to wait for
+// it, and opening after a kill reads it. The disk is at work on it all the time.
+constexpr std::uint64_t kMaxPlaced = 128 * 1024 * 1024;
 }  // namespace
 
 AtomPointer Log::append(RecordFormat format, std::span<const std::byte> payload) {
@@ -25,7 +28,7 @@ AtomPointer Log::append(RecordFormat format, std::span<const std::byte> payload)
   Lock lock(mutex_);
   make_way(lock, format::stored_size(payload.size()));
   const AtomPointer where = append_hashed(format, payload, hash);
-  count_appended(1, payload.size());
+  wake_writer_if_due();
   return where;
 }
 
@@ -49,25 +52,26 @@ std::size_t Log::append_batch(RecordFormat format,
                               std::span<AtomPointer> where) {
   std::array<std::uint64_t, kBatchRecords> hashes;
   std::size_t count = 0;
-  std::uint64_t bytes = 0, stored = 0;
+  std::uint64_t stored = 0;
   for (const auto payload : payloads.first(std::min(kBatchRecords, payloads.size()))) {
     const std::uint64_t size = format::stored_size(payload.size());
     if (payload.size() >= large_record_size_ || stored + size > kBatchBytes) break;
     hashes[count++] = format::hash_payload(payload);
-    bytes += payload.size();
     stored += size;
   }
   Lock lock(mutex_);
   make_way(lock, stored);
   for (std::size_t i = 0; i < count; ++i) where[i] = append_hashed(format, payloads[i], hashes[i]);
-  count_appended(count, bytes);
+  wake_writer_if_due();
   return count;
 }
 
 AtomPointer Log::append_hashed(RecordFormat format, std::span<const std::byte> payload,
                                std::uint64_t hash) {
   ensure_wal();
-  return buffer_.append(format::RecordType::kData, format, payload, hash);
+  const AtomPointer where = buffer_.append(format::RecordType::kData, format, payload, hash);
+  count_appended(payload.size());
+  return where;
 }
 
 AtomPointer Log::append_large(RecordFormat format, std::span<const std::byte> payload) {
@@ -83,32 +87,40 @@ AtomPointer Log::append_copied(RecordFormat format, std::span<const std::byte> p
   make_way(lock, format::stored_size(payload.size()));
   ensure_wal();
   const AtomPointer where = buffer_.append(format, std::move(prepared));
-  count_appended(1, payload.size());
+  count_appended(payload.size());
+  wake_writer_if_due();
   return where;
 }
 
-/// nullopt, and nothing is done, when somebody writes or waits to.
+/// nullopt: it is to be copied, since somebody writes or waits to.
 std::optional<AtomPointer> Log::append_past_buffer(RecordFormat format,
                                                    std::span<const std::byte> payload) {
+  const std::uint64_t size = format::stored_size(payload.size());
+  AtomPointer where;
+  std::exception_ptr refused;
   Lock lock(mutex_);
+  // Made before the place is left: nothing may throw between that and the work.
+  const std::function<void()> work = [&] {
+    try {
+      place(lock, where, format, payload);
+    } catch (const NoSpaceError&) {
+      refused = fill_place(lock, where, format, payload);
+    } catch (const NothingTookEffect&) {
+      refused = fill_place(lock, where, format, payload);
+    }
+  };
   wait_for_room(lock);
-  if (buffer_.placed_bytes() >= kMaxPlaced) flush_to(lock, buffer_.end_position());
+  const std::uint64_t placed = buffer_.placed_bytes();
+  if (placed > 0 && placed + size > kMaxPlaced) flush_to(lock, buffer_.end_position());
   throw_if_unusable();
   if (flushing_ || !waiters_.empty()) return std::nullopt;
   ensure_wal();
   if (!buffer_.can_leave_place()) return std::nullopt;
-  const AtomPointer where = buffer_.leave_place(format::stored_size(payload.size()));
-  run_alone(lock, [&] {
-    try {
-      place(lock, where, format, payload);
-    } catch (const NoSpaceError&) {
-      fill_place(lock, where, format, payload);
-    } catch (const NothingTookEffect&) {
-      fill_place(lock, where, format, payload);
-    }
-  });
+  where = buffer_.leave_place(size);
+  run_alone(lock, work);
   throw_if_stopped();
-  count_appended(1, payload.size());
+  if (refused) std::rethrow_exception(refused);
+  count_appended(payload.size());
   return where;
 }
 
@@ -136,13 +148,21 @@ void Log::place(Lock& lock, const AtomPointer& where, RecordFormat format,
   write(lock, {where.transaction_id, where.offset, {SharedBytes(header, *header)}, 1, {}, placed});
 }
 
-/// The medium has no room for it yet; it waits in memory for the next who tries.
-void Log::fill_place(Lock& lock, const AtomPointer& where, RecordFormat format,
-                     std::span<const std::byte> payload) {
+/// The medium has no room for it yet; it waits in memory for the next who tries. Without memory
+/// either, the push is refused as if it had never come, if nobody has come behind it.
+std::exception_ptr Log::fill_place(Lock& lock, const AtomPointer& where, RecordFormat format,
+                                   std::span<const std::byte> payload) {
   if (lock.owns_lock()) lock.unlock();
-  wal::PreparedRecord record = wal::prepare_record(payload, spare_memory_);
-  lock.lock();
-  buffer_.fill_place(where, format, std::move(record));
+  try {
+    wal::PreparedRecord record = wal::prepare_record(payload, spare_memory_);
+    lock.lock();
+    buffer_.fill_place(where, format, std::move(record));
+    return nullptr;
+  } catch (const std::bad_alloc&) {
+    lock.lock();
+    if (!waiters_.empty() || !buffer_.take_back_place(where)) throw;
+    return std::current_exception();
+  }
 }
 
 /// For `bytes` that are to be appended, framing included.
@@ -151,10 +171,9 @@ void Log::make_way(Lock& lock, std::uint64_t bytes) {
   start_writer_if_due(bytes);
 }
 
-void Log::count_appended(std::uint64_t records, std::uint64_t payload_bytes) {
-  counts_.pushed_records += records;
+void Log::count_appended(std::uint64_t payload_bytes) noexcept {
+  ++counts_.pushed_records;
   counts_.pushed_bytes += payload_bytes;
-  wake_writer_if_due();
 }
 
 }  // namespace protobase::engine

@@ -4,7 +4,7 @@
 
 #include <atomic>
 #include <future>
-#include <latch>
+#include <new>
 #include <thread>
 
 #include "engine/log.h"
@@ -92,11 +92,11 @@ TEST_F(PlacedRecordsTest, UpToABoundTheyAreNotDurable) {
   testing::PlacingBlockProvider provider;
   provider.keeps = false;
   Log log(provider, options);
-  const std::vector<std::byte> large(std::size_t{32} << 20);
-  for (int i = 0; i < 8; ++i) log.append(RecordFormat::kRaw, large);
+  const std::vector<std::byte> large(std::size_t{30} << 20);
+  for (int i = 0; i < 4; ++i) log.append(RecordFormat::kRaw, large);
   EXPECT_EQ(std::ranges::count(provider.steps, 's'), 0);
   log.append(RecordFormat::kRaw, large);
-  EXPECT_EQ(std::ranges::count(provider.steps, 's'), 1) << "256 MiB";
+  EXPECT_EQ(std::ranges::count(provider.steps, 's'), 1) << "128 MiB";
 }
 
 TEST_F(PlacedRecordsTest, WhileSomebodyWritesOneIsCopiedAndWaitsForNobody) {
@@ -172,6 +172,31 @@ TEST_F(PlacedRecordsTest, AFailureStopsTheLog) {
   EXPECT_THROW(log_.close(), UnexpectedError);
   EXPECT_EQ(provider_.steps, steps);
   expect_there(safe, 100);
+}
+
+TEST_F(PlacedRecordsTest, WithoutMemoryInTheMiddleTheLogStopsAndNobodyHangs) {
+  push(100);
+  provider_.before_place = [] { throw std::bad_alloc(); };
+  EXPECT_THROW(push(kBuffer), UnexpectedError);
+  provider_.before_place = {};
+  for (int i = 0; i < 3; ++i) EXPECT_THROW(push(i % 2 == 0 ? 100 : kBuffer), UnexpectedError);
+  EXPECT_THROW(log_.close(), UnexpectedError);
+}
+
+TEST_F(PlacedRecordsTest, APlaceIsTakenBackUnlessSomethingCameBehindIt) {
+  wal::LogBuffer buffer(kBuffer);
+  buffer.start_wal({UUID::from_random({}), kWALFirstRecordOffset});
+  const AtomPointer before = buffer.next();
+  const AtomPointer first = buffer.leave_place(8192);
+  EXPECT_FALSE(buffer.take_back_place({first.transaction_id, first.offset + 8}));
+  EXPECT_TRUE(buffer.take_back_place(first));
+  EXPECT_EQ(buffer.next(), before);
+  EXPECT_EQ(buffer.placed_bytes(), 0u);
+  EXPECT_EQ(buffer.unflushed_records(), 0u);
+  EXPECT_FALSE(buffer.next_operation());
+  const AtomPointer second = buffer.leave_place(8192);
+  buffer.append_mark();
+  EXPECT_FALSE(buffer.take_back_place(second));
 }
 
 TEST_F(PlacedRecordsTest, BehindAWALThatIsNotDurableOneIsCopied) {

@@ -62,8 +62,8 @@ void WALRoom::make(std::uint64_t begin, std::uint64_t end) {
     if (end > ready_) ++overtakings_;
   }
   if (end > ready_ && size >= kLargeWrite) {
-    file_.allocate(ready_, end - ready_);
-    set_ready(end);
+    file_.allocate(ready_, whole_blocks(end) - ready_);
+    set_ready(whole_blocks(end));
   } else if (end > ready_) {
     extend_with_zeros(whole_blocks(end + std::min(ahead, kOwnAhead)));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "base/hash.h"
@@ -67,10 +68,13 @@ AtomPointer LogBuffer::append(RecordFormat format, PreparedRecord record) {
   return where;
 }
 
-bool LogBuffer::can_leave_place() const {
+bool LogBuffer::can_leave_place() const noexcept {
   if (!pending_commits_.empty()) return false;
-  const auto operation = next_operation();
-  return !operation || operation->transaction_id == next_.transaction_id;
+  if (durable_ == end_) return true;
+  if (written_ > durable_) return written_end_.transaction_id == next_.transaction_id;
+  const auto oldest =
+      std::ranges::find_if(chunks_, [](const Chunk& chunk) { return chunk.written != chunk.used; });
+  return oldest->base.transaction_id == next_.transaction_id;
 }
 
 AtomPointer LogBuffer::leave_place(std::size_t size) {
@@ -80,6 +84,18 @@ AtomPointer LogBuffer::leave_place(std::size_t size) {
   placed_ += size;
   unsealed_ = true;
   return where;
+}
+
+bool LogBuffer::take_back_place(const AtomPointer& place) {
+  const std::size_t size = chunks_.back().used;
+  if (chunks_.back().base != place) return false;
+  chunks_.pop_back();
+  next_ = place;
+  end_ -= size;
+  placed_ -= size;
+  --unwritten_records_;
+  --unflushed_records_;
+  return true;
 }
 
 void LogBuffer::fill_place(const AtomPointer& place, RecordFormat format, PreparedRecord record) {
@@ -176,7 +192,7 @@ void LogBuffer::mark_written(const WALWriteOperation& operation) {
 }
 
 std::vector<std::shared_ptr<std::byte[]>> LogBuffer::mark_durable(
-    const WALWriteOperation& operation) {
+    const WALWriteOperation& operation) noexcept {
   durable_ = written_;
   placed_ = 0;
   unflushed_records_ = unwritten_records_;
@@ -188,8 +204,13 @@ std::vector<std::shared_ptr<std::byte[]>> LogBuffer::mark_durable(
   }
   // The last chunk stays: the next records go behind what it holds.
   std::vector<std::shared_ptr<std::byte[]>> memory;
+  try {
+    if (chunks_.size() > 1) memory.reserve(chunks_.size());
+  } catch (const std::bad_alloc&) {
+    // It goes here and now.
+  }
   while (chunks_.size() > 1 && chunks_.front().written == chunks_.front().used) {
-    memory.push_back(std::move(chunks_.front().memory));
+    if (memory.size() < memory.capacity()) memory.push_back(std::move(chunks_.front().memory));
     chunks_.pop_front();
   }
   return memory;

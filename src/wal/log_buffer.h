@@ -56,8 +56,10 @@ class LogBuffer {
   /// the buffer. Until it is written, by an operation with its header, operations end before it.
   /// Precondition: can_leave_place().
   AtomPointer leave_place(std::size_t size);
-  /// Whether all that waits goes to the same WAL and nothing of it may be given up.
-  bool can_leave_place() const;
+  /// Whether all that is not durable lies in the same WAL and nothing of it may be given up.
+  bool can_leave_place() const noexcept;
+  /// It is not there any more, as if it had never been; false: something was appended behind it.
+  bool take_back_place(const AtomPointer& place);
   /// The record goes through the buffer after all.
   void fill_place(const AtomPointer& place, RecordFormat format, PreparedRecord record);
   /// Whether `pointer` is such a place, written and not durable.
@@ -86,7 +88,8 @@ class LogBuffer {
   void mark_written(const WALWriteOperation& operation);
   /// And synced: everything written is durable and leaves the buffer. Returns what it lay in: to
   /// let go of a large block takes the kernel a while, which its owner's mutex need not see.
-  std::vector<std::shared_ptr<std::byte[]>> mark_durable(const WALWriteOperation& operation);
+  std::vector<std::shared_ptr<std::byte[]>> mark_durable(
+      const WALWriteOperation& operation) noexcept;
 
   /// Bytes that may be handed to the medium before anybody asks for a sync: none while a commit
   /// record waits, which must stay possible to give up.

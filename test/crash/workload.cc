@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kBufferSize = 4096;
 constexpr std::uint64_t kWALMaxSize = 64 * 1024;
 constexpr std::size_t kSmall = 100;
-constexpr std::size_t kLarge = kBufferSize + 1000;
+constexpr std::size_t kLarge = kBufferSize + 1001;  // with padding behind it
 
 /// The store with a clock of ours; StandaloneFileStorage always takes the machine's.
 class DeterministicStorage final : public EngineStorage {
