@@ -39,7 +39,8 @@ struct PROTOBASE_EXPORT BucketDoctorOptions {
 /// exactly one wins, of several replacements of one version exactly one wins. Stops where the rest
 /// could not be done. That an unfinished copy lies there is a finding too. About 2 x rounds x
 /// (threads + 3) + 10 requests on objects of a few bytes under `doctor/<random>/`, which are
-/// removed again; touches nothing else. What goes wrong with the bucket is a finding, not an error.
+/// removed again; touches nothing else, and names what other checks left or have there now. What
+/// goes wrong with the bucket is a finding, not an error.
 PROTOBASE_EXPORT std::vector<DoctorFinding> examine_bucket(CloudStorageClient& client,
                                                            const BucketDoctorOptions& options = {});
 

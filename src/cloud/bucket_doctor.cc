@@ -10,6 +10,7 @@
 #include "cloud/bucket_doctor.h"
 #include "cloud/bucket_race.h"
 #include "cloud/copy_marker.h"
+#include "cloud/other_things.h"
 #include "protobase/errors.h"
 #include "protobase/uuid.h"
 
@@ -50,7 +51,8 @@ BucketDoctor::BucketDoctor(CloudStorageClient& client, const BucketDoctorOptions
       rounds_(options.rounds),
       retry_parts_{options.clock ? options.clock : os::system_clock(),
                    options.random ? options.random : os::system_random(), kRetryTimeoutMs},
-      directory_("doctor/" + UUID::from_random(retry_parts_.random->bytes16()).to_string() + "/") {}
+      directory_(kDoctorPrefix + UUID::from_random(retry_parts_.random->bytes16()).to_string() +
+                 "/") {}
 
 std::vector<DoctorFinding> BucketDoctor::examine() {
   if (!answers()) return std::move(findings_);
@@ -234,6 +236,15 @@ BucketDoctor::Result BucketDoctor::conclusion(const char* what) const {
           fmt::format("of {} {} at once exactly one wins, in {} races", threads_, what, decided_)};
 }
 
+/// Of checks that run now, or were broken off: nothing tells which.
+std::string BucketDoctor::left_by_others() {
+  const CloudListPage page = retried([&] { return client_.list(kDoctorPrefix, {}, 1000); });
+  if (page.objects.empty()) return {};
+  return fmt::format(
+      "; {}{} objects of other checks are there: if none is running, remove what is below {}/{}",
+      page.objects.size(), page.is_truncated ? " or more" : "", client_.location(), kDoctorPrefix);
+}
+
 BucketDoctor::Result BucketDoctor::remove_all() {
   const std::string left =
       fmt::format("remove what is below {}/{} by hand", client_.location(), directory_);
@@ -246,7 +257,7 @@ BucketDoctor::Result BucketDoctor::remove_all() {
       client_.remove(keys_);
       return true;
     });
-    if (is_gone()) return {true, "what this check put is removed again"};
+    if (is_gone()) return {true, "what this check put is removed again" + left_by_others()};
   } catch (const ProtoBaseError& error) {
     return {false, fmt::format("{}; {}", error.what(), left)};
   }

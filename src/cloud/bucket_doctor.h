@@ -43,6 +43,7 @@ class BucketDoctor final {
   Result race_to_replace();
   std::optional<std::string> judge(const RaceOutcome& outcome, const std::string& key);
   Result conclusion(const char* what) const;
+  std::string left_by_others();
   Result remove_all();
 
   CloudStorageClient& client_;

@@ -202,6 +202,16 @@ TEST(BucketDoctorTest, WhatCannotBeRemovedIsNamed) {
   EXPECT_NE(findings.back().detail.find("/doctor/"), std::string::npos);
 }
 
+TEST(BucketDoctorTest, WhatAnotherCheckLeftIsNamedAndNotTouched) {
+  MockS3Client client;
+  client.bucket()->put("doctor/00000000-0000-4000-8000-000000000001/create-0", Bytes(3));
+  const auto findings = examine_bucket(client);
+  EXPECT_TRUE(findings.back().is_ok);
+  EXPECT_NE(findings.back().detail.find("; 1 objects of other checks"), std::string::npos)
+      << findings.back().detail;
+  EXPECT_EQ(client.bucket()->object_count(), 1u) << "it may be running";
+}
+
 TEST(BucketDoctorTest, WhoMayNotListIsToldAtOnce) {
   ChangedClient client;
   client.on_list = [](const std::string&) -> CloudListPage {

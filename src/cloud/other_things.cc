@@ -2,14 +2,26 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+
 #include "cloud/listing.h"
 #include "cloud/slot.h"
 #include "protobase/errors.h"
+#include "protobase/uuid.h"
 
 namespace protobase::cloud {
 namespace {
 
-constexpr const char* kBehindProbes = "probe0";  // '0' comes after '/'
+/// What comes behind everything that is there of the check or test to which `key` belongs; "": it
+/// belongs to none.
+std::string behind_tests(const std::string& key) {
+  constexpr std::size_t kUUID = 36;
+  if (key.starts_with(kProbePrefix)) return "probe0";  // '0' comes after '/'
+  const std::size_t begin = std::string_view(kDoctorPrefix).size();
+  const bool is_of_doctor = key.starts_with(kDoctorPrefix) && key.size() > begin + kUUID &&
+                            key[begin + kUUID] == '/' && UUID::parse(key.substr(begin, kUUID));
+  return is_of_doctor ? key.substr(0, begin + kUUID) + "0" : "";
+}
 
 }  // namespace
 
@@ -19,8 +31,11 @@ std::optional<std::string> find_first_object(CloudStorageClient& client,
     const CloudListPage page = with_retries(retry_parts, [&] { return client.list({}, key, 1); });
     return page.objects.empty() ? std::nullopt : std::optional(page.objects.front().key);
   };
-  const auto first = first_behind({});
-  return first && first->starts_with(kProbePrefix) ? first_behind(kBehindProbes) : first;
+  for (std::string behind;;) {
+    const auto first = first_behind(behind);
+    behind = first ? behind_tests(*first) : "";
+    if (behind.empty()) return first;
+  }
 }
 
 bool has_slots_or_segments(CloudStorageClient& client, const RetryParts& retry_parts) {

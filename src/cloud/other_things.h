@@ -12,8 +12,11 @@ namespace protobase::cloud {
 
 /// In front of what create_object() tests conditions with.
 inline constexpr const char* kProbePrefix = "probe/";
+/// In front of the directories, each named by a UUID, in which examine_bucket() tries a bucket.
+inline constexpr const char* kDoctorPrefix = "doctor/";
 
-/// The first key below the prefix, but for what create_object() may have left of its test.
+/// The first key below the prefix, but for what create_object() may have left of its test, and what
+/// examine_bucket() may have left or is about to remove.
 std::optional<std::string> find_first_object(CloudStorageClient& client,
                                              const RetryParts& retry_parts);
 

@@ -556,6 +556,14 @@ TEST_F(CloudCopyTest, APlaceThatIsTakenIsRefused) {
   EXPECT_FALSE(std::filesystem::exists(target()));
 }
 
+TEST_F(CloudCopyTest, ACheckThatWasBrokenOffIsInNobodysWay) {
+  fill(space());
+  const auto made = new_bucket();
+  made->put("doctor/00000000-0000-4000-8000-000000000001/probe", Bytes(10));
+  copy_space(directory(space()), bucket(made), options());
+  EXPECT_TRUE(in(made) == in(space()));
+}
+
 TEST_F(CloudCopyTest, AStoreThatSomebodyMakesThereMeanwhileStays) {
   fill(space());
   const auto made = new_bucket();

@@ -613,6 +613,21 @@ TEST_F(CloudFileStorageTest, WhatATestOfConditionsLeftIsInNobodysWay) {
   EXPECT_EQ(bucket_->list("probe/", {}, 10).size(), 1u) << "its own is gone";
 }
 
+TEST_F(CloudFileStorageTest, WhatDoctorsLeftOrAreAboutToRemoveIsInNobodysWay) {
+  for (const char* const key : {"doctor/00000000-0000-4000-8000-000000000001/create-0",
+                                "doctor/00000000-0000-4000-8000-000000000001/probe",
+                                "doctor/00000000-0000-4000-8000-000000000002/probe",
+                                "probe/00000000-0000-4000-8000-000000000001"}) {
+    bucket_->put(key, Bytes(10));
+  }
+  bucket_->put("doctor/who.mp4", Bytes(10));
+  testing::expect_error<ValidationError>([&] { open(); }, {"holds other things", "who.mp4"});
+  bucket_->remove("doctor/who.mp4");
+  const AtomPointer root = commit(open(), "root");
+  EXPECT_EQ(open()->read_current_root(), root);
+  EXPECT_EQ(bucket_->list("doctor/", {}, 10).size(), 3u);
+}
+
 TEST_F(CloudFileStorageTest, OtherThingsBesideTheSlotsAreInNobodysWay) {
   const auto write = [&] { return commit(open(), "root"); };
   write();
