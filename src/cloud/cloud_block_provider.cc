@@ -247,7 +247,7 @@ class CloudBlockProvider::Impl final {
     if (is_read_only_) throw NotSupportedError("the store is open for reading only");
     const std::lock_guard lock(merge_mutex_);
     register_.poll();  // so that there is something to merge for who only merges
-    return cloud::Merger(log_, client_, retry_parts_, pool_).run();
+    return run_merger({});
   }
 
   CloudUnnamedSegments unnamed_segments() {
@@ -322,11 +322,25 @@ class CloudBlockProvider::Impl final {
     }
   }
 
+  /// What another merger took away meanwhile is no damage: begins again behind it.
+  CloudMergeReport run_merger(const std::stop_token& stop) {
+    constexpr int kMergersFaster = 8;
+    for (int tries = 0;; ++tries) {
+      const std::uint64_t boundary = log_.boundary();
+      try {
+        return cloud::Merger(log_, client_, retry_parts_, pool_).run(stop);
+      } catch (const CorruptionError&) {
+        log_.expect_checkpoint();
+        if (log_.boundary() <= boundary || tries == kMergersFaster) throw;
+      }
+    }
+  }
+
   /// What fails here is done by the next merge, when as many slots more have come.
   void merge_quietly(const std::stop_token& stop) {
     try {
       const std::lock_guard lock(merge_mutex_);
-      cloud::Merger(log_, client_, retry_parts_, pool_).run(stop);
+      run_merger(stop);
     } catch (const std::exception& error) {
       if (logger_) logger_(LogLevel::kWarning, std::string("not merged: ") + error.what());
     }

@@ -514,6 +514,20 @@ TEST_F(CloudFileStorageTest, AMergeDuringVerifyIsNoDamage) {
   EXPECT_TRUE(is_merged);
 }
 
+TEST_F(CloudFileStorageTest, WhatAnotherMergerTookAwayIsNoDamage) {
+  Machine writer = open();
+  for (int i = 0; i < 10; ++i) commit(writer, "commit");
+  const Machine second = open();
+  bool is_merged = false;
+  second.client->set_before([&](CloudCall call, const std::string& key) {
+    if (call != CloudCall::kGet || !key.starts_with("log/")) return;
+    if (!std::exchange(is_merged, true)) writer->merge();
+  });
+  EXPECT_EQ(second->merge().segments, 0u);
+  EXPECT_TRUE(is_merged);
+  EXPECT_EQ(open()->verify({}).bad_places, 0u);
+}
+
 TEST_F(CloudFileStorageTest, TheCacheInADirectorySurvivesAndIsNeverNeeded) {
   const testing::TemporaryDirectory place;
   CloudStorageOptions options = cloud();
