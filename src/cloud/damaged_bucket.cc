@@ -86,7 +86,10 @@ std::optional<CloudGetResult> DamagedBucket::try_get(const std::string& key,
                                                      Failure& failure) {
   auto got = attempt([&] { return client_.get(key, options); }, failure);
   const std::lock_guard lock(mutex_);
-  was_any_given_ |= got && got->status == CloudGetStatus::kFound;
+  if (got && got->status == CloudGetStatus::kFound) {
+    given_key_ = key;
+    vain_waits_ = 0;
+  }
   return got;
 }
 
@@ -103,15 +106,35 @@ void DamagedBucket::expect_answers(const Failure& failure) {
 }
 
 CloudGetResult DamagedBucket::refuse(const std::string& key, const Failure& failure) {
-  const std::lock_guard lock(mutex_);
-  if (!first_refusal_) first_refusal_ = failure.error;
-  if (failure.was_patient) ++vain_waits_;
-  if (!was_any_given_ && vain_waits_ >= kMaxWaitsForNothing) {
-    end_ = first_refusal_;
-    std::rethrow_exception(end_);
+  {
+    const std::lock_guard lock(mutex_);
+    if (!first_refusal_) first_refusal_ = failure.error;
+    if (failure.was_patient) ++vain_waits_;
+    refusals_.emplace(key, fmt::format("object {} is not given: {}", key, failure.what));
+    if (vain_waits_ < kMaxWaitsForNothing) return {};
+    vain_waits_ = 0;
   }
-  refusals_.emplace(key, fmt::format("object {} is not given: {}", key, failure.what));
+  expect_given_again();
   return {};
+}
+
+/// Throws when the store does not even give what it gave before: then it gives nothing now, and
+/// what it refused says nothing of these objects.
+void DamagedBucket::expect_given_again() {
+  std::string given;
+  {
+    const std::lock_guard lock(mutex_);
+    given = given_key_;
+  }
+  CloudGetOptions byte;
+  byte.range = CloudRange{0, 1};
+  Failure failure;
+  const auto again =
+      given.empty() ? std::nullopt : attempt([&] { return client_.get(given, byte); }, failure);
+  if (again && again->status == CloudGetStatus::kFound) return;
+  const std::lock_guard lock(mutex_);
+  if (!end_) end_ = failure.error ? failure.error : first_refusal_;
+  std::rethrow_exception(end_);
 }
 
 std::string DamagedBucket::refusal_of(const std::string& key) const {
@@ -122,7 +145,7 @@ std::string DamagedBucket::refusal_of(const std::string& key) const {
 
 void DamagedBucket::expect_any_given() const {
   const std::lock_guard lock(mutex_);
-  if (first_refusal_ && !was_any_given_) std::rethrow_exception(first_refusal_);
+  if (first_refusal_ && given_key_.empty()) std::rethrow_exception(first_refusal_);
 }
 
 }  // namespace protobase::cloud

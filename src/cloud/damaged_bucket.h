@@ -36,8 +36,9 @@ class DamagedBucket final {
   /// then, or everything was archived.
   void expect_any_given() const;
 
-  /// So many objects are waited for in vain before a store that gave nothing yet is taken for one
-  /// that gives nothing: more than are asked for at the same time.
+  /// So many objects are waited for in vain, one after the other, before the store is asked for one
+  /// that it gave before. When it does not give that either, or gave none yet, it is taken for one
+  /// that gives nothing. More than are asked for at the same time.
   static constexpr unsigned kMaxWaitsForNothing = 16;
   /// Each object that was waited for in vain halves the time for the next, so many times; one that
   /// came by waiting makes it whole again. A store that stutters is waited for, one of which a part
@@ -58,6 +59,7 @@ class DamagedBucket final {
                                         Failure& failure);
   std::optional<CloudObjectMetadata> find_listed(const std::string& key) const;
   CloudGetResult refuse(const std::string& key, const Failure& failure);
+  void expect_given_again();
   void expect_answers(const Failure& failure);
   RetryParts patience() const;
   void note_waiting(bool has_helped);
@@ -65,9 +67,9 @@ class DamagedBucket final {
   CloudStorageClient& client_;
   const RetryParts retry_parts_;
   mutable std::mutex mutex_;
-  bool was_any_given_ = false;
+  std::string given_key_;    ///< of the object that was given last
   unsigned halvings_ = 0;    ///< of the time for one object
-  unsigned vain_waits_ = 0;  ///< objects
+  unsigned vain_waits_ = 0;  ///< objects, since one was given
   std::exception_ptr end_;   ///< why nothing more is asked for
   std::exception_ptr first_refusal_;
   std::map<std::string, std::string> refusals_;

@@ -24,10 +24,10 @@ class DamagedBucketTest : public ::testing::Test {
  protected:
   DamagedBucketTest() {
     bucket_->put("there", Bytes(1));
-    client_.set_before([this](CloudCall call, const std::string&) {
+    client_.set_before([this](CloudCall call, const std::string& key) {
       if (call != CloudCall::kGet) return;
       ++gets_;
-      if (clock_->monotonic_ns() >= gives_from_ns_) return;
+      if (clock_->monotonic_ns() >= gives_from_ns_ && !key.starts_with("dead ")) return;
       throw CloudStorageError(CloudFailure::kUnknown, 500, "status 500, InternalError");
     });
   }
@@ -37,7 +37,7 @@ class DamagedBucketTest : public ::testing::Test {
     return damaged_.get(key, {}).status == CloudGetStatus::kFound;
   }
   /// Whatever key: another one each time.
-  bool get_dead() { return get(~std::uint64_t{0} >> 32, "dead " + std::to_string(gets_)); }
+  bool get_dead() { return get(0, "dead " + std::to_string(gets_)); }
 
   const std::shared_ptr<testing::ManualClock> clock_ = std::make_shared<testing::ManualClock>();
   const std::shared_ptr<MemoryBucket> bucket_ = std::make_shared<MemoryBucket>("mock", clock_);
@@ -57,6 +57,15 @@ TEST_F(DamagedBucketTest, AStoreThatListsAndGivesNothingIsLeftAfterAFewObjects) 
   const std::uint64_t gets = gets_;
   testing::expect_error<CloudStorageError>([&] { get_dead(); }, {"InternalError"});
   EXPECT_EQ(gets_, gets) << "nothing more is asked for";
+}
+
+TEST_F(DamagedBucketTest, AStoreThatGaveSomethingAndThenFailsIsNotTakenForOneThatLostAll) {
+  EXPECT_TRUE(get(0));
+  const auto get_many = [&] {
+    for (int i = 0; i < 4096; ++i) get(std::uint64_t{1} << 32, "later " + std::to_string(i));
+  };
+  testing::expect_error<CloudStorageError>(get_many, {"InternalError"});
+  EXPECT_LT(clock_->monotonic_ns(), 5 * kPatienceMs * 1'000'000);
 }
 
 TEST_F(DamagedBucketTest, WhereAPartOfTheObjectsIsDeadEachOneTakesLittleTime) {
