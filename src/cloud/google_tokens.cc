@@ -70,7 +70,9 @@ os::HTTPResponse perform(const GoogleTokenSurroundings& around, const os::HTTPRe
   } catch (const os::HTTPUntrustedError& error) {
     throw NotAuthorizedError(who + ": " + error.what());
   } catch (const os::HTTPError& error) {
-    throw CloudStorageError(CloudFailure::kNotSent, 0, who + ": " + error.what());
+    throw CloudStorageError(
+        CloudFailure::kNotSent, 0,
+        who + ": " + error.what() + "; look at token_uri in that file, and the network");
   }
 }
 

@@ -41,22 +41,24 @@ std::string words_of(const os::HTTPError& error, const os::HTTPRequest& request)
   return words;
 }
 
+/// `setting`: of the environment, says where the service is.
 os::HTTPResponse perform(os::HTTPClient& http, const os::HTTPRequest& request,
-                         const std::string& whom) {
+                         const std::string& whom, const std::string& setting) {
+  const std::string what = "no S3 credentials from " + whom + ": ";
   try {
     return http.perform(request);
   } catch (const os::HTTPUntrustedError& error) {
-    throw NotAuthorizedError("no S3 credentials from " + whom + ": " + words_of(error, request));
+    throw NotAuthorizedError(what + words_of(error, request));
   } catch (const os::HTTPError& error) {
-    throw CloudStorageError(CloudFailure::kNotSent, 0,
-                            "no S3 credentials from " + whom + ": " + words_of(error, request));
+    const std::string advice = "; look at " + setting + ", and the network";
+    throw CloudStorageError(CloudFailure::kNotSent, 0, what + words_of(error, request) + advice);
   }
 }
 
 /// The answer of a service that gives credentials. No body goes into an error: it may hold them.
-os::HTTPResponse ask(os::HTTPClient& http, const os::HTTPRequest& request,
-                     const std::string& whom) {
-  os::HTTPResponse response = perform(http, request, whom);
+os::HTTPResponse ask(os::HTTPClient& http, const os::HTTPRequest& request, const std::string& whom,
+                     const std::string& setting) {
+  os::HTTPResponse response = perform(http, request, whom, setting);
   if (response.status == kOK) return response;
   std::string text =
       "no S3 credentials from " + whom + ": status " + std::to_string(response.status);
@@ -160,7 +162,7 @@ S3Credentials assume_role(const WebIdentity& identity,
                                 kFarConnectMs,
                                 kFarTimeoutMs};
   const std::string whom = "the token service for the role " + identity.role;
-  const auto response = ask(*surroundings.http, request, whom);
+  const auto response = ask(*surroundings.http, request, whom, "AWS_ENDPOINT_URL_STS");
   try {
     const STSCredentials given = parse_sts_credentials(response.text());
     return {{given.access_key, given.secret_key, given.session_token}, given.expires_us};
@@ -261,11 +263,10 @@ class ContainerSource final : public S3CredentialsSource {
     const std::string target = url();
     if (target.empty()) return std::nullopt;
     os::HTTPHeaders headers;
-    const std::string token = authorization();
-    if (!token.empty()) headers.emplace_back("Authorization", token);
+    if (auto token = authorization(); !token.empty()) headers.emplace_back("Authorization", token);
     const std::string whom = "the container's service";
-    const auto response =
-        ask(*surroundings_.http, near_request("GET", target, std::move(headers)), whom);
+    const auto response = ask(*surroundings_.http, near_request("GET", target, std::move(headers)),
+                              whom, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
     return parse_json_credentials(response.text(), whom);
   }
 
@@ -326,27 +327,29 @@ class InstanceSource final : public S3CredentialsSource {
     if (!token) return std::nullopt;
     const os::HTTPHeaders headers = {{"X-aws-ec2-metadata-token", *token}};
     const std::string roles = origin + "/latest/meta-data/iam/security-credentials/";
-    const auto list = perform(*surroundings_.http, near_request("GET", roles, headers), name());
+    os::HTTPClient& http = *surroundings_.http;
+    const auto list = perform(http, near_request("GET", roles, headers), name(), kSetting);
     if (list.status == 404 && !was_there_) return std::nullopt;  // the instance has no role
     const std::string_view names = list.text();
     const std::string role(base::trimmed(names.substr(0, names.find('\n'))));
     if (list.status != kOK || role.empty()) {
       throw_unusable(name(), "status " + std::to_string(list.status) + " for the list of roles");
     }
-    const auto response = ask(*surroundings_.http,
-                              near_request("GET", roles + percent_encode(role), headers), name());
+    const auto request = near_request("GET", roles + percent_encode(role), headers);
+    const auto response = ask(http, request, name(), kSetting);
     auto credentials = parse_json_credentials(response.text(), name());
     was_there_ = true;
     return credentials;
   }
 
  private:
+  static constexpr const char* kSetting = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
   std::string origin() const {
     const auto get = [&](const char* variable) {
       return surroundings_.environment->get(variable).value_or("");
     };
-    const std::string given = get("AWS_EC2_METADATA_SERVICE_ENDPOINT");
-    if (!given.empty()) return parse_endpoint(given, "AWS_EC2_METADATA_SERVICE_ENDPOINT").origin();
+    const std::string given = get(kSetting);
+    if (!given.empty()) return parse_endpoint(given, kSetting).origin();
     const std::string mode = get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
     return mode == "IPv6" || mode == "ipv6" ? "http://[fd00:ec2::254]" : "http://169.254.169.254";
   }

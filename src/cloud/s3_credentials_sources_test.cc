@@ -225,6 +225,14 @@ TEST_F(S3Sources, ABadAnswerIsNotRepeated) {
   }
 }
 
+TEST_F(S3Sources, AServiceThatIsNotReachedIsNamedWithWhatSaysWhereItIs) {
+  environment_->set("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/x");
+  http_->fail(false, "Failed to connect");
+  expect_error<CloudStorageError>(
+      [&] { load(); }, {"no S3 credentials from the container's service: Failed to connect",
+                        "look at AWS_CONTAINER_CREDENTIALS_FULL_URI", "the network"});
+}
+
 TEST_F(S3Sources, ThePathOfAContainerIsNotRepeated) {
   environment_->set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/SECRET?id=SECRET");
   http_->fail(true, "GET http://169.254.170.2/v2/credentials/SECRET: timed out");
