@@ -41,8 +41,9 @@ struct PROTOBASE_EXPORT S3ClientOptions {
   /// A larger put is sent in parts of this size, max_parallel_parts at a time. 5 MiB - 5 GiB.
   std::uint64_t part_size = std::uint64_t{16} << 20;
   /// But a conditional put up to this size is one request, because not every store heeds the
-  /// condition of an upload in parts (Ceph 16 does not). 0 - 5 GiB.
-  std::uint64_t max_whole_conditional_put = std::uint64_t{64} << 20;
+  /// condition of an upload in parts (Ceph 16 does not). Every slot and checkpoint of a store is
+  /// smaller than this. 0 - 5 GiB.
+  std::uint64_t max_whole_conditional_put = std::uint64_t{65} << 20;
   unsigned max_parallel_parts = 4;           ///< 1 - 64
   std::uint64_t connect_timeout_ms = 5'000;  ///< 1 - 600,000
   /// A request that has not ended by then has failed; part_size and

@@ -4,6 +4,8 @@
 #include <map>
 #include <vector>
 
+#include "cloud/log_checkpoint.h"
+#include "cloud/slot.h"
 #include "testing/expect_error.h"
 #include "testing/s3_client_fixture.h"
 
@@ -35,6 +37,13 @@ TEST_F(S3ClientTest, OptionsOutOfRangeAreNamed) {
   expect_refused([](auto& options) { options.max_parallel_parts = 0; }, "max_parallel_parts");
   expect_refused([](auto& options) { options.connect_timeout_ms = 0; }, "connect_timeout_ms");
   expect_refused([](auto& options) { options.request_timeout_ms = 0; }, "request_timeout_ms");
+}
+
+/// Not every store heeds the condition of an upload in parts.
+TEST_F(S3ClientTest, NoSlotAndNoCheckpointIsPutInParts) {
+  const std::uint64_t most = S3ClientOptions{}.max_whole_conditional_put;
+  EXPECT_GT(most, cloud::kSlotHeaderSize + cloud::kMaxSlotBody + cloud::kMaxSegmentsOfSlot * 8 + 1);
+  EXPECT_GT(most, cloud::kMaxCheckpointSize);
 }
 
 TEST_F(S3ClientTest, AKeyStandsInTheURLAsItIs) {
