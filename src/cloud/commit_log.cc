@@ -27,6 +27,10 @@ constexpr unsigned kMaxClaims = 64;
 constexpr const char* kWayOut =
     ": restore it, or keep what is left with `protobase salvage LOCATION TO`";
 
+// A PUT that came late, into a prefix that was emptied and made anew.
+constexpr const char* kStrayAdvice =
+    "; if the segment is none of this store's, which has no such WAL, remove the segment";
+
 std::uint64_t total_size(const std::vector<SharedBytes>& parts) {
   std::uint64_t size = 0;
   for (const SharedBytes& part : parts) size += part.size();
@@ -165,7 +169,7 @@ void CommitLog::expect_merges_known() {
   const SegmentName& one = merged.front();
   throw CorruptionError(location_ + ": " +
                         describe_unknown_merge(segment_key(one.wal, one.begin, one.end, {})) +
-                        kWayOut);
+                        kWayOut + (end_of(one.wal) ? "" : kStrayAdvice));
 }
 
 /// kUnchanged: still `known_version`. `version` (may be null) is that of what was found, also when

@@ -84,5 +84,17 @@ TEST_F(LimitedCheckpointTest, ItsSizeIsKnownToWhoPutsItAndToWhoReadsIt) {
   EXPECT_FALSE((CloudCheckpointSize{500, 1000}.is_large()));
 }
 
+/// A PUT that came late, into a prefix that was emptied and made anew.
+TEST_F(LimitedCheckpointTest, ASegmentOfAMergeOfAnUnknownWALMayBeNoneOfThisStore) {
+  const UUID stranger = UUID::from_random({7});
+  bucket_->put(segment_key(stranger, 4096, 4196, {}), Bytes(100));
+  CommitLog other = new_log(kMaxCheckpointSize);
+  testing::expect_error<CorruptionError>(
+      [&] { other.claim(); },
+      {"older than what was merged", "restore it", "none of this store's", "remove the segment"});
+  bucket_->remove(segment_key(stranger, 4096, 4196, {}));
+  other.claim();
+}
+
 }  // namespace
 }  // namespace protobase::cloud
