@@ -31,6 +31,11 @@ CloudCost cost_of(std::uint64_t stored_bytes, const CloudPrices& prices) {
   return cost;
 }
 
+double cost_of(const CloudRequestCounts& requests, const CloudPrices& prices) {
+  return static_cast<double>(requests.puts + requests.lists) / 1000 * prices.thousand_puts +
+         static_cast<double>(requests.gets) / 1000 * prices.thousand_gets;
+}
+
 std::string dollars(double amount) {
   if (amount <= 0) return "$0";
   const auto zeros = static_cast<int>(std::floor(-std::log10(amount)));
@@ -48,6 +53,7 @@ Atom cloud_atom(const CloudRequestCounts& requests, std::uint64_t stored_bytes, 
                        {"bytes_received", requests.bytes_received},
                        {"cost", Atom::object({{"currency", "USD"},
                                               {"prices", prices.name},
+                                              {"requests", cost_of(requests, prices)},
                                               {"storage_month", cost.storage_month},
                                               {"thousand_commits", cost.thousand_commits},
                                               {"thousand_cold_gets", cost.thousand_cold_gets},

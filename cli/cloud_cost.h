@@ -30,6 +30,9 @@ struct CloudCost {
 /// Without data that leaves the region of the bucket.
 CloudCost cost_of(std::uint64_t stored_bytes, const CloudPrices& prices);
 
+/// Of requests that were made.
+double cost_of(const CloudRequestCounts& requests, const CloudPrices& prices);
+
 /// "$0.023", two digits of it at least, never rounded to nothing.
 std::string dollars(double amount);
 

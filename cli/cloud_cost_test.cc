@@ -33,6 +33,16 @@ TEST(CloudCostTest, TheAtomTellsRequestsAndPrices) {
   const Atom atom = cloud_atom(requests, 0, BucketKind::kS3);
   EXPECT_EQ(atom.at("requests").at("gets").to_json(), "3");
   EXPECT_EQ(atom.at("cost").at("currency").to_json(), "\"USD\"");
+  EXPECT_NEAR(atom.at("cost").at("requests").as_double(), 3 * 0.0004 / 1000, 1e-12);
+}
+
+TEST(CloudCostTest, PutsAndListsHaveOnePriceAndDeletesNone) {
+  CloudRequestCounts requests;
+  requests.puts = 600;
+  requests.lists = 400;
+  requests.gets = 1000;
+  requests.deletes = 1000;
+  EXPECT_NEAR(cost_of(requests, prices_of(BucketKind::kS3)), 0.0054, 1e-12);
 }
 
 }  // namespace

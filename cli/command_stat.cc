@@ -186,10 +186,10 @@ void print_cloud(Output& out, const CloudFigures& cloud, std::uint64_t stored_by
   const CloudRequestCounts& made = cloud.requests;
   const CloudPrices& prices = prices_of(cloud.kind);
   const CloudCost cost = cost_of(stored_bytes, prices);
-  print_row(
-      out, "requests",
-      fmt::format("{} puts, {} gets, {} lists, {} deletes by this command", human_count(made.puts),
-                  human_count(made.gets), human_count(made.lists), human_count(made.deletes)));
+  print_row(out, "requests",
+            fmt::format("{} puts, {} gets, {} lists, {} deletes by this command, {}",
+                        human_count(made.puts), human_count(made.gets), human_count(made.lists),
+                        human_count(made.deletes), dollars(cost_of(made, prices))));
   print_row(out, "transferred",
             fmt::format("{} sent, {} received", human_bytes(made.bytes_sent),
                         human_bytes(made.bytes_received)));
@@ -208,7 +208,8 @@ void print_cloud(Output& out, const CloudFigures& cloud, std::uint64_t stored_by
   print_row(out, "cost, stored", dollars(cost.storage_month) + " a month");
   print_row(out, "cost, commits", dollars(cost.thousand_commits) + " per 1,000, a request each");
   print_row(out, "cost, gets", dollars(cost.thousand_cold_gets) + " per 1,000 that no cache has");
-  print_row(out, "cost, a day", dollars(cost.day) + " with a commit every second");
+  print_row(out, "cost, a day",
+            dollars(cost.day) + " for what is stored, if somebody commits every second");
 }
 
 void print_table(const std::string& space, const SpaceFigures& figures, Output& out) {
