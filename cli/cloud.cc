@@ -107,6 +107,11 @@ CheckpointSize checkpoint_size_of(SharedStorage& storage) {
   return {size.bytes, size.max_bytes, size.is_large()};
 }
 
+MergeSummary merge_slots(SharedStorage& storage, const Progress& progress) {
+  const auto report = dynamic_cast<CloudFileStorage&>(storage).merge(progress);
+  return {report.slots, report.segments, report.bytes, report.removed};
+}
+
 CopyReport copy_places(const Location& from, const Location& to, const Progress& progress) {
   return copy_space(place_of(from), place_of(to), copy_options(progress));
 }

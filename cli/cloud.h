@@ -47,6 +47,15 @@ struct CheckpointSize {
 /// Of what open_bucket() gave.
 CheckpointSize checkpoint_size_of(SharedStorage& storage);
 
+struct MergeSummary {
+  std::uint64_t slots = 0;     ///< whose bytes are in segments now
+  std::uint64_t segments = 0;  ///< that hold them
+  std::uint64_t bytes = 0;     ///< of them
+  std::uint64_t removed = 0;   ///< objects that are gone
+};
+/// merge() of what open_bucket() gave.
+MergeSummary merge_slots(SharedStorage& storage, const Progress& progress);
+
 /// copy_space() of protobase/cloud_copy.h.
 CopyReport copy_places(const Location& from, const Location& to, const Progress& progress);
 

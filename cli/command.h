@@ -16,6 +16,7 @@ void add_stat_command(CommandLine& line);
 void add_verify_command(CommandLine& line);
 void add_dump_command(CommandLine& line);
 void add_copy_command(CommandLine& line);
+void add_merge_command(CommandLine& line);
 void add_salvage_command(CommandLine& line);
 void add_bench_command(CommandLine& line);
 void add_doctor_command(CommandLine& line);

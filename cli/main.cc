@@ -61,6 +61,7 @@ void add_commands(CommandLine& line) {
   add_verify_command(line);
   add_dump_command(line);
   add_copy_command(line);
+  add_merge_command(line);
   add_salvage_command(line);
   add_bench_command(line);
   add_doctor_command(line);

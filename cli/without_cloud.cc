@@ -25,6 +25,9 @@ std::unique_ptr<SharedStorage> open_bucket(std::shared_ptr<CloudStorageClient> /
 UnnamedSegments unnamed_segments_of(SharedStorage& /*storage*/) { throw_not_supported(); }
 
 CheckpointSize checkpoint_size_of(SharedStorage& /*storage*/) { throw_not_supported(); }
+MergeSummary merge_slots(SharedStorage& /*storage*/, const Progress& /*progress*/) {
+  throw_not_supported();
+}
 
 CopyReport copy_places(const Location& /*from*/, const Location& /*to*/,
                        const Progress& /*progress*/) {

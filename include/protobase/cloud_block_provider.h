@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -89,6 +90,9 @@ struct CloudMergeReport {
   std::uint64_t removed = 0;   ///< objects that are gone
 };
 
+/// Hears slots read of all that are merged, one call at a time.
+using CloudMergeProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
 /// Segments in the bucket that nothing names: put by flushes and merges that never ended. Those of
 /// one that is under way are among them.
 struct CloudUnnamedSegments {
@@ -150,8 +154,9 @@ class PROTOBASE_EXPORT CloudBlockProvider final : public BlockProvider {
   bool wait_until_uploaded(std::uint64_t timeout_ms);
 
   /// Makes large objects of the small ones that commits left, with all addresses as they were;
-  /// reads and commits go on meanwhile. May be broken off or done again at any time.
-  CloudMergeReport merge();
+  /// reads and commits go on meanwhile. May be broken off or done again at any time. LockingError
+  /// is none of its errors: it takes over nothing.
+  CloudMergeReport merge(const CloudMergeProgress& progress = {});
 
   /// Lists the segments. They cost their room and do no harm; nobody removes them, because nothing
   /// tells them from those of a flush that is under way.

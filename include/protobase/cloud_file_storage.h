@@ -25,7 +25,7 @@ class PROTOBASE_EXPORT CloudFileStorage final : public EngineStorage {
   ~CloudFileStorage() override;
 
   /// As CloudBlockProvider::merge().
-  CloudMergeReport merge();
+  CloudMergeReport merge(const CloudMergeProgress& progress = {});
   /// As of CloudBlockProvider.
   CloudUnnamedSegments unnamed_segments();
   /// As of CloudBlockProvider.

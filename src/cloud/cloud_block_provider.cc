@@ -242,12 +242,12 @@ class CloudBlockProvider::Impl final {
     pool_.stop();
   }
 
-  CloudMergeReport merge() {
+  CloudMergeReport merge(const CloudMergeProgress& progress) {
     throw_if_closed();
     if (is_read_only_) throw NotSupportedError("the store is open for reading only");
     const std::lock_guard lock(merge_mutex_);
     register_.poll();  // so that there is something to merge for who only merges
-    return run_merger({});
+    return run_merger(progress, {});
   }
 
   CloudUnnamedSegments unnamed_segments() {
@@ -323,12 +323,12 @@ class CloudBlockProvider::Impl final {
   }
 
   /// What another merger took away meanwhile is no damage: begins again behind it.
-  CloudMergeReport run_merger(const std::stop_token& stop) {
+  CloudMergeReport run_merger(const CloudMergeProgress& progress, const std::stop_token& stop) {
     constexpr int kMergersFaster = 8;
     for (int tries = 0;; ++tries) {
       const std::uint64_t boundary = log_.boundary();
       try {
-        return cloud::Merger(log_, client_, retry_parts_, pool_).run(stop);
+        return cloud::Merger(log_, client_, retry_parts_, pool_, progress).run(stop);
       } catch (const CorruptionError&) {
         log_.expect_checkpoint();
         if (log_.boundary() <= boundary || tries == kMergersFaster) throw;
@@ -340,7 +340,7 @@ class CloudBlockProvider::Impl final {
   void merge_quietly(const std::stop_token& stop) {
     try {
       const std::lock_guard lock(merge_mutex_);
-      run_merger(stop);
+      run_merger({}, stop);
     } catch (const std::exception& error) {
       if (logger_) logger_(LogLevel::kWarning, std::string("not merged: ") + error.what());
     }
@@ -416,8 +416,9 @@ std::vector<BadPlace> CloudBlockProvider::find_damage() { return impl_->find_dam
 std::vector<UUID> CloudBlockProvider::list_wals() { return impl_->list_wals(); }
 RootRegister& CloudBlockProvider::root_register() { return impl_->root_register(); }
 void CloudBlockProvider::close() { impl_->close(); }
-CloudMergeReport CloudBlockProvider::merge() { return impl_->merge(); }
-
+CloudMergeReport CloudBlockProvider::merge(const CloudMergeProgress& progress) {
+  return impl_->merge(progress);
+}
 CloudUnnamedSegments CloudBlockProvider::unnamed_segments() { return impl_->unnamed_segments(); }
 UUID CloudBlockProvider::store_id() const { return impl_->store_id(); }
 CloudCheckpointSize CloudBlockProvider::checkpoint_size() const { return impl_->checkpoint_size(); }

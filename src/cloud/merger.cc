@@ -19,25 +19,35 @@ namespace {
 constexpr std::uint64_t kSegmentSize = std::uint64_t{32} << 20;
 // In memory as a whole while it is made. No slot is longer.
 constexpr std::uint64_t kMaxSegmentSize = kMaxSlotBody;
+// So many are read one after the other, and hide behind those of other WALs.
+constexpr std::size_t kFewSources = 16;
 constexpr std::size_t kRemovedTogether = 1000;  // as many as S3 takes in one request
 
 }  // namespace
 
 CloudMergeReport Merger::run(const std::stop_token& stop) {
-  CloudMergeReport report;
   log_.expect_checkpoint();  // without it segments would be put that nobody may name
   const LogCheckpoint state = log_.state();
   std::vector<Group> groups = plan(state);
+  merge_all(groups, stop);
+  CloudMergeReport report;
   std::vector<MergedSegment> segments;
-  for (Group& group : groups) {
-    if (stop.stop_requested()) return report;
-    merge(group);
+  std::uint64_t boundary = state.slot + 1;
+  for (const Group& group : groups) {
+    if (!group.is_merged) {  // stopped
+      boundary = std::min(boundary, group.sources.front().slot);
+      continue;
+    }
     segments.push_back({group.wal, group.begin(), group.end()});
     report.slots += group.sources.size();
     report.bytes += group.end() - group.begin();
   }
   report.segments = segments.size();
-  if (state.slot + 1 > state.boundary) log_.publish_segments(segments, state.slot + 1);
+  if (boundary > state.boundary) {
+    log_.publish_segments(segments, boundary);
+  } else {
+    report = {};
+  }
   report.removed = remove_slots(stop);
   return report;
 }
@@ -61,15 +71,64 @@ std::vector<Merger::Group> Merger::plan(const LogCheckpoint& state) {
   return groups;
 }
 
-void Merger::merge(Group& group) {
-  engine::for_all(pool_, std::span(group.sources),
-                  [&](Source& source) { source.bytes = read_source(group.wal, source); });
+/// Oldest slots first, so that what is done when it is stopped is of use.
+void Merger::merge_all(std::vector<Group>& groups, const std::stop_token& stop) {
+  std::ranges::sort(groups, {}, [](const Group& group) { return group.sources.front().slot; });
+  for (const Group& group : groups) slots_in_all_ += group.sources.size();
+  std::span<Group> rest(groups);
+  while (!rest.empty() && !stop.stop_requested()) {
+    const auto together = rest.first(count_together(rest));
+    if (together.size() == 1) {
+      merge(together.front(), /*is_alone=*/true, stop);
+    } else {
+      engine::for_all(pool_, together, [&](Group& group) { merge(group, false, stop); });
+    }
+    rest = rest.subspan(together.size());
+  }
+}
+
+/// Many slots of one WAL are read side by side; WALs of few slots are merged side by side: each
+/// process that commits begins one.
+std::size_t Merger::count_together(std::span<const Group> groups) {
+  std::size_t count = 0;
+  std::uint64_t bytes = 0;
+  for (; count < groups.size() && groups[count].sources.size() <= kFewSources; ++count) {
+    bytes += groups[count].end() - groups[count].begin();
+    if (bytes > kMaxSegmentSize) break;
+  }
+  return std::max<std::size_t>(count, 1);
+}
+
+void Merger::merge(Group& group, bool is_alone, const std::stop_token& stop) {
+  if (stop.stop_requested()) return;
+  if (!is_alone) {
+    for (Source& source : group.sources) read(group.wal, source);
+  } else {
+    engine::for_all(pool_, std::span(group.sources), [&](Source& source) {
+      if (!stop.stop_requested()) read(group.wal, source);
+    });
+  }
+  const bool is_whole = std::ranges::all_of(group.sources, [](const Source& source) {
+    return source.bytes.size() == source.end - source.begin;
+  });
+  if (is_whole) put(group);
+  for (Source& source : group.sources) source.bytes = {};
+}
+
+void Merger::read(const UUID& wal, Source& source) {
+  source.bytes = read_source(wal, source);
+  if (!progress_) return;
+  const std::lock_guard lock(progress_mutex_);
+  progress_(++slots_read_, slots_in_all_);
+}
+
+void Merger::put(Group& group) {
   std::vector<std::span<const std::byte>> parts;
   for (const Source& source : group.sources) parts.push_back(source.bytes.span());
   const std::string key = segment_key(group.wal, group.begin(), group.end(), {});
   with_retries(retry_parts_,
                [&] { return client_->put(key, parts, CloudPutCondition::overwrite()); });
-  for (Source& source : group.sources) source.bytes = {};
+  group.is_merged = true;
 }
 
 /// The slot's bytes, as its checksum says they were put.

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <span>
 #include <stop_token>
 #include <vector>
 
@@ -18,11 +20,16 @@ namespace protobase::cloud {
 class Merger final {
  public:
   Merger(CommitLog& log, std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
-         engine::WorkerPool& pool)
-      : log_(log), client_(std::move(client)), retry_parts_(std::move(retry_parts)), pool_(pool) {}
+         engine::WorkerPool& pool, CloudMergeProgress progress = {})
+      : log_(log),
+        client_(std::move(client)),
+        retry_parts_(std::move(retry_parts)),
+        pool_(pool),
+        progress_(std::move(progress)) {}
 
-  /// Merges what the log knows now. Stops early, with what is done so far undone or harmless, when
-  /// `stop` is requested. CorruptionError: a slot is damaged; nothing is removed then.
+  /// Merges what the log knows now. When `stop` is requested, the oldest slots that are in segments
+  /// by then are merged, and nothing is removed. CorruptionError: a slot is damaged; nothing is
+  /// removed then.
   CloudMergeReport run(const std::stop_token& stop = {});
 
  private:
@@ -36,13 +43,18 @@ class Merger final {
   struct Group {
     UUID wal;
     std::vector<Source> sources;
+    bool is_merged = false;  ///< its segment was put
 
     std::uint64_t begin() const noexcept { return sources.front().begin; }
     std::uint64_t end() const noexcept { return sources.back().end; }
   };
 
   static std::vector<Group> plan(const LogCheckpoint& state);
-  void merge(Group& group);
+  static std::size_t count_together(std::span<const Group> groups);
+  void merge_all(std::vector<Group>& groups, const std::stop_token& stop);
+  void merge(Group& group, bool is_alone, const std::stop_token& stop);
+  void read(const UUID& wal, Source& source);
+  void put(Group& group);
   SharedBytes read_source(const UUID& wal, const Source& source);
   std::uint64_t remove_slots(const std::stop_token& stop);
 
@@ -50,6 +62,10 @@ class Merger final {
   const std::shared_ptr<CloudStorageClient> client_;
   const RetryParts retry_parts_;
   engine::WorkerPool& pool_;
+  const CloudMergeProgress progress_;
+  std::mutex progress_mutex_;
+  std::uint64_t slots_read_ = 0;
+  std::uint64_t slots_in_all_ = 0;
 };
 
 }  // namespace protobase::cloud

@@ -76,6 +76,17 @@ class Essentials(CloudSpace):
         for text in ("requests", "transferred", "cost, stored", "cost, commits", "cost, a day"):
             self.assertIn(text, table)
 
+    def test_merge(self):
+        pointers = [self.push(str(i), "--root") for i in range(3)]
+        merged = json.loads(self.ok("merge", self.space, "--json"))
+        self.assertEqual((3, 3, 2), (merged["slots"], merged["segments"], merged["removed"]))
+        self.assertRegex(self.ok("merge", self.space).decode(), r"^slots +0\nsegments +0\ncontent +0 B\nremoved +0\n$")
+        self.assertEqual(b"0\n1\n2\n", self.ok("get", self.space, *pointers))
+        self.assertEqual(list(reversed(pointers)), [line.split()[2] for line in self.lines("log", self.space)])
+        pointers.append(self.push("3", "--root"))
+        self.assertRegex(self.ok("verify", self.space).decode(), r"bad places +0\n")
+        self.assertEqual([pointers[-1]], self.lines("root", self.space))
+
     def test_set_root(self):
         one, two = self.push("1"), self.push("2")
         self.fails(LOST_RACE, "set-root", self.space, one, "--expect", two, mentions=["none", two])
@@ -96,6 +107,7 @@ class Essentials(CloudSpace):
             with self.subTest(command):
                 self.fails(NOT_THERE, *self.on_space(command), mentions=[self.prefix])
         self.fails(NOT_THERE, "set-root", self.space, NOWHERE, mentions=[self.prefix])
+        self.fails(NOT_THERE, "merge", self.space, mentions=[self.prefix])
         self.fails(FAILED, "push", self.space, stdin=b"{")
         self.fails(NOT_THERE, "log", self.space)
         self.push("1")

@@ -13,7 +13,7 @@ from _space import (CLI, CORRUPT, DONE, FAILED, LOST_RACE, NOT_THERE, NOWHERE, O
 
 POINTER = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[1-9][0-9]*$")
 READING = ("get", "root", "log", "stat", "verify", "dump")
-COMMANDS = READING + ("push", "set-root", "copy", "bench", "doctor")
+COMMANDS = READING + ("push", "set-root", "copy", "bench", "doctor", "merge")
 
 
 def arguments_of(command, space, pointer=NOWHERE):
@@ -199,6 +199,14 @@ class WrongUsage(SpaceTest):
 
     def test_what_buckets_cannot_do_so_far(self):
         self.fails(FAILED, "salvage", self.space, "s3://bucket/x", mentions=["s3://bucket/x", "then copy that"])
+
+    def test_a_directory_has_nothing_to_merge(self):
+        self.push("1")
+        before = snapshot(self.space)
+        merged = json.loads(self.ok("merge", self.space, "--json"))
+        self.assertEqual({"slots": 0, "segments": 0, "bytes": 0, "removed": 0}, merged)
+        self.assertEqual(before, snapshot(self.space))
+        self.fails(NOT_THERE, "merge", self.space + "/absent", mentions=["absent"])
 
     def test_doctor_of_a_directory(self):
         self.push("1")

@@ -94,7 +94,9 @@ CloudFileStorage::CloudFileStorage(std::shared_ptr<CloudBlockProvider> provider,
                                    const StorageOptions& options)
     : EngineStorage(provider, options), provider_(std::move(provider)) {}
 
-CloudMergeReport CloudFileStorage::merge() { return provider_->merge(); }
+CloudMergeReport CloudFileStorage::merge(const CloudMergeProgress& progress) {
+  return provider_->merge(progress);
+}
 
 CloudUnnamedSegments CloudFileStorage::unnamed_segments() { return provider_->unnamed_segments(); }
 CloudCheckpointSize CloudFileStorage::checkpoint_size() const {
