@@ -1,16 +1,7 @@
 // The journal of a store whose commits are durable here before they are in the bucket: what is yet
 // to be put, in files of one directory, in the order of the commits. For one process.
 //
-// A file is named by the number of its first entry, in 20 digits, and holds (little-endian):
-//   0   8 B  magic "PBJRNL\r\n"      8   u32  version: 1      12  u32  header size: 64
-//   16  u64  number of the first entry      24  16 B  id of the store      40  16 B  zeros
-//   56  u64  XXH3 of bytes 0-55
-// then entries, each at a multiple of 8:
-//   0   8 B  magic "PBENTRY\n"       8   u64  number, counted from 1
-//   16  16 B WAL                     32  u64  offset in the WAL of its first byte
-//   40  u64  bytes                   48  u64  records of the WAL up to its last byte
-//   56  u64  offset of the newest commit record in it that moved the root; 0: none
-//   64  u64  XXH3 of the bytes       72  u64  XXH3 of bytes 0-71      80  the bytes
+// docs/internals/cloud_format.md has the layout of the files.
 //
 // Invariants: an entry is synced before the next is written, so only the last one may be torn;
 // numbers have no gaps, within a file and from file to file; after a failed write or sync nothing
