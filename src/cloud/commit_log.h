@@ -83,6 +83,11 @@ class CommitLog final {
   /// slots are missing, or the checkpoint is older than what was merged.
   void claim();
   bool has_claimed() const noexcept { return claimed_epoch_ != 0; }
+  /// Whether somebody took over what was claimed here; for good.
+  bool is_deposed() const {
+    const std::lock_guard io(io_mutex_);
+    return !deposed_.empty();
+  }
 
   /// Puts the next slot and returns when it is stored. LockingError: another writer took over.
   /// NothingTookEffect: nothing was stored, the same may be tried again. CloudStorageError with
@@ -172,7 +177,7 @@ class CommitLog final {
   const SlotReader reader_;
   const SlotWriter writer_;
 
-  std::mutex io_mutex_;  // one conversation about slots at a time; taken before the other
+  mutable std::mutex io_mutex_;  // one conversation about slots at a time; taken before the other
   std::uint64_t polls_ = 0;
   std::string checkpoint_version_;
   std::uint64_t checkpoint_slot_ = 0;

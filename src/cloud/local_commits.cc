@@ -211,10 +211,22 @@ void LocalCommits::run() {
   }
 }
 
+/// False: others were faster each time, so not now; nobody took over what was ours.
+bool LocalCommits::claim() {
+  try {
+    publisher_.claim();
+    return true;
+  } catch (const LockingError& error) {
+    if (log_.is_deposed()) throw;
+    note(error, /*is_final=*/false);
+    return false;
+  }
+}
+
 /// False: not now, or never (failure_).
 bool LocalCommits::publish(std::optional<Attempt>& attempt) {
   try {
-    publisher_.claim();
+    if (!claim()) return false;
     if (!attempt) attempt = next_attempt();
     if (attempt) {
       publisher_.put_segments(attempt->contents);
