@@ -104,14 +104,15 @@ TEST_F(OlderCheckpointTest, NobodyWritesBehindItAndVerifyNamesIt) {
 TEST_F(OlderCheckpointTest, BehindLargeCommitsOnlyTheSlotThatTheMergeLeftTells) {
   const std::string large(kMiB + kMiB / 2, 'x');
   Bytes older;
+  auto storage = open();  // one for all, because a claim behind a gap would tell too
   for (int merges = 0; merges < 2; ++merges) {
-    const auto storage = open();
     for (int i = 0; i < 3; ++i) {
       storage->set_current_root(push(*storage, large));
       if (merges == 0 && i == 0) older = checkpoint();
     }
     EXPECT_GT(storage->merge().removed, 0u);
   }
+  storage.reset();
   for (const auto& [key, object] : bucket_->list("segments/", {}, 100)) {
     ASSERT_FALSE(cloud::parse_segment_key(key)->id.is_nil()) << key << " tells as well";
   }
