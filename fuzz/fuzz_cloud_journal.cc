@@ -104,6 +104,18 @@ void check_journal(cloud::Journal& journal, std::vector<std::vector<std::byte>>&
   expected.push_back(*owner);
 }
 
+/// Most of the room that was taken ahead goes: to look through it takes all the time.
+void shorten(testing::MemoryFileSystem& files) {
+  constexpr std::size_t kEnough = 4096;
+  for (const os::DirectoryEntry& entry : files.list(kDirectory)) {
+    const std::string path = kDirectory + "/" + entry.name;
+    auto content = files.content(path);
+    if (content.size() <= kEnough) continue;
+    content.resize(kEnough);
+    files.set_content(path, std::move(content));
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -128,6 +140,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (journal->store()) expected = naive_entries(file);
   check_journal(*journal, expected);
   journal.reset();
+  shorten(*files);
   check_journal(*open(files), expected);
   return 0;
 }
