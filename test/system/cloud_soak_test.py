@@ -38,7 +38,7 @@ class EveryStep(SpaceTest):
         self.run_steps("pspsls", "ss", fewest=25)
 
     def test_stopped_or_killed_while_another_one_takes_over_and_merges(self):
-        self.run_steps("pspsls", "ssm", fewest=25)
+        self.run_steps("pspsls", "sssm", fewest=25)
 
     def test_stopped_or_killed_in_a_bulk_load(self):
         self.run_steps("psbsbs", "ssm", fewest=30)
