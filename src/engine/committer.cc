@@ -14,8 +14,10 @@ namespace {
 // Commits one turn takes at most: bounds how long a guard may have to wait.
 constexpr std::size_t kMaxGroup = 1024;
 constexpr std::uint64_t kShortestWaitMs = 1;
-// How often a leader lets others run who may be about to join. Some microseconds if none is.
+// How often, and how long about, a leader lets others run who may be about to join. It is some
+// microseconds if none is; beside threads that compute a yield may take long.
 constexpr int kPatience = 32;
+constexpr std::uint64_t kPatienceNs = 200'000;
 }  // namespace
 
 Committer::Committer(RootRegister& root_register, Log& log, std::shared_ptr<os::Clock> clock,
@@ -45,7 +47,8 @@ bool Committer::commit(const AtomPointer& root,
 }
 
 RootGuard Committer::guard(std::shared_ptr<void> keep_alive) {
-  auto release = [this, owner = std::move(keep_alive)] { release_guard(); };
+  // Made first: nothing may throw once the root is kept.
+  std::function<void()> release = [this, owner = std::move(keep_alive)] { release_guard(); };
   std::unique_lock lock(mutex_);
   if (guard_owner_ == std::this_thread::get_id()) {
     ++guard_depth_;
@@ -71,7 +74,8 @@ bool Committer::holds_guard() const {
 }
 
 /// Joins the last group, or begins one. Returns when no guard is before it any more: other groups
-/// come to an end by themselves, a guard lives as long as its holder likes.
+/// come to an end by themselves, a guard lives as long as its holder likes. LockingError when one
+/// does for too long.
 std::shared_ptr<Committer::Turn> Committer::join(Request& request, bool& leads) {
   std::unique_lock lock(mutex_);
   const bool is_open = !queue_.empty() && !queue_.back()->is_guard && !queue_.back()->is_closed &&
@@ -80,7 +84,8 @@ std::shared_ptr<Committer::Turn> Committer::join(Request& request, bool& leads) 
   turn->members.push_back(&request);
   turn->size = turn->members.size();
   const auto timeout = std::chrono::milliseconds(std::max(lock_timeout_ms_, kShortestWaitMs));
-  if (!guard_moved_.wait_for(lock, timeout, [&] { return !is_behind_guard(*turn); })) {
+  while (!guard_moved_.wait_for(lock, timeout, [&] { return !is_behind_guard(*turn); })) {
+    if (!queue_.front()->is_guard) continue;
     leave(turn, &request);
     throw_kept();
   }
@@ -133,13 +138,19 @@ void Committer::lead(Turn& turn) {
   turn.has_come.wait(0);
   // Those whom the turn before wakes come back at once. Without them half of the threads would
   // always miss the sync that the other half begins.
-  for (int i = 0; i < kPatience && turn.size < turn.expected_size; ++i) std::this_thread::yield();
+  const std::uint64_t begin = clock_->monotonic_ns();
+  for (int i = 0; i < kPatience && turn.size < turn.expected_size; ++i) {
+    if (clock_->monotonic_ns() - begin > kPatienceNs) break;
+    std::this_thread::yield();
+  }
   const Group& group = close(turn);
   try {
     const auto root_lock = register_.lock(lock_timeout_ms_);
     commit_group(group);
   } catch (const std::exception&) {
-    for (Request* member : group) member->failure = std::current_exception();
+    for (Request* member : group) {
+      if (!member->failure) member->failure = std::current_exception();
+    }
   }
   end_turn();
 }
@@ -160,7 +171,7 @@ void Committer::end_turn() {
     woken_ = ended->members.size();
     if (!queue_.empty()) {
       next = queue_.front();
-      next->expected_size = next->members.size() + ended->members.size();
+      next->expected_size = std::min(next->members.size() + ended->members.size(), kMaxGroup);
       next->has_come = 1;
     }
     guard_moved_.notify_all();

@@ -89,6 +89,32 @@ TEST_F(CommitterTest, WhoGivesUpBehindAGuardLeavesTheOthersTheirTurn) {
   EXPECT_EQ(impatient.commits(), 2u);
 }
 
+/// A medium whose syncs take a while.
+class SlowSyncs final : public testing::BreakableBlockProvider {
+ public:
+  std::uint64_t sync(const UUID& wal) override {
+    std::this_thread::sleep_for(std::chrono::milliseconds(400));
+    return BreakableBlockProvider::sync(wal);
+  }
+};
+
+TEST(CommitterBesideSlowSyncs, AGuardThatWaitsItselfMakesNobodyGiveUp) {
+  SlowSyncs provider;
+  Log log(provider, StorageOptions{});
+  Committer committer(provider.root_register(), log, os::system_clock(), 100);
+  const auto push = [&] { return log.append(RecordFormat::kRaw, as_bytes(std::string("atom"))); };
+  const auto settle = [] { std::this_thread::sleep_for(std::chrono::milliseconds(15)); };
+  std::jthread first([&] { EXPECT_TRUE(committer.commit(push(), std::nullopt)); });
+  settle();
+  std::jthread guard([&] { EXPECT_NO_THROW(committer.guard(nullptr)); });
+  settle();
+  std::jthread behind([&] { EXPECT_TRUE(committer.commit(push(), std::nullopt)); });
+  first.join();
+  guard.join();
+  behind.join();
+  EXPECT_EQ(committer.commits(), 2u);
+}
+
 TEST_F(CommitterTest, AnyMixOfCommitsGuardsAndGivingUpComesToItsEnd) {
   Committer hasty(provider_.root_register(), log_, os::system_clock(), 1);
   std::atomic<std::uint64_t> committed{0};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <new>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -47,14 +48,26 @@ void Log::commit(std::span<RootVersion> versions,
   throw_if_unusable();
   ensure_wal();
   before(buffer_.next());
+  const std::uint64_t begin = buffer_.end_position();
+  try {
+    waiters_.reserve(waiters_.size() + 1);  // so that waiting for them cannot fail
+    append_commits(versions);
+  } catch (const std::bad_alloc&) {
+    buffer_.give_up_commits(begin);
+    for (RootVersion& version : versions) version.commit = {};
+    throw;
+  }
+  if (base::is_planted(base::PlantedBug::kRootBeforeData)) return;  // the committer flushes
+  flush_to(lock, buffer_.end_position());
+}
+
+void Log::append_commits(std::span<RootVersion> versions) {
   const AtomPointer* previous = nullptr;
   for (RootVersion& version : versions) {
     if (previous != nullptr) version.previous_commit = *previous;
     buffer_.append_commit(version);
     previous = &version.commit;
   }
-  if (base::is_planted(base::PlantedBug::kRootBeforeData)) return;  // the committer flushes
-  flush_to(lock, buffer_.end_position());
 }
 
 FlushResult Log::flush() {
@@ -294,7 +307,8 @@ void Log::sync(Lock& lock, WALWriteOperation& operation) {
   lock.lock();
 }
 
-void Log::fail_flush(std::exception_ptr error) {
+/// Whoever waits hears of it, whatever else goes wrong.
+void Log::fail_flush(std::exception_ptr error) noexcept {
   writer_paused_ = true;
   try {
     std::rethrow_exception(error);
@@ -304,12 +318,25 @@ void Log::fail_flush(std::exception_ptr error) {
     buffer_.give_up_commits(buffer_.durable_position());
   } catch (const NothingTookEffect&) {
     buffer_.give_up_commits(buffer_.durable_position());
-  } catch (const std::exception& failure) {
+  } catch (const std::exception&) {
     stopped_ = error;
-    if (logger_) logger_(LogLevel::kError, std::string("log stopped: ") + failure.what());
   }
   for (Waiter* waiter : waiters_) {
     if (!waiter->failure && waiter->position > buffer_.durable_position()) waiter->failure = error;
+  }
+  if (stopped_) log_stop();
+}
+
+void Log::log_stop() const noexcept {
+  if (!logger_) return;
+  try {
+    std::rethrow_exception(stopped_);
+  } catch (const std::exception& failure) {
+    try {
+      logger_(LogLevel::kError, std::string("log stopped: ") + failure.what());
+    } catch (const std::exception&) {
+      // A logger that fails, or no memory for the words: every later call says them.
+    }
   }
 }
 

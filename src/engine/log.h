@@ -104,6 +104,7 @@ class Log {
                             std::uint64_t hash);
   void make_way(Lock& lock, std::uint64_t bytes);
   void count_appended(std::uint64_t payload_bytes) noexcept;
+  void append_commits(std::span<RootVersion> versions);
   void throw_if_unusable() const;
   void throw_if_stopped() const;
   std::uint64_t bytes_in_memory() const noexcept;
@@ -119,7 +120,8 @@ class Log {
   void release_wals_before(Lock& lock, const UUID& wal);
   void write(Lock& lock, const WALWriteOperation& operation);
   void sync(Lock& lock, WALWriteOperation& operation);
-  void fail_flush(std::exception_ptr error);
+  void fail_flush(std::exception_ptr error) noexcept;
+  void log_stop() const noexcept;
   bool is_flush_due(std::uint64_t coming = 0) const noexcept;
   bool is_writing_ahead_due(std::uint64_t coming = 0) const noexcept;
   void write_in_background(const std::stop_token& stop);

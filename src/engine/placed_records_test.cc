@@ -183,6 +183,17 @@ TEST_F(PlacedRecordsTest, WithoutMemoryInTheMiddleTheLogStopsAndNobodyHangs) {
   EXPECT_THROW(log_.close(), UnexpectedError);
 }
 
+TEST_F(PlacedRecordsTest, ALoggerThatFailsAsWellLetsNobodyHang) {
+  StorageOptions options = PlacedRecordsTest::options();
+  options.logger = [](LogLevel, std::string_view) { throw std::bad_alloc(); };
+  testing::PlacingBlockProvider provider;
+  Log log(provider, options);
+  provider.before_place = [] { throw UnexpectedError("a write failed half way"); };
+  EXPECT_THROW(log.append(RecordFormat::kRaw, payload(kBuffer)), UnexpectedError);
+  EXPECT_THROW(log.flush(), UnexpectedError);
+  EXPECT_THROW(log.close(), UnexpectedError);
+}
+
 TEST_F(PlacedRecordsTest, APlaceIsTakenBackUnlessSomethingCameBehindIt) {
   wal::LogBuffer buffer(kBuffer);
   buffer.start_wal({UUID::from_random({}), kWALFirstRecordOffset});
@@ -197,6 +208,9 @@ TEST_F(PlacedRecordsTest, APlaceIsTakenBackUnlessSomethingCameBehindIt) {
   const AtomPointer second = buffer.leave_place(8192);
   buffer.append_mark();
   EXPECT_FALSE(buffer.take_back_place(second));
+  const AtomPointer third = buffer.leave_place(8192);
+  buffer.start_wal({UUID::from_random({1}), kWALFirstRecordOffset});
+  EXPECT_FALSE(buffer.take_back_place(third)) << "another WAL was begun behind it";
 }
 
 TEST_F(PlacedRecordsTest, BehindAWALThatIsNotDurableOneIsCopied) {

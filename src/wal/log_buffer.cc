@@ -89,6 +89,7 @@ AtomPointer LogBuffer::leave_place(std::size_t size) {
 bool LogBuffer::take_back_place(const AtomPointer& place) {
   const std::size_t size = chunks_.back().used;
   if (chunks_.back().base != place) return false;
+  if (next_ != AtomPointer{place.transaction_id, place.offset + size}) return false;
   chunks_.pop_back();
   next_ = place;
   end_ -= size;
@@ -118,11 +119,15 @@ void LogBuffer::append_commit(RootVersion& version) {
   version.commit = next_;
   std::array<std::byte, format::kCommitPayloadSize> payload;
   format::write_commit_payload(payload, {version, wal_durable_offset_});
-  const std::uint64_t position = end_;
-  append(RecordType::kCommit, RecordFormat::kRaw, payload, format::hash_payload(payload));
+  pending_commits_.push_back({end_, version.sequence, version.commit, nullptr});
+  try {
+    append(RecordType::kCommit, RecordFormat::kRaw, payload, format::hash_payload(payload));
+  } catch (const std::bad_alloc&) {
+    pending_commits_.pop_back();
+    throw;
+  }
   const Chunk& chunk = chunks_.back();
-  std::byte* record = chunk.begin + (version.commit.offset - chunk.base.offset);
-  pending_commits_.push_back({position, version.sequence, version.commit, record});
+  pending_commits_.back().record = chunk.begin + (version.commit.offset - chunk.base.offset);
   unsealed_ = false;
 }
 
