@@ -518,10 +518,10 @@ TEST_F(CloudFileStorageTest, WhatAnotherMergerTookAwayIsNoDamage) {
   Machine writer = open();
   for (int i = 0; i < 10; ++i) commit(writer, "commit");
   const Machine second = open();
-  bool is_merged = false;
+  std::atomic<bool> is_merged{false};  // slots are got by several threads
   second.client->set_before([&](CloudCall call, const std::string& key) {
     if (call != CloudCall::kGet || !key.starts_with("log/")) return;
-    if (!std::exchange(is_merged, true)) writer->merge();
+    if (!is_merged.exchange(true)) writer->merge();
   });
   EXPECT_EQ(second->merge().segments, 0u);
   EXPECT_TRUE(is_merged);
