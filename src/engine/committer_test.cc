@@ -140,6 +140,39 @@ TEST_F(CommitterTest, AnyMixOfCommitsGuardsAndGivingUpComesToItsEnd) {
   EXPECT_GT(committed, 0u);
 }
 
+/// A medium that takes a while to say that it is full.
+class SlowlyFull final : public testing::BreakableBlockProvider {
+ public:
+  void write(const WALWriteOperation&) override {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    throw NoSpaceError("the medium is full");
+  }
+};
+
+TEST(CommitterOfAFullMedium, EverybodyInAGroupIsToldWhy) {
+  SlowlyFull provider;
+  Log log(provider, StorageOptions{});
+  Committer committer(provider.root_register(), log, os::system_clock(), 60'000);
+  const AtomPointer root = log.append(RecordFormat::kRaw, as_bytes(std::string("atom")));
+  std::atomic<int> told{0};
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = t; i < t + 20; ++i) {
+        try {
+          committer.commit(root, std::nullopt);
+        } catch (const NoSpaceError& error) {
+          told += std::string_view(error.what()) == "the medium is full";
+          if (i % 2 == 0) std::this_thread::sleep_for(std::chrono::microseconds(300));
+        }
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(told, 160);
+  EXPECT_EQ(committer.commits(), 0u);
+}
+
 TEST_F(CommitterTest, ClosedItTakesNoMore) {
   const AtomPointer root = push();
   committer_.close();
