@@ -55,8 +55,13 @@ OpenSpace open_existing_for_writing(const Location& location) {
 
 bool is_free(const Location& location) {
   namespace fs = std::filesystem;
-  if (const auto* const bucket = std::get_if<BucketLocation>(&location)) {
-    return client_of(*bucket)->list({}, {}, 1).objects.empty();
+  if (std::holds_alternative<BucketLocation>(location)) {
+    try {
+      open_for_reading(location, Caches::kOff);
+      return false;
+    } catch (const NotFoundError&) {
+      return true;
+    }
   }
   const std::string& path = std::get<DirectoryLocation>(location).path;
   return !fs::exists(path) || (fs::is_directory(path) && fs::is_empty(path));

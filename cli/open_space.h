@@ -30,7 +30,8 @@ OpenSpace open_for_writing(const Location& location);
 OpenSpace open_existing_for_writing(const Location& location);
 
 /// Whether a space of our own could be made there: a directory that is absent or empty, a bucket
-/// with nothing under the prefix.
+/// with nothing under the prefix but what tests of conditions left. ValidationError: other things
+/// are there.
 bool is_free(const Location& location);
 
 }  // namespace protobase::cli

@@ -94,6 +94,8 @@ struct FaultFileSystem::State {
     const std::string message = path + ": " + to_text(call) + " failed: ";
     if (which.error == Fault::Error::kNoSpace)
       throw NoSpaceError(message + "No space left on device");
+    if (which.error == Fault::Error::kOutOfDescriptors)
+      throw os::OutOfDescriptorsError(message + "Too many open files");
     if (call == FileCall::kRead) throw os::ReadError(message + "Input/output error");
     throw UnexpectedError(message + "Input/output error");
   }

@@ -38,8 +38,9 @@ bool takes_space(FileCall call) noexcept;
 
 struct Fault {
   enum class Error {
-    kNoSpace,  ///< NoSpaceError
-    kIO,       ///< UnexpectedError (of a read: os::ReadError), "Input/output error"
+    kNoSpace,           ///< NoSpaceError
+    kOutOfDescriptors,  ///< os::OutOfDescriptorsError; `only` kOpen or kCreate
+    kIO,                ///< UnexpectedError (of a read: os::ReadError), "Input/output error"
   };
   std::uint64_t at_call = 1;  ///< of all calls since the counter was last reset, from 1
   Error error = Error::kIO;

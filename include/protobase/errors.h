@@ -90,18 +90,18 @@ class PROTOBASE_EXPORT UnexpectedError : public ProtoBaseError {
       : ProtoBaseError(ErrorCode::kUnexpected, message) {}
 };
 
-/// The medium is full (disk, quota, file size limit). Nothing of the call took effect and nothing
-/// is lost: the same call may be made again when there is room.
-class PROTOBASE_EXPORT NoSpaceError : public UnexpectedError {
- public:
-  using UnexpectedError::UnexpectedError;
-};
-
 /// Mixed into an error of the moment: nothing of the call took effect or ever will, and the same
 /// call may be made again.
 class PROTOBASE_EXPORT NothingTookEffect {
  public:
   virtual ~NothingTookEffect() = default;
+};
+
+/// The medium is full (disk, quota, file size limit). Nothing is lost: the same call may be made
+/// again when there is room.
+class PROTOBASE_EXPORT NoSpaceError : public UnexpectedError, public NothingTookEffect {
+ public:
+  using UnexpectedError::UnexpectedError;
 };
 
 /// Lost a race, or a lock is held elsewhere. Nothing of the call took effect.

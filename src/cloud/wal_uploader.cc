@@ -31,9 +31,6 @@ std::optional<std::uint64_t> WALUploader::sync(const UUID& wal) {
   } catch (const NothingTookEffect&) {
     pending_.give_up_commit(wal);  // its record will be void when these bytes go out
     throw;
-  } catch (const NoSpaceError&) {  // of the journal
-    pending_.give_up_commit(wal);
-    throw;
   }
   return range->end;
 }

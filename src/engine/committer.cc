@@ -242,11 +242,8 @@ void Committer::write_versions(std::vector<RootVersion>& versions) {
     log_.commit(versions, [&](const AtomPointer& begin) {
       register_.prepare(versions.front().sequence, versions.back().sequence, begin);
     });
-  } catch (const NoSpaceError&) {
-    take_back();  // the log has made the commit records void
-    throw;
   } catch (const NothingTookEffect&) {
-    take_back();
+    take_back();  // the log has made the commit records void
     throw;
   } catch (const LockingError&) {
     take_back();  // another writer took over: they will never be anywhere

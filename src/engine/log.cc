@@ -312,11 +312,9 @@ void Log::fail_flush(std::exception_ptr error) noexcept {
   writer_paused_ = true;
   try {
     std::rethrow_exception(error);
-  } catch (const NoSpaceError&) {
+  } catch (const NothingTookEffect&) {
     // Nothing of the operation was written, so its commit records may still be taken back; the
     // data stays buffered and goes out with the next flush.
-    buffer_.give_up_commits(buffer_.durable_position());
-  } catch (const NothingTookEffect&) {
     buffer_.give_up_commits(buffer_.durable_position());
   } catch (const std::exception&) {
     stopped_ = error;

@@ -103,8 +103,6 @@ std::optional<AtomPointer> Log::append_past_buffer(RecordFormat format,
   const std::function<void()> work = [&] {
     try {
       place(lock, where, format, payload);
-    } catch (const NoSpaceError&) {
-      refused = fill_place(lock, where, format, payload);
     } catch (const NothingTookEffect&) {
       refused = fill_place(lock, where, format, payload);
     }

@@ -52,25 +52,15 @@ class CloudFileStorage::IntervalFlusher final {
     }
   }
 
-  /// False: it will never succeed; who commits next is told.
+  /// False: the storage has stopped; who commits next is told.
   bool flush() {
     try {
       if (storage_.stats().wal.buffered_bytes > 0) storage_.flush_wal();
       return true;
-    } catch (const CloudStorageError& error) {
-      return tell(error, true);
-    } catch (const NotAuthorizedError& error) {
-      return tell(error, true);
-    } catch (const NoSpaceError& error) {
-      return tell(error, true);
     } catch (const std::exception& error) {
-      return tell(error, false);
+      if (logger_) logger_(LogLevel::kWarning, std::string("not flushed: ") + error.what());
+      return dynamic_cast<const NothingTookEffect*>(&error) != nullptr;
     }
-  }
-
-  bool tell(const std::exception& error, bool may_succeed) const {
-    if (logger_) logger_(LogLevel::kWarning, std::string("not flushed: ") + error.what());
-    return may_succeed;
   }
 
   CloudFileStorage& storage_;

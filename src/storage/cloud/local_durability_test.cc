@@ -501,6 +501,32 @@ TEST_F(LocalDurabilityTest, TheRateOfPutsIsKeptAndTheIntervalPublishesWhatNobody
   EXPECT_EQ(pusher.client->counts().puts, before.puts) << "idle costs nothing";
 }
 
+TEST_F(LocalDurabilityTest, TheIntervalIsKeptAgainWhenWhatStoodInTheWayIsGone) {
+  const auto faults = std::make_shared<testing::FaultFileSystem>(files_);
+  CloudStorageOptions options = local();
+  options.file_system = faults;
+  options.upload_interval_ms = 10;
+  std::atomic<int> warnings = 0;
+  options.logger = [&](LogLevel, std::string_view) { ++warnings; };
+  const Machine pusher = open(options);
+  faults->set_fault(testing::Fault{.error = testing::Fault::Error::kOutOfDescriptors,
+                                   .for_good = true,
+                                   .only = testing::FileCall::kCreate});
+  const AtomPointer atom = pusher->push_bytes(as_bytes("never flushed"));
+  const auto wait_until = [](const auto& is_so) {
+    for (int i = 0; i < 6000 && !is_so(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return is_so();
+  };
+  EXPECT_TRUE(wait_until([&] { return warnings > 1; })) << "tried again, and told each time";
+  EXPECT_GT(faults->hits(), 0u);
+  faults->heal();
+  EXPECT_TRUE(wait_until([&] { return pusher->stats().wal.buffered_bytes == 0; }));
+  EXPECT_TRUE(pusher->wait_until_uploaded(kPatienceMs));
+  EXPECT_EQ(get(open_elsewhere(), atom), "never flushed");
+}
+
 /// A machine that is killed again and again writes to a bucket that misbehaves.
 TEST_F(LocalDurabilityTest, RandomKillsAndFaultsLoseNothingAndDoubleNothing) {
   constexpr CloudFault kFaults[] = {
