@@ -37,8 +37,9 @@ struct PROTOBASE_EXPORT CloudStorageOptions {
   std::uint64_t object_size = std::uint64_t{8} << 20;
   /// Requests in flight together. 1 - 64.
   unsigned max_parallel_requests = 8;
-  /// A reader that is asked for the root asks the bucket at most so often, opening included. 0:
-  /// every time. At most a day.
+  /// A reader that is asked for the root asks the bucket at most so often, opening included, by one
+  /// GET and one more for each new slot. It looks for slots and for what was merged in turn, so a
+  /// root is seen after two intervals at the latest. 0: every time. At most a day.
   std::uint64_t poll_interval_ms = 1'000;
   /// A writer merges small objects in the background when so many commits and flushes were not
   /// merged yet. 0: never. At most 1,000,000.

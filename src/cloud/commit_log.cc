@@ -24,6 +24,8 @@ namespace {
 using engine::Beside;
 
 constexpr unsigned kMaxClaims = 64;
+// A listing costs as much as a dozen of these, and tells of a thousand slots.
+constexpr unsigned kSlotsWithoutListing = 8;
 constexpr const char* kWayOut =
     ": restore it, or keep what is left with `protobase salvage LOCATION TO`";
 
@@ -134,9 +136,14 @@ void CommitLog::poll() {
     if (read_checkpoint_object(checkpoint_version_) == Look::kRead) read_tail();
     return;
   }
-  const std::string next = slot_key(newest_slot() + 1);
-  const auto found = retried([&] { return client_->head(next); });
-  if (found) read_tail();
+  for (unsigned i = 0; i < kSlotsWithoutListing; ++i) {
+    const auto next = reader_.read_if_there(newest_slot() + 1);
+    if (!next) return;
+    // Behind a claim the boundary must be looked at, and behind a gap what closed it.
+    if (next->kind == SlotKind::kClaim || is_broken()) break;
+    take_up({*next});
+  }
+  read_tail();
 }
 
 void CommitLog::refresh() {
@@ -317,6 +324,11 @@ bool CommitLog::read_and_take_up(std::vector<ListedSlot>& slots) {
 void CommitLog::set_broken(std::string why) {
   const std::unique_lock lock(state_mutex_);
   broken_ = std::move(why);
+}
+
+bool CommitLog::is_broken() const {
+  const std::shared_lock lock(state_mutex_);
+  return !broken_.empty();
 }
 
 void CommitLog::throw_if_broken() const {

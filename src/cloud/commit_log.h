@@ -65,8 +65,8 @@ class CommitLog final {
   bool open();
   bool is_open() const;
 
-  /// Looks for slots of other writers: one request when there are none. Every second time it looks
-  /// whether the checkpoint changed instead.
+  /// Looks for slots of other writers: one request, and one more for each of a few that are there.
+  /// Every second time it looks whether the checkpoint changed instead, as merged slots are gone.
   void poll();
   /// Looks in both places.
   void refresh();
@@ -156,6 +156,7 @@ class CommitLog final {
   void read_tail();
   CloudListPage list_slots() const;
   void set_broken(std::string why);
+  bool is_broken() const;
   void throw_if_broken() const;
   bool read_and_take_up(std::vector<ListedSlot>& slots);
   void take_up(const std::vector<ListedSlot>& slots);

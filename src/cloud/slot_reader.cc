@@ -21,12 +21,7 @@ std::vector<ListedSlot> SlotReader::unbroken_run(const CloudListPage& page,
   std::vector<ListedSlot> slots;
   for (const CloudObjectMetadata& object : page.objects) {
     if (parse_slot_key(object.key) != next) break;
-    const auto kind = slot_kind_of_size(object.size);
-    if (!kind) {
-      throw CorruptionError(fmt::format("{}, object {}: {} bytes are too short for a slot",
-                                        location_, object.key, object.size));
-    }
-    slots.push_back({next++, object.size, *kind});
+    slots.push_back({next++, object.size, kind_of(object.key, object.size)});
   }
   return slots;
 }
@@ -41,28 +36,55 @@ void SlotReader::read_needed(std::vector<ListedSlot>& slots) const {
                   [&](ListedSlot* slot) { read_twice([&] { read(*slot); }); });
 }
 
-void SlotReader::read(ListedSlot& slot) const {
-  const std::string key = slot_key(slot.number);
-  const auto get = [&](std::uint64_t offset, std::uint64_t length) {
-    CloudGetOptions options;
-    options.range = CloudRange{offset, length};
+std::optional<ListedSlot> SlotReader::read_if_there(std::uint64_t number) const {
+  const std::string key = slot_key(number);
+  CloudGetOptions options;
+  options.range = CloudRange{0, kReadAtFirst};
+  return read_twice([&]() -> std::optional<ListedSlot> {
     const CloudGetResult got =
         with_retries(retry_parts_, [&] { return client_->get(key, options); });
-    if (got.status == CloudGetStatus::kFound && got.object.bytes.size() == length) {
-      return got.object.bytes;
-    }
-    throw CorruptionError(
-        fmt::format("{}, object {}: it was listed with {} bytes, and bytes {} to {} are not there",
-                    location_, key, slot.size, offset, offset + length));
-  };
-  const SharedBytes object =
-      get(0, slot.size <= kReadWhole ? slot.size : std::min(slot.size, kReadAtFirst));
+    if (got.status != CloudGetStatus::kFound) return std::nullopt;
+    const std::uint64_t size = got.object.metadata.size;
+    ListedSlot slot{number, size, kind_of(key, size)};
+    expect_size(slot, got, 0, std::min(size, kReadAtFirst));
+    take_apart(slot, got.object.bytes);
+    return slot;
+  });
+}
+
+void SlotReader::read(ListedSlot& slot) const {
+  const std::uint64_t at_first =
+      slot.size <= kReadWhole ? slot.size : std::min(slot.size, kReadAtFirst);
+  take_apart(slot, get(slot, 0, at_first));
+}
+
+SharedBytes SlotReader::get(const ListedSlot& slot, std::uint64_t offset,
+                            std::uint64_t length) const {
+  const std::string key = slot_key(slot.number);
+  CloudGetOptions options;
+  options.range = CloudRange{offset, length};
+  const CloudGetResult got = with_retries(retry_parts_, [&] { return client_->get(key, options); });
+  expect_size(slot, got, offset, length);
+  return got.object.bytes;
+}
+
+void SlotReader::expect_size(const ListedSlot& slot, const CloudGetResult& got,
+                             std::uint64_t offset, std::uint64_t length) const {
+  if (got.status == CloudGetStatus::kFound && got.object.bytes.size() == length) return;
+  throw CorruptionError(
+      fmt::format("{}, object {}: it has {} bytes, and bytes {} to {} did not come", location_,
+                  slot_key(slot.number), slot.size, offset, offset + length));
+}
+
+/// `object`: its first bytes.
+void SlotReader::take_apart(ListedSlot& slot, const SharedBytes& object) const {
   slot.header = read_slot_header(object.span(), slot.number, location_);
   const SlotHeader& header = *slot.header;
   if (slot_object_size(header, slot.kind) != slot.size ||
       header.is_claim() != (slot.kind == SlotKind::kClaim)) {
-    throw CorruptionError(fmt::format("{}, object {}: {} bytes, its header says {}", location_, key,
-                                      slot.size, slot_object_size(header, slot.kind)));
+    throw CorruptionError(fmt::format("{}, object {}: {} bytes, its header says {}", location_,
+                                      slot_key(slot.number), slot.size,
+                                      slot_object_size(header, slot.kind)));
   }
   if (header.is_claim()) return;
   const auto body = object.span().subspan(kSlotHeaderSize);
@@ -70,13 +92,19 @@ void SlotReader::read(ListedSlot& slot) const {
     SharedBytes rest;
     auto whole = body;
     if (whole.size() < header.body_size()) {
-      rest = get(kSlotHeaderSize, header.body_size());
+      rest = get(slot, kSlotHeaderSize, header.body_size());
       whole = rest.span();
     }
     slot.segment_ends = read_segment_ends(header, whole.first(header.body_size()), location_);
   }
   found_(header.store, header.wal, header.end() - header.inline_bytes,
          body.first(std::min<std::uint64_t>(body.size(), header.inline_bytes)));
+}
+
+SlotKind SlotReader::kind_of(const std::string& key, std::uint64_t size) const {
+  if (const auto kind = slot_kind_of_size(size)) return *kind;
+  throw CorruptionError(
+      fmt::format("{}, object {}: {} bytes are too short for a slot", location_, key, size));
 }
 
 std::optional<SlotHeader> SlotReader::find(std::uint64_t number) const {

@@ -47,11 +47,20 @@ class SlotReader final {
   /// before each claim. Throws CorruptionError, NotSupportedError.
   void read_needed(std::vector<ListedSlot>& slots) const;
 
+  /// The slot with its header, by one request unless it names many segments; nullopt: there is
+  /// none. Throws as above.
+  std::optional<ListedSlot> read_if_there(std::uint64_t number) const;
+
   /// The header of the slot; nullopt: there is none. A request that fails is not tried again.
   std::optional<SlotHeader> find(std::uint64_t number) const;
 
  private:
+  SlotKind kind_of(const std::string& key, std::uint64_t size) const;
   void read(ListedSlot& slot) const;
+  SharedBytes get(const ListedSlot& slot, std::uint64_t offset, std::uint64_t length) const;
+  void expect_size(const ListedSlot& slot, const CloudGetResult& got, std::uint64_t offset,
+                   std::uint64_t length) const;
+  void take_apart(ListedSlot& slot, const SharedBytes& object) const;
 
   const std::shared_ptr<CloudStorageClient> client_;
   const RetryParts retry_parts_;
