@@ -161,7 +161,7 @@ class CloudBlockProvider::Impl final {
       throw NotFoundError(fmt::format("WAL {} ends at offset {}: no {} bytes at {}",
                                       wal.to_string(), end, at_least, offset));
     }
-    if (offset < log_.begin_of(wal)) return read_below_records(wal, offset, out, at_least);
+    if (offset < log_.known().begin_of(wal)) return read_below_records(wal, offset, out, at_least);
     out = out.first(std::min<std::uint64_t>(out.size(), end - std::min(end, offset)));
     if (at_least == 0) at_least = out.size();
     std::size_t filled = 0;
@@ -172,7 +172,7 @@ class CloudBlockProvider::Impl final {
       std::size_t count = uploader_.pending().read(wal, at, rest);
       if (count == 0) {
         const auto logged =
-            rest.first(std::min<std::uint64_t>(rest.size(), *log_.end_of(wal) - at));
+            rest.first(std::min<std::uint64_t>(rest.size(), *log_.known().end_of(wal) - at));
         count = reader_.read(wal, at, logged, std::min(logged.size(), at_least - filled));
       }
       filled += count;
@@ -182,20 +182,20 @@ class CloudBlockProvider::Impl final {
 
   bool drop_copies(const UUID& wal, std::uint64_t offset, std::uint64_t size) {
     throw_if_closed();
-    return cache_.drop(cloud::block_key(log_.store(), wal), offset, size);
+    return cache_.drop(cloud::block_key(log_.known().store(), wal), offset, size);
   }
 
   std::uint64_t record_begin_before(const UUID& wal, std::uint64_t offset) {
     throw_if_closed();
-    if (const auto place = log_.find_place(wal, offset)) return place->begin;
-    return log_.end_of(wal).value_or(kWALFirstRecordOffset);
+    if (const auto place = log_.known().find_place(wal, offset)) return place->begin;
+    return log_.known().end_of(wal).value_or(kWALFirstRecordOffset);
   }
 
   WALDescription describe(const UUID& wal) {
     throw_if_closed();
     const std::uint64_t end = known_end(wal, 0);
     WALDescription description{wal, WALLayout::kVersion1, 0, end, kWALFirstRecordOffset, 0};
-    if (log_.end_of(wal)) description = log_.describe(wal);
+    if (log_.known().end_of(wal)) description = log_.known().describe(wal);
     if (uploader_.local() != nullptr && uploader_.pending().end_of(wal)) {
       description.durable = std::min(end, uploader_.pending().synced_of(wal));
       description.records = uploader_.pending().records_of(wal);
@@ -206,7 +206,7 @@ class CloudBlockProvider::Impl final {
 
   std::vector<UUID> list_wals() {
     throw_if_closed();
-    std::vector<UUID> wals = log_.list_wals();
+    std::vector<UUID> wals = log_.known().list_wals();
     if (uploader_.local() == nullptr) return wals;
     for (const UUID& own : uploader_.pending().ids()) {
       const bool has_bytes = *uploader_.pending().end_of(own) > kWALFirstRecordOffset;
@@ -221,7 +221,7 @@ class CloudBlockProvider::Impl final {
     return log_.find_damage(
         [this](const UUID& wal, std::uint64_t begin, std::span<const std::byte> bytes) {
           // What was cached came in parts, which nothing could check.
-          const UUID key = cloud::block_key(log_.store(), wal);
+          const UUID key = cloud::block_key(log_.known().store(), wal);
           cache_.drop(key, begin, bytes.size());
           cache_.put(key, begin, bytes);
         });
@@ -260,7 +260,7 @@ class CloudBlockProvider::Impl final {
     return {log_.checkpoint_size(), cloud::kMaxCheckpointSize};
   }
 
-  UUID store_id() const { return log_.store(); }
+  UUID store_id() const { return log_.known().store(); }
 
   CloudUploadStats upload_stats() const {
     return uploader_.local() == nullptr ? CloudUploadStats{} : uploader_.local()->stats();
@@ -284,10 +284,10 @@ class CloudBlockProvider::Impl final {
   /// Where the WAL ends, after one more look into the bucket if that is below `wanted`.
   std::uint64_t known_end(const UUID& wal, std::uint64_t wanted) {
     if (const auto end = uploader_.pending().end_of(wal)) return *end;
-    auto end = log_.end_of(wal);
+    auto end = log_.known().end_of(wal);
     if (!end || *end < wanted) {
       register_.poll();
-      end = log_.end_of(wal);
+      end = log_.known().end_of(wal);
     }
     if (!end) throw NotFoundError(client_->location() + ": no WAL " + wal.to_string());
     return *end;
@@ -309,9 +309,9 @@ class CloudBlockProvider::Impl final {
   }
 
   void merge_if_due() {
-    if (merge_after_slots_ == 0 || log_.unmerged() < merge_after_slots_) return;
+    if (merge_after_slots_ == 0 || log_.known().unmerged() < merge_after_slots_) return;
     const std::lock_guard lock(background_mutex_);
-    if (closed_ || is_merging_ || log_.unmerged() < next_merge_) return;
+    if (closed_ || is_merging_ || log_.known().unmerged() < next_merge_) return;
     is_merging_ = true;
     if (background_.joinable()) background_.join();  // it has ended
     try {
@@ -326,12 +326,12 @@ class CloudBlockProvider::Impl final {
   CloudMergeReport run_merger(const CloudMergeProgress& progress, const std::stop_token& stop) {
     constexpr int kMergersFaster = 8;
     for (int tries = 0;; ++tries) {
-      const std::uint64_t boundary = log_.boundary();
+      const std::uint64_t boundary = log_.known().boundary();
       try {
         return cloud::Merger(log_, client_, retry_parts_, pool_, progress).run(stop);
       } catch (const CorruptionError&) {
         log_.expect_checkpoint();
-        if (log_.boundary() <= boundary || tries == kMergersFaster) throw;
+        if (log_.known().boundary() <= boundary || tries == kMergersFaster) throw;
       }
     }
   }
@@ -344,7 +344,7 @@ class CloudBlockProvider::Impl final {
     } catch (const std::exception& error) {
       if (logger_) logger_(LogLevel::kWarning, std::string("not merged: ") + error.what());
     }
-    const std::uint64_t left = log_.unmerged();
+    const std::uint64_t left = log_.known().unmerged();
     const std::lock_guard lock(background_mutex_);
     next_merge_ = left < merge_after_slots_ ? 0 : left + merge_after_slots_;
     is_merging_ = false;

@@ -31,7 +31,7 @@ class CloudRootRegister final : public RootRegister {
 
   /// A reader asks the bucket when the interval is over.
   std::optional<RootVersion> read() override;
-  std::optional<AtomPointer> inherited_root() override { return log_.inherited_root(); }
+  std::optional<AtomPointer> inherited_root() override { return log_.known().inherited_root(); }
   /// The lock of this process; the first one takes over from other writers.
   std::unique_ptr<RootLock> lock(std::uint64_t timeout_ms) override;
   std::uint64_t next_sequence() override;

@@ -52,19 +52,20 @@ Bytes write_segment_ends(const std::vector<std::uint64_t>& ends) {
 CommitLog::CommitLog(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
                      engine::WorkerPool& pool, SlotReader::Found found,
                      std::uint64_t max_checkpoint_size)
-    : max_checkpoint_size_(max_checkpoint_size),
-      client_(std::move(client)),
+    : client_(std::move(client)),
       retry_parts_(std::move(retry_parts)),
       location_(client_->location()),
       pool_(pool),
       reader_(client_, retry_parts_, pool, std::move(found)),
-      writer_(client_, retry_parts_, reader_) {}
+      writer_(client_, retry_parts_, reader_),
+      checkpoint_(client_, retry_parts_, max_checkpoint_size),
+      known_(location_) {}
 
 // --- reading
 
 bool CommitLog::open() {
   const std::lock_guard io(io_mutex_);
-  if (is_open()) return true;
+  if (known_.is_open()) return true;
   if (!read_base()) return false;
   read_tail();
   return true;
@@ -75,10 +76,10 @@ bool CommitLog::read_base() {
   std::string damage;
   std::string version;
   try {
-    if (read_checkpoint_object({}, &version) == Look::kRead) return true;
+    if (read_checkpoint_anew(&version) == Look::kRead) return true;
     if (is_empty()) return false;
     // Somebody may just have made it.
-    if (read_checkpoint_object({}, &version) == Look::kRead) return true;
+    if (read_checkpoint_anew(&version) == Look::kRead) return true;
   } catch (const ForeignCheckpointError& error) {
     damage = error.what();
     if (!has_slots_or_segments(*client_, retry_parts_)) {
@@ -98,7 +99,9 @@ void CommitLog::make_up_for_checkpoint(const std::string& version, const std::st
   std::optional<LogCheckpoint> rebuilt = rebuild(version);
   if (!rebuilt && !damage.empty()) throw CorruptionError(damage + kWayOut);
   if (!rebuilt) throw_no_checkpoint();
-  adopt(*std::move(rebuilt), version);
+  const std::uint64_t slot = rebuilt->slot;
+  adopt(*std::move(rebuilt));
+  checkpoint_.set_known(version, slot);
   has_lost_checkpoint_ = true;
 }
 
@@ -112,63 +115,59 @@ std::optional<LogCheckpoint> CommitLog::rebuild(const std::string& version) cons
   log.is_rebuilding_ = true;
   LogCheckpoint base;
   base.store = first->store;
-  log.adopt(std::move(base), version);
+  log.adopt(std::move(base));
+  log.checkpoint_.set_known(version, 0);
   log.read_tail();
   // Those without a name are of a merge, a copy, or a flush that never became a slot.
-  if (!log.broken_.empty() || log.unnamed_segments().objects > 0) return std::nullopt;
-  return log.state();
+  if (log.known_.is_broken() || log.unnamed_segments().objects > 0) return std::nullopt;
+  return log.known_.checkpoint();
 }
 
 CloudUnnamedSegments CommitLog::unnamed_segments() const {
-  return count_unnamed_segments(*client_, retry_parts_, state().index);
-}
-
-bool CommitLog::is_open() const {
-  const std::shared_lock lock(state_mutex_);
-  return is_open_;
+  return count_unnamed_segments(*client_, retry_parts_, known_.checkpoint().index);
 }
 
 void CommitLog::poll() {
   if (has_claimed()) return;  // who else writes, writes behind a claim that stops us
   const std::lock_guard io(io_mutex_);
   if (has_claimed()) return;
-  if (!is_open() || polls_++ % 2 == 1) {
-    if (read_checkpoint_object(checkpoint_version_) == Look::kRead) read_tail();
+  if (!known_.is_open() || polls_++ % 2 == 1) {
+    if (read_checkpoint_if_new() == Look::kRead) read_tail();
     return;
   }
   for (unsigned i = 0; i < kSlotsWithoutListing; ++i) {
-    const auto next = reader_.read_if_there(newest_slot() + 1);
+    const auto next = reader_.read_if_there(known_.newest_slot() + 1);
     if (!next) return;
     // Behind a claim the boundary must be looked at, and behind a gap what closed it.
-    if (next->kind == SlotKind::kClaim || is_broken()) break;
-    take_up({*next});
+    if (next->kind == SlotKind::kClaim || known_.is_broken()) break;
+    known_.take_up({*next});
   }
   read_tail();
 }
 
 void CommitLog::refresh() {
   const std::lock_guard io(io_mutex_);
-  read_checkpoint_object(checkpoint_version_);
-  if (is_open() && !has_claimed()) read_tail();
+  read_checkpoint_if_new();
+  if (known_.is_open() && !has_claimed()) read_tail();
 }
 
 void CommitLog::expect_checkpoint() {
   const std::lock_guard io(io_mutex_);
-  if (read_checkpoint_object(checkpoint_version_) == Look::kAbsent) throw_no_checkpoint();
+  if (read_checkpoint_if_new() == Look::kAbsent) throw_no_checkpoint();
   if (has_claimed()) return;
   expect_merges_known();
-  throw_if_broken();
+  known_.throw_if_broken();
 }
 
 void CommitLog::expect_merges_known() {
-  auto merged = list_unknown_merges(*client_, retry_parts_, state().index);
+  auto merged = list_unknown_merges(*client_, retry_parts_, known_.checkpoint().index);
   // A slot that a listing does not show was merged away, and then a checkpoint that is read behind
   // it has the bytes.
   constexpr int kLooks = 2;
   for (int looks = 0; looks < kLooks && !merged.empty(); ++looks) {
-    if (read_checkpoint_object(checkpoint_version_) == Look::kAbsent) throw_no_checkpoint();
+    if (read_checkpoint_if_new() == Look::kAbsent) throw_no_checkpoint();
     read_tail();
-    std::erase_if(merged, [index = state().index](const SegmentName& segment) {
+    std::erase_if(merged, [index = known_.checkpoint().index](const SegmentName& segment) {
       return !is_unknown_merge(segment, index);
     });
   }
@@ -176,25 +175,17 @@ void CommitLog::expect_merges_known() {
   const SegmentName& one = merged.front();
   throw CorruptionError(location_ + ": " +
                         describe_unknown_merge(segment_key(one.wal, one.begin, one.end, {})) +
-                        kWayOut + (end_of(one.wal) ? "" : kStrayAdvice));
+                        kWayOut + (known_.end_of(one.wal) ? "" : kStrayAdvice));
 }
 
-/// kUnchanged: still `known_version`. `version` (may be null) is that of what was found, also when
-/// it cannot be read.
-CommitLog::Look CommitLog::read_checkpoint_object(const std::string& known_version,
-                                                  std::string* version) {
-  CloudGetOptions options;
-  options.max_bytes = max_checkpoint_size_;
-  return read_twice([&] {
-    const CloudGetResult got =
-        retried([&] { return client_->get(kCheckpointKey, options, known_version); });
-    if (got.status == CloudGetStatus::kAbsent) return Look::kAbsent;
-    if (got.status == CloudGetStatus::kUnchanged) return Look::kUnchanged;
-    if (version != nullptr) *version = got.object.metadata.version;
-    adopt(read_checkpoint(got.object.bytes.span(), location_), got.object.metadata.version);
-    checkpoint_size_ = got.object.bytes.size();
-    return Look::kRead;
-  });
+CommitLog::Look CommitLog::read_checkpoint_if_new() {
+  return checkpoint_.get(/*anew=*/false, [this](LogCheckpoint read) { adopt(std::move(read)); });
+}
+
+/// `version` (may be null) is that of what was found, also when it cannot be read.
+CommitLog::Look CommitLog::read_checkpoint_anew(std::string* version) {
+  return checkpoint_.get(
+      /*anew=*/true, [this](LogCheckpoint read) { adopt(std::move(read)); }, version);
 }
 
 /// Whether a store may be made here; false: there is one. Throws for other things.
@@ -215,33 +206,12 @@ void CommitLog::throw_no_checkpoint() {
       fmt::format("{}: the object {} of a store is missing{}", location_, kCheckpointKey, kWayOut));
 }
 
-/// `read` may be older than what is known, or know that slots were merged.
-void CommitLog::adopt(LogCheckpoint read, std::string version) {
-  const std::unique_lock lock(state_mutex_);
-  if (is_open_ && state_.store != read.store) {
-    throw CorruptionError(location_ + ": another store has taken the place of this one");
-  }
-  if (is_open_ && read.boundary < state_.boundary) {
-    throw CorruptionError(location_ + ": an older checkpoint has taken the place of a newer one");
-  }
-  checkpoint_version_ = std::move(version);
-  checkpoint_slot_ = read.slot;
+void CommitLog::adopt(LogCheckpoint read) {
+  const std::uint64_t epoch = read.epoch;
+  const std::uint64_t slot = read.slot;
+  known_.adopt(std::move(read));
   has_lost_checkpoint_ = false;
-  if (has_claimed() && read.epoch > claimed_epoch_) note_deposed(read.epoch, read.slot);
-  if (is_open_ && state_.slot > read.slot) {
-    for (const IndexedWAL& wal : state_.index.wals()) {
-      for (const Extent& extent : wal.extents) {
-        const IndexedWAL* const known = read.index.find(wal.id);
-        if (known == nullptr || extent.end > known->end()) read.index.add(wal.id, extent);
-      }
-      read.index.set_records(wal.id, wal.records);
-    }
-    read.slot = state_.slot;
-    read.epoch = state_.epoch;
-    read.root = state_.root;
-  }
-  state_ = std::move(read);
-  is_open_ = true;
+  if (has_claimed() && epoch > claimed_epoch_) note_deposed(epoch, slot);
 }
 
 void CommitLog::read_tail() {
@@ -251,28 +221,28 @@ void CommitLog::read_tail() {
   int restarts = 0;
   for (int looks = 1;;) {
     const CloudListPage page = list_slots();
-    std::vector<ListedSlot> slots = reader_.unbroken_run(page, newest_slot() + 1);
+    std::vector<ListedSlot> slots = reader_.unbroken_run(page, known_.newest_slot() + 1);
     if (!slots.empty()) {
       if (!read_and_take_up(slots)) {
         if (++restarts < kRestarts) continue;
         throw CloudStorageError(CloudFailure::kNotNow, 0,
                                 location_ + ": the log is merged faster than it can be read");
       }
-      set_broken({});
+      known_.set_broken({});
     }
     if (slots.size() == page.objects.size()) {
       if (page.is_truncated) continue;
-      return set_broken({});
+      return known_.set_broken({});
     }
     if (looks++ == kLooks) {
-      return set_broken(fmt::format(
+      return known_.set_broken(fmt::format(
           "{}: object {} is missing though {} is there (or the object {} is an older one, whose "
           "newest version is missing){}",
-          location_, slot_key(newest_slot() + 1), page.objects.back().key, kCheckpointKey,
+          location_, slot_key(known_.newest_slot() + 1), page.objects.back().key, kCheckpointKey,
           kWayOut));
     }
     // The newest slot that a merge leaves is a gap for who knows the checkpoint before it.
-    if (read_checkpoint_object(checkpoint_version_) == Look::kRead && ++restarts < kRestarts) {
+    if (read_checkpoint_if_new() == Look::kRead && ++restarts < kRestarts) {
       looks = 1;
     }
   }
@@ -280,7 +250,7 @@ void CommitLog::read_tail() {
 
 /// What is listed behind the newest slot known; things that are no slots are passed over.
 CloudListPage CommitLog::list_slots() const {
-  std::string behind = slot_key(newest_slot());
+  std::string behind = slot_key(known_.newest_slot());
   for (;;) {
     CloudListPage page = list_page(*client_, retry_parts_, kSlotPrefix, behind);
     if (page.objects.empty()) return page;
@@ -299,7 +269,7 @@ bool CommitLog::read_and_take_up(std::vector<ListedSlot>& slots) {
     return slot.kind == SlotKind::kClaim;
   });
   const bool must_look = has_claim && !base::is_planted(base::PlantedBug::kBoundaryIgnored);
-  const auto look = [this] { return read_checkpoint_object(checkpoint_version_); };
+  const auto look = [this] { return read_checkpoint_if_new(); };
   // Beside the slots: so it costs no time of its own.
   Beside<Look> looked(pool_, must_look ? look : std::function<Look()>());
   try {
@@ -315,66 +285,10 @@ bool CommitLog::read_and_take_up(std::vector<ListedSlot>& slots) {
       make_up_for_checkpoint({}, {});
       return false;
     }
-    if (boundary() > first || newest_slot() + 1 != first) return false;
+    if (known_.boundary() > first || known_.newest_slot() + 1 != first) return false;
   }
-  take_up(slots);
+  known_.take_up(slots);
   return true;
-}
-
-void CommitLog::set_broken(std::string why) {
-  const std::unique_lock lock(state_mutex_);
-  broken_ = std::move(why);
-}
-
-bool CommitLog::is_broken() const {
-  const std::shared_lock lock(state_mutex_);
-  return !broken_.empty();
-}
-
-void CommitLog::throw_if_broken() const {
-  const std::shared_lock lock(state_mutex_);
-  if (!broken_.empty()) throw CorruptionError(broken_);
-}
-
-void CommitLog::take_up(const std::vector<ListedSlot>& slots) {
-  const std::unique_lock lock(state_mutex_);
-  for (const ListedSlot& slot : slots) {
-    if (slot.header && slot.header->store != state_.store) {
-      throw CorruptionError(
-          fmt::format("{}, object {}: a slot of another store", location_, slot_key(slot.number)));
-    }
-    if (slot.kind != SlotKind::kClaim) take_up_bytes(slot);
-    state_.slot = slot.number;
-    if (!slot.header) continue;
-    state_.epoch = std::max(state_.epoch, slot.header->epoch);
-    if (slot.header->root) state_.root = slot.header->root;
-  }
-}
-
-void CommitLog::take_up_bytes(const ListedSlot& slot) {
-  const auto& wals = state_.index.wals();
-  const auto check = [&](bool holds) {
-    if (holds) return;
-    throw CorruptionError(fmt::format("{}, object {}: it does not continue the slot before it",
-                                      location_, slot_key(slot.number)));
-  };
-  if (slot.kind == SlotKind::kPlain) {
-    check(!wals.empty());
-    const UUID wal = wals.back().id;
-    const std::uint64_t end = wals.back().end() + (slot.size - kSlotHeaderSize);
-    check(!slot.header || (slot.header->wal == wal && slot.header->end() == end));
-    state_.index.add(wal, {end, slot.number, {}});
-  } else {
-    const SlotHeader& header = *slot.header;
-    const IndexedWAL* const known = state_.index.find(header.wal);
-    check(known == nullptr || known->layout == WALLayout::kVersion1);
-    check(header.begin == (known == nullptr ? kWALFirstRecordOffset : known->end()));
-    for (const std::uint64_t end : slot.segment_ends) {
-      state_.index.add(header.wal, {end, 0, header.commit_id});
-    }
-    if (header.inline_bytes > 0) state_.index.add(header.wal, {header.end(), slot.number, {}});
-  }
-  if (slot.header) state_.index.set_records(slot.header->wal, slot.header->records);
 }
 
 // --- claiming
@@ -383,18 +297,18 @@ void CommitLog::claim() {
   const std::lock_guard io(io_mutex_);
   throw_if_unusable();
   if (has_claimed()) return;
-  if (!is_open() && !read_base()) {
+  if (!known_.is_open() && !read_base()) {
     create();
-    if (read_checkpoint_object({}) != Look::kRead) throw_no_checkpoint();
+    if (read_checkpoint_anew() != Look::kRead) throw_no_checkpoint();
   }
   expect_merges_known();
   for (unsigned tries = 0; tries < kMaxClaims; ++tries) {
     read_tail();
-    throw_if_broken();
+    known_.throw_if_broken();
     // First of all: who claims must see what was merged meanwhile.
     if (has_lost_checkpoint_) {
-      make_up_for_checkpoint(checkpoint_version_, {});
-      retried([&] { return put_checkpoint(state()); });
+      make_up_for_checkpoint(checkpoint_.version(), {});
+      retried([&] { return put_checkpoint(known_.checkpoint()); });
     }
     if (!has_lost_checkpoint_ && try_claim()) return;
   }
@@ -409,14 +323,8 @@ void CommitLog::create() {
 }
 
 bool CommitLog::try_claim() {
-  SlotHeader header;
-  {
-    const std::shared_lock lock(state_mutex_);
-    header.number = state_.slot + 1;
-    header.epoch = state_.epoch + 1;
-    header.store = state_.store;
-    header.root = state_.root;
-  }
+  SlotHeader header = known_.next_header();
+  ++header.epoch;
   header.commit_id = UUID::from_random(retry_parts_.random->bytes16());
   header.body_hash = base::xxh3({});
   const auto bytes = write_slot_header(header);
@@ -424,15 +332,11 @@ bool CommitLog::try_claim() {
   if (result.refusal) throw_refusal(result.refusal);
   if (result.other) return false;
   if (!base::is_planted(base::PlantedBug::kBoundaryIgnored) &&
-      read_checkpoint_object({}) != Look::kRead) {
+      read_checkpoint_anew() != Look::kRead) {
     make_up_for_checkpoint({}, {});  // nothing tells whether the claim counts: another one will
     return false;
   }
-  const std::unique_lock lock(state_mutex_);
-  // Merged away while we slept: this claim counts for nothing.
-  if (state_.boundary > header.number || state_.slot >= header.number) return false;
-  state_.slot = header.number;
-  state_.epoch = header.epoch;
+  if (!known_.take_up_claim(header)) return false;  // merged away while we slept
   claimed_epoch_ = header.epoch;
   return true;
 }
@@ -457,14 +361,9 @@ void CommitLog::append(const SlotContents& contents) {
   const std::lock_guard io(io_mutex_);
   if (!deposed_.empty()) throw LockingError(deposed_);
   throw_if_unknown(contents.commit_id);
-  SlotHeader header;
-  {
-    const std::shared_lock lock(state_mutex_);
-    header.number = state_.slot + 1;
-    header.store = state_.store;
-    header.root = contents.root ? contents.root : state_.root;
-  }
+  SlotHeader header = known_.next_header();
   header.epoch = claimed_epoch_.load();
+  if (contents.root) header.root = contents.root;
   header.commit_id = contents.commit_id;
   header.wal = contents.wal;
   header.begin = contents.begin;
@@ -476,7 +375,7 @@ void CommitLog::append(const SlotContents& contents) {
   header.records = contents.records;
   if (unknown_commit_ && is_known_by_now(header)) return;
   const bool is_plain =
-      !has_segments && header.inline_bytes % 2 == 0 && newest_wal() == contents.wal;
+      !has_segments && header.inline_bytes % 2 == 0 && known_.newest_wal() == contents.wal;
   const SlotKind kind = is_plain ? SlotKind::kPlain : SlotKind::kOther;
 
   base::HashStream hash;
@@ -499,7 +398,8 @@ void CommitLog::append(const SlotContents& contents) {
     if (result.refusal) throw_refusal(result.refusal);
     throw LockingError(deposed_);
   }
-  take_up({{header.number, slot_object_size(header, kind), kind, header, contents.segment_ends}});
+  known_.take_up(
+      {{header.number, slot_object_size(header, kind), kind, header, contents.segment_ends}});
 }
 
 SlotWriter::Result CommitLog::put(const SlotHeader& header, const SlotWriter::Parts& parts) {
@@ -528,12 +428,12 @@ void CommitLog::note_deposed(std::uint64_t epoch, std::uint64_t slot) {
 /// somebody who merged it. False: it is still the next one. LockingError: neither, so it is not in
 /// the log.
 bool CommitLog::is_known_by_now(const SlotHeader& ours) {
-  if (end_of(ours.wal).value_or(0) >= ours.end()) {
+  if (known_.end_of(ours.wal).value_or(0) >= ours.end()) {
     unknown_commit_.reset();
     return true;
   }
   if (ours.number != unknown_slot_) {
-    note_deposed(ours.epoch, newest_slot());
+    note_deposed(ours.epoch, known_.newest_slot());
     throw LockingError(deposed_);
   }
   return false;
@@ -544,52 +444,32 @@ bool CommitLog::is_known_by_now(const SlotHeader& ours) {
 /// log as it is now tells, because nobody else writes this WAL.
 bool CommitLog::was_stored_before(const SlotHeader& ours) {
   try {
-    if (read_checkpoint_object(checkpoint_version_) == Look::kAbsent) throw_no_checkpoint();
+    if (read_checkpoint_if_new() == Look::kAbsent) throw_no_checkpoint();
     if (!has_claimed()) read_tail();
   } catch (const ProtoBaseError&) {
     unknown_commit_ = ours.commit_id;
     throw;
   }
-  return end_of(ours.wal).value_or(0) >= ours.end();
+  return known_.end_of(ours.wal).value_or(0) >= ours.end();
 }
 
 void CommitLog::checkpoint(std::uint64_t slots) {
   const std::lock_guard io(io_mutex_);
-  if (is_open() && newest_slot() >= checkpoint_slot_ + slots) put_checkpoint(state());
-}
-
-/// No reader takes a longer one, so it would be the end of the store; the old one costs requests.
-void CommitLog::throw_if_too_large(std::uint64_t bytes, std::uint64_t slot) {
-  if (bytes <= max_checkpoint_size_) return;
-  checkpoint_slot_ = slot;  // tried again behind some more, not at every commit
-  throw UnexpectedError(
-      fmt::format("{}: the object {} would have {} bytes, {} are the limit: the old one stays. "
-                  "Merge the store; "
-                  "when merging says this, begin a new one",
-                  location_, kCheckpointKey, bytes, max_checkpoint_size_));
+  if (known_.is_open() && known_.newest_slot() >= checkpoint_.slot() + slots)
+    put_checkpoint(known_.checkpoint());
 }
 
 /// Tried once. False: somebody else put one, or we ourselves and the answer was lost; it has been
 /// read. CorruptionError: it vanished. Then it is not put again by what is known here, as somebody
 /// may have merged since.
 bool CommitLog::put_checkpoint(const LogCheckpoint& checkpoint) {
-  const Bytes object = write_checkpoint(checkpoint);
-  throw_if_too_large(object.size(), checkpoint.slot);
-  const std::span<const std::byte> part(object);
-  const CloudPutResult put = client_->put(kCheckpointKey, {&part, 1},
-                                          checkpoint_version_.empty()
-                                              ? CloudPutCondition::if_absent()
-                                              : CloudPutCondition::if_version(checkpoint_version_));
-  if (put.stored) {
-    checkpoint_version_ = put.version;
-    checkpoint_slot_ = checkpoint.slot;
-    checkpoint_size_ = object.size();
+  if (checkpoint_.put(checkpoint)) {
     has_lost_checkpoint_ = false;
     return true;
   }
-  if (read_checkpoint_object({}) == Look::kRead) return false;
+  if (read_checkpoint_anew() == Look::kRead) return false;
   if (!has_lost_checkpoint_) throw_no_checkpoint();
-  checkpoint_version_.clear();  // the damaged one is gone as well
+  checkpoint_.set_known({}, checkpoint_.slot());  // the damaged one is gone as well
   return false;
 }
 
@@ -597,98 +477,20 @@ void CommitLog::publish_segments(std::span<const MergedSegment> segments, std::u
   constexpr int kTries = 8;
   const std::lock_guard io(io_mutex_);
   for (int tries = 0; tries < kTries; ++tries) {
-    LogCheckpoint next = state();
+    LogCheckpoint next = known_.checkpoint();
     if (next.boundary >= boundary) return;
     for (const MergedSegment& segment : segments) {
       if (!next.index.replace(segment.wal, segment.begin, {segment.end, 0, {}})) return;
     }
     next.boundary = boundary;
     if (!retried([&] { return put_checkpoint(next); })) continue;
-    const std::unique_lock lock(state_mutex_);
-    state_ = std::move(next);
+    known_.replace(std::move(next));
     return;
   }
   throw CloudStorageError(
       CloudFailure::kNotNow, 0,
       fmt::format("{}: the object {} was put by others each of {} times; nothing was merged",
                   location_, kCheckpointKey, kTries));
-}
-
-// --- what is known
-
-std::optional<RootVersion> CommitLog::root() const {
-  throw_if_broken();
-  const std::shared_lock lock(state_mutex_);
-  if (state_.root || !state_.inherited_root) return state_.root;
-  RootVersion oldest;
-  oldest.root = *state_.inherited_root;
-  return oldest;
-}
-
-std::optional<AtomPointer> CommitLog::inherited_root() const {
-  const std::shared_lock lock(state_mutex_);
-  return state_.inherited_root;
-}
-
-std::optional<WALIndex::Place> CommitLog::find_place(const UUID& wal, std::uint64_t offset) const {
-  const std::shared_lock lock(state_mutex_);
-  return state_.index.find_place(wal, offset);
-}
-
-std::optional<std::uint64_t> CommitLog::end_of(const UUID& wal) const {
-  const std::shared_lock lock(state_mutex_);
-  const IndexedWAL* const found = state_.index.find(wal);
-  return found == nullptr ? std::nullopt : std::optional(found->end());
-}
-
-std::uint64_t CommitLog::begin_of(const UUID& wal) const {
-  const std::shared_lock lock(state_mutex_);
-  const IndexedWAL* const found = state_.index.find(wal);
-  return found == nullptr ? kWALFirstRecordOffset : found->begin();
-}
-
-WALDescription CommitLog::describe(const UUID& wal) const {
-  const std::shared_lock lock(state_mutex_);
-  const IndexedWAL* const found = state_.index.find(wal);
-  if (found == nullptr) throw NotFoundError(location_ + ": no WAL " + wal.to_string());
-  return {wal, found->layout, found->end(), found->end(), found->end(), found->records};
-}
-
-std::vector<UUID> CommitLog::list_wals() const {
-  const std::shared_lock lock(state_mutex_);
-  std::vector<UUID> ids;
-  for (const IndexedWAL& wal : state_.index.wals()) ids.push_back(wal.id);
-  return ids;
-}
-
-std::uint64_t CommitLog::newest_slot() const {
-  const std::shared_lock lock(state_mutex_);
-  return state_.slot;
-}
-
-std::uint64_t CommitLog::boundary() const {
-  const std::shared_lock lock(state_mutex_);
-  return state_.boundary;
-}
-
-std::uint64_t CommitLog::unmerged() const {
-  const std::shared_lock lock(state_mutex_);
-  return state_.slot + 1 - state_.boundary;
-}
-
-UUID CommitLog::newest_wal() const {
-  const std::shared_lock lock(state_mutex_);
-  return state_.index.wals().empty() ? UUID{} : state_.index.wals().back().id;
-}
-
-UUID CommitLog::store() const {
-  const std::shared_lock lock(state_mutex_);
-  return state_.store;
-}
-
-LogCheckpoint CommitLog::state() const {
-  const std::shared_lock lock(state_mutex_);
-  return state_;
 }
 
 }  // namespace protobase::cloud

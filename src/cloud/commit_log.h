@@ -14,12 +14,13 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "cloud/checkpoint_object.h"
 #include "cloud/log_checkpoint.h"
+#include "cloud/log_state.h"
 #include "cloud/retry.h"
 #include "cloud/slot.h"
 #include "cloud/slot_reader.h"
@@ -63,16 +64,17 @@ class CommitLog final {
   /// Reads what is there; false: no store. ValidationError: the prefix holds other things.
   /// CorruptionError, NotSupportedError: a store that cannot be read.
   bool open();
-  bool is_open() const;
+  /// Of all that was read and put so far.
+  const LogState& known() const noexcept { return known_; }
 
   /// Looks for slots of other writers: one request, and one more for each of a few that are there.
   /// Every second time it looks whether the checkpoint changed instead, as merged slots are gone.
   void poll();
-  /// Looks in both places.
+  /// Looks for slots, and whether the checkpoint changed.
   void refresh();
   /// CorruptionError: the checkpoint vanished, or is older than what was merged.
   void expect_checkpoint();
-  /// Only the second of these. Precondition: not claimed.
+  /// CorruptionError: the checkpoint is older than what was merged. Precondition: not claimed.
   void expect_newest_checkpoint() {
     const std::lock_guard io(io_mutex_);
     expect_merges_known();
@@ -108,59 +110,35 @@ class CommitLog final {
   /// one again and again. UnexpectedError: as above.
   void publish_segments(std::span<const MergedSegment> segments, std::uint64_t boundary);
 
-  /// The newest; before the first commit the one that the Python storage left, with sequence 0.
-  /// CorruptionError: slots are missing, and with them the newest root.
-  std::optional<RootVersion> root() const;
-  std::optional<AtomPointer> inherited_root() const;
-  std::uint64_t boundary() const;
   /// Of the checkpoint as it was last read or put, in bytes.
-  std::uint64_t checkpoint_size() const noexcept { return checkpoint_size_; }
-  /// Slots known that are not merged.
-  std::uint64_t unmerged() const;
-  LogCheckpoint state() const;
-  UUID store() const;
+  std::uint64_t checkpoint_size() const noexcept { return checkpoint_.size(); }
   const std::string& location() const noexcept { return location_; }
-  /// Of the index.
-  std::optional<WALIndex::Place> find_place(const UUID& wal, std::uint64_t offset) const;
-  std::optional<std::uint64_t> end_of(const UUID& wal) const;
-  /// Where the records of a WAL begin; of one that is not known, as of a new one.
-  std::uint64_t begin_of(const UUID& wal) const;
-  WALDescription describe(const UUID& wal) const;
-  std::vector<UUID> list_wals() const;
   /// Objects that the index names and the bucket does not have, or not in that size; of legacy WALs
   /// also those with other bytes than were put. `keep` gets the bytes of the others of these.
   std::vector<BadPlace> find_damage(const FoundBytes& keep);
 
  private:
-  /// What became of the checkpoint.
-  enum class Look { kAbsent, kUnchanged, kRead };
+  using Look = CheckpointObject::Look;
 
   template <typename Request>
   auto retried(const Request& request) const {
     return with_retries(retry_parts_, request);
   }
-  std::uint64_t newest_slot() const;
-  UUID newest_wal() const;
   // The following are called with io_mutex_ held.
   bool read_base();
   std::optional<LogCheckpoint> rebuild(const std::string& version) const;
   void make_up_for_checkpoint(const std::string& version, const std::string& damage);
-  Look read_checkpoint_object(const std::string& known_version, std::string* version = nullptr);
+  Look read_checkpoint_if_new();
+  Look read_checkpoint_anew(std::string* version = nullptr);
   bool is_empty();
   [[noreturn]] void throw_no_checkpoint();
   void expect_merges_known();
   std::vector<BadPlace> find_unknown_merges(const ObjectCheck& objects) const;
-  void adopt(LogCheckpoint read, std::string version);
-  void throw_if_too_large(std::uint64_t bytes, std::uint64_t slot);
+  void adopt(LogCheckpoint read);
   bool put_checkpoint(const LogCheckpoint& checkpoint);
   void read_tail();
   CloudListPage list_slots() const;
-  void set_broken(std::string why);
-  bool is_broken() const;
-  void throw_if_broken() const;
   bool read_and_take_up(std::vector<ListedSlot>& slots);
-  void take_up(const std::vector<ListedSlot>& slots);
-  void take_up_bytes(const ListedSlot& slot);
   void create();
   bool try_claim();
   void throw_if_unusable() const;
@@ -170,7 +148,6 @@ class CommitLog final {
   bool is_known_by_now(const SlotHeader& ours);
   bool was_stored_before(const SlotHeader& ours);
 
-  const std::uint64_t max_checkpoint_size_;
   const std::shared_ptr<CloudStorageClient> client_;
   const RetryParts retry_parts_;
   const std::string location_;
@@ -178,22 +155,16 @@ class CommitLog final {
   const SlotReader reader_;
   const SlotWriter writer_;
 
-  mutable std::mutex io_mutex_;  // one conversation about slots at a time; taken before the other
+  mutable std::mutex io_mutex_;  // one conversation about slots at a time
   std::uint64_t polls_ = 0;
-  std::string checkpoint_version_;
-  std::uint64_t checkpoint_slot_ = 0;
-  std::atomic<std::uint64_t> checkpoint_size_{0};
+  CheckpointObject checkpoint_;
   std::atomic<bool> has_lost_checkpoint_{false};
   bool is_rebuilding_ = false;  // of slots alone, so nothing else can confirm a claim
   std::atomic<std::uint64_t> claimed_epoch_{0};  // 0: nothing claimed
   std::string deposed_;                          // why nothing is put any more
   std::optional<UUID> unknown_commit_;           // the only one that may be put again,
   std::uint64_t unknown_slot_ = 0;               // and only there
-
-  mutable std::shared_mutex state_mutex_;
-  bool is_open_ = false;
-  std::string broken_;  // the slot that is missing, if one is
-  LogCheckpoint state_;
+  LogState known_;                               // changed with io_mutex_ held only
 };
 
 }  // namespace protobase::cloud

@@ -15,19 +15,20 @@ std::vector<BadPlace> CommitLog::find_damage(const FoundBytes& keep) {
   const ObjectCheck objects(client_, retry_parts_);
   std::vector<BadPlace> bad;
   for (int looks = 0; looks < kLooks; ++looks) {
-    const LogCheckpoint known = state();
+    const LogCheckpoint known = known_.checkpoint();
     bad = objects.find_bad(known.index);
     if (bad.empty()) break;
     refresh();
-    if (state().index == known.index) break;
+    if (known_.checkpoint().index == known.index) break;
   }
   const auto merged = find_unknown_merges(objects);
   bad.insert(bad.end(), merged.begin(), merged.end());
   // These never change: to look once is enough.
-  const auto legacy = check_legacy_segments(*client_, retry_parts_, state().index, keep);
+  const auto legacy =
+      check_legacy_segments(*client_, retry_parts_, known_.checkpoint().index, keep);
   bad.insert(bad.end(), legacy.begin(), legacy.end());
   try {
-    if (merged.empty()) throw_if_broken();  // else the gap is that of the merge
+    if (merged.empty()) known_.throw_if_broken();  // else the gap is that of the merge
   } catch (const CorruptionError& error) {
     bad.insert(bad.begin(), {{}, error.what()});
   }
@@ -41,7 +42,7 @@ std::vector<BadPlace> CommitLog::find_damage(const FoundBytes& keep) {
 
 /// What others merged is no damage, and who has claimed cannot take up their slots to see it.
 std::vector<BadPlace> CommitLog::find_unknown_merges(const ObjectCheck& objects) const {
-  if (objects.unknown_merges(state().index).empty()) return {};
+  if (objects.unknown_merges(known_.checkpoint().index).empty()) return {};
   try {
     CommitLog now(client_, retry_parts_, pool_, [](const auto&...) {});
     now.open();

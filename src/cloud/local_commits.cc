@@ -38,20 +38,20 @@ LocalCommits::~LocalCommits() { close(); }
 /// What is in the log already was put by the earlier process and not forgotten.
 void LocalCommits::take_up(std::vector<JournalEntry> left) {
   if (left.empty()) return;
-  if (!log_.is_open() || log_.store() != journal_.store()) {
+  if (!log_.known().is_open() || log_.known().store() != journal_.store()) {
     throw ValidationError(
         fmt::format("{} holds commits of another store (its id is {}) that are not in its bucket "
                     "yet: open that one with it, or give this one another journal_dir",
                     journal_.directory(), journal_.store()->to_string()));
   }
   for (const JournalEntry& entry : left) {
-    if (log_.end_of(entry.wal).value_or(0) >= entry.end) continue;
+    if (log_.known().end_of(entry.wal).value_or(0) >= entry.end) continue;
     check_left(entry);
     pending_.restore(entry);
     const auto moved = moved_root(entry.wal, entry.begin, entry.commit_offset);
     if (moved) {
       const RootVersion first = pending_.first_of_chain(*moved, entry.wal, entry.begin);
-      const auto before = root_ ? root_ : log_.root();
+      const auto before = root_ ? root_ : log_.known().root();
       if (first.previous_sequence != (before ? before->sequence : 0)) throw_overtaken(first);
       root_ = moved;
     }
@@ -69,8 +69,9 @@ void LocalCommits::take_up(std::vector<JournalEntry> left) {
 }
 
 void LocalCommits::check_left(const JournalEntry& entry) const {
-  const std::uint64_t begin = std::max(log_.end_of(entry.wal).value_or(kWALFirstRecordOffset),
-                                       pending_.end_of(entry.wal).value_or(kWALFirstRecordOffset));
+  const std::uint64_t begin =
+      std::max(log_.known().end_of(entry.wal).value_or(kWALFirstRecordOffset),
+               pending_.end_of(entry.wal).value_or(kWALFirstRecordOffset));
   if (entry.begin == begin) return;
   throw CorruptionError(
       {entry.wal, begin},
@@ -111,7 +112,7 @@ void LocalCommits::commit(const UnsyncedRange& range, const std::optional<RootVe
       const Lock lock(mutex_);
       throw_if_failed();  // it cannot come about before this entry is there: see note()
     }
-    journal_.append(log_.store(), entry);
+    journal_.append(log_.known().store(), entry);
   }
   const Lock lock(mutex_);
   pending_.mark_synced(entry.wal, entry.end);
@@ -263,7 +264,7 @@ std::optional<LocalCommits::Attempt> LocalCommits::next_attempt() {
   {
     const Lock lock(mutex_);
     const auto is_known = [&](const Waiting& entry) {
-      return log_.end_of(entry.wal).value_or(0) >= entry.end;
+      return log_.known().end_of(entry.wal).value_or(0) >= entry.end;
     };
     while (known < waiting_.size() && is_known(waiting_[known])) ++known;
     for (std::size_t i = known; i < waiting_.size(); ++i) {
@@ -287,7 +288,7 @@ std::optional<LocalCommits::Attempt> LocalCommits::next_attempt() {
   contents.root = moved_root(contents.wal, contents.begin, commit_offset);
   if (contents.root) {
     const RootVersion first = pending_.first_of_chain(*contents.root, contents.wal, contents.begin);
-    const auto before = log_.root();
+    const auto before = log_.known().root();
     if (first.previous_sequence != (before ? before->sequence : 0)) throw_overtaken(first);
   }
   return attempt;

@@ -27,7 +27,7 @@ constexpr std::size_t kRemovedTogether = 1000;  // as many as S3 takes in one re
 
 CloudMergeReport Merger::run(const std::stop_token& stop) {
   log_.expect_checkpoint();  // without it segments would be put that nobody may name
-  const LogCheckpoint state = log_.state();
+  const LogCheckpoint state = log_.known().checkpoint();
   std::vector<Group> groups = plan(state);
   merge_all(groups, stop);
   CloudMergeReport report;
@@ -158,7 +158,7 @@ SharedBytes Merger::read_source(const UUID& wal, const Source& source) {
 }
 
 std::uint64_t Merger::remove_slots(const std::stop_token& stop) {
-  const std::uint64_t boundary = log_.boundary();
+  const std::uint64_t boundary = log_.known().boundary();
   std::uint64_t removed = 0;
   std::vector<std::string> keys;
   const auto remove_keys = [&] {

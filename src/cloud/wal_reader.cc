@@ -28,7 +28,7 @@ constexpr std::uint64_t kReadOn = 4096;
 
 std::size_t WALReader::read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
                             std::size_t at_least) {
-  const UUID key = block_key(log_.store(), wal);
+  const UUID key = block_key(log_.known().store(), wal);
   std::size_t filled = cache_.read(key, offset, out);
   if (filled < at_least && at_least - filled > kPiece) {
     read_long(wal, offset + filled, out.subspan(filled, at_least - filled));
@@ -60,7 +60,7 @@ void WALReader::fetch_piece(const UUID& wal, const Piece& piece) {
 /// much is needed; as far as its object goes.
 std::size_t WALReader::fetch(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
                              std::uint64_t needed) {
-  const auto place = log_.find_place(wal, offset);
+  const auto place = log_.known().find_place(wal, offset);
   if (!place) {
     throw NotFoundError(fmt::format("{}: WAL {} has no bytes at offset {}", client_->location(),
                                     wal.to_string(), offset));
@@ -74,7 +74,7 @@ std::size_t WALReader::fetch(const UUID& wal, std::uint64_t offset, std::span<st
   const std::uint64_t to = read_ahead_.end_of_range(
       wal, {.offset = offset, .wanted = wanted, .end = place->extent.end}, most);
   const SharedBytes bytes = get(wal, from, to - from);
-  cache_.put(block_key(log_.store(), wal), from, bytes.span());
+  cache_.put(block_key(log_.known().store(), wal), from, bytes.span());
   const auto here = bytes.span().subspan(offset - from);
   const std::size_t size = std::min(here.size(), out.size());
   std::memcpy(out.data(), here.data(), size);
@@ -96,7 +96,7 @@ SharedBytes WALReader::get(const UUID& wal, std::uint64_t from, std::uint64_t si
   // A short answer may be a fault on the way; an absent object may have been merged away.
   constexpr int kTries = 3;
   for (int tries = 0;; ++tries) {
-    const auto place = log_.find_place(wal, from);
+    const auto place = log_.known().find_place(wal, from);
     const SharedBytes bytes = try_get(wal, *place, from, size);
     if (bytes.size() == size) return bytes;
     if (tries + 1 == kTries) {

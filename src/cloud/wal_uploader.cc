@@ -60,7 +60,7 @@ std::optional<RootVersion> WALUploader::new_root(const UnsyncedRange& range) con
 }
 
 std::optional<RootVersion> WALUploader::root() const {
-  const auto logged = log_.root();
+  const auto logged = log_.known().root();
   const auto own = local_ ? local_->root() : std::nullopt;
   return own && (!logged || own->sequence > logged->sequence) ? own : logged;
 }
