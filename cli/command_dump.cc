@@ -78,6 +78,7 @@ void dump(const DumpOptions& options, Output& out) {
       return true;
     });
   }
+  if (options.wal.empty()) storage->read_current_root();  // CorruptionError when a part is missing
   storage->close();
   if (bad_places > 0) {
     throw CorruptionError(

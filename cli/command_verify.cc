@@ -60,8 +60,8 @@ void verify(const VerifyOptions& options, Output& out) {
   }
   if (report.bad_places > 0) {
     throw CorruptionError(
-        fmt::format("{}: {} bad place(s), listed on standard output; nothing was changed, "
-                    "everything else can be read: restore what is damaged from a copy, or keep "
+        fmt::format("{}: {} bad place(s), listed on standard output; nothing was changed: "
+                    "restore what is damaged from a copy, or keep "
                     "what is left with `protobase salvage LOCATION TO`",
                     options.space, report.bad_places));
   }

@@ -34,10 +34,10 @@ struct PROTOBASE_EXPORT BucketDoctorOptions {
   void validate() const;
 };
 
-/// Checks in this order: an answer comes, credentials are taken, objects can be put, read, listed
-/// and removed, the clock of this machine is near the store's, of several creations of one object
-/// exactly one wins, of several replacements of one version exactly one wins. Stops where the rest
-/// could not be done. That an unfinished copy lies there is a finding too. About 2 x rounds x
+/// Checks in this order: an answer comes, credentials are taken, the prefix is free or has a store
+/// that opens, objects can be put, read, listed and removed, the clock of this machine is near the
+/// store's, of several creations of one object exactly one wins, of several replacements of one
+/// version exactly one wins. Stops where the rest could not be done. About 2 x rounds x
 /// (threads + 3) + 10 requests on objects of a few bytes under `doctor/<random>/`, which are
 /// removed again; touches nothing else, and names what other checks left or have there now. What
 /// goes wrong with the bucket is a finding, not an error.

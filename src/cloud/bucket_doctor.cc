@@ -9,8 +9,9 @@
 #include "base/check_range.h"
 #include "cloud/bucket_doctor.h"
 #include "cloud/bucket_race.h"
-#include "cloud/copy_marker.h"
+#include "cloud/commit_log.h"
 #include "cloud/other_things.h"
+#include "engine/worker_pool.h"
 #include "protobase/errors.h"
 #include "protobase/uuid.h"
 
@@ -73,9 +74,8 @@ std::vector<DoctorFinding> BucketDoctor::examine() {
 
 /// Whether there is any use in going on.
 bool BucketDoctor::answers() {
-  CloudListPage first;
   try {
-    first = retried([&] { return client_.list({}, {}, 1); });
+    retried([&] { return client_.list({}, {}, 1); });
   } catch (const NotAuthorizedError& error) {
     findings_.push_back({"credentials", false, error.what()});
     return false;
@@ -85,17 +85,19 @@ bool BucketDoctor::answers() {
   }
   findings_.push_back({"answer", true, client_.location() + " answers"});
   findings_.push_back({"credentials", true, "they are taken, and may list"});
-  // A store's checkpoint would stand before it.
-  if (!first.objects.empty() && first.objects.front().key == kCopyMarkerKey) {
-    check("copy", [&] { return find_unfinished_copy(); });
-  }
+  check("prefix", [&] { return open_store(); });
   return true;
 }
 
-BucketDoctor::Result BucketDoctor::find_unfinished_copy() {
-  const auto marker = retried([&] { return find_copy_marker(client_); });
-  if (!marker) return {true, "it was finished just now"};
-  return {false, unfinished_copy(client_.location(), *marker)};
+/// Whether a store is there that opens, or one can be made.
+BucketDoctor::Result BucketDoctor::open_store() {
+  engine::WorkerPool pool(1);
+  const std::shared_ptr<CloudStorageClient> client(std::shared_ptr<void>(), &client_);  // not owned
+  CommitLog log(client, retry_parts_, pool, [](const auto&...) {});
+  if (!log.open()) return {true, "it is free: a store can be made there"};
+  log.known().throw_if_broken();
+  return {true,
+          fmt::format("there is a store, {} commits and claims long", log.known().newest_slot())};
 }
 
 bool BucketDoctor::check(const char* name, const std::function<Result()>& run) {

@@ -32,7 +32,7 @@ class BucketDoctor final {
     return with_retries(retry_parts_, request);
   }
   bool answers();
-  Result find_unfinished_copy();
+  Result open_store();
   bool check(const char* name, const std::function<Result()>& run);
   std::string key(const std::string& name);
   Result put_probe(const std::string& probe);

@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "cloud/log_checkpoint.h"
 #include "cloud/memory_bucket.h"
 #include "protobase/mock_google_cloud_client.h"
 #include "protobase/mock_s3_client.h"
@@ -79,15 +80,25 @@ TEST(BucketDoctorTest, GoodBucketsAreHealthyAndLeftAsTheyWere) {
 TEST(BucketDoctorTest, TheRacesAreRun) {
   MockS3Client client;
   const auto findings = examine_bucket(client, {.threads = 4, .rounds = 3});
-  EXPECT_EQ(findings.size(), 9u);
+  EXPECT_EQ(findings.size(), 10u);
   EXPECT_GE(client.counts().puts, 2u * 3 * 4);
 }
 
-TEST(BucketDoctorTest, AStoreThatIsThereIsNotTouched) {
+TEST(BucketDoctorTest, WhatIsThereIsLookedAtAndNotTouched) {
   MockS3Client client;
+  const auto prefix = [&] {
+    const auto findings = examine_bucket(client);
+    return std::pair(findings.at(2).is_ok, findings.at(2).detail);
+  };
+  EXPECT_EQ(prefix(), std::pair(true, std::string("it is free: a store can be made there")));
+  LogCheckpoint store;
+  store.store = UUID{1, 2};
+  store.slot = 7;
+  client.bucket()->put("checkpoint", write_checkpoint(store));
+  EXPECT_EQ(prefix(), std::pair(true, std::string("there is a store, 7 commits and claims long")));
   client.bucket()->put("checkpoint", Bytes(3));
   client.bucket()->put("log/1", Bytes(5));
-  EXPECT_EQ(failed_check(client), "");
+  EXPECT_EQ(failed_check(client), "prefix");
   EXPECT_EQ(client.bucket()->object_count(), 2u);
   EXPECT_EQ(client.bucket()->total_bytes(), 8u);
 }

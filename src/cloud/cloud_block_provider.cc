@@ -158,6 +158,7 @@ class CloudBlockProvider::Impl final {
     const bool can_be = offset <= std::numeric_limits<std::uint64_t>::max() - at_least;
     const std::uint64_t end = known_end(wal, can_be ? offset + at_least : 0);
     if (!can_be || end < offset + at_least) {
+      log_.known().throw_if_broken();  // it may be in what is missing, or behind it
       throw NotFoundError(fmt::format("WAL {} ends at offset {}: no {} bytes at {}",
                                       wal.to_string(), end, at_least, offset));
     }
@@ -289,8 +290,9 @@ class CloudBlockProvider::Impl final {
       register_.poll();
       end = log_.known().end_of(wal);
     }
-    if (!end) throw NotFoundError(client_->location() + ": no WAL " + wal.to_string());
-    return *end;
+    if (end) return *end;
+    log_.known().throw_if_broken();  // it may be in what is missing, or behind it
+    throw NotFoundError(client_->location() + ": no WAL " + wal.to_string());
   }
 
   /// There is nothing: zeros.

@@ -126,7 +126,7 @@ class Essentials(CloudSpace):
     def test_doctor(self):
         self.push("1", "--root")
         lines = self.lines("doctor", self.space)
-        for check in ("answer", "credentials", "put", "get", "list", "clock", "create if absent",
+        for check in ("answer", "credentials", "prefix", "put", "get", "list", "clock", "create if absent",
                       "replace if unchanged", "remove"):
             self.assertTrue(any(line.startswith(f"ok      {check} ") for line in lines), lines)
         self.assert_verifies()

@@ -98,6 +98,23 @@ class Moto(_cloud_cli.Essentials):
         self.assertRegex(result.stdout.decode(), rf"(?m)^bad {wal} {offset}: \S")
         self.fails(CORRUPT, "get", self.space, pointer, mentions=[wal, offset])
 
+    def test_a_slot_that_was_lost_is_corruption_to_every_command(self):
+        kept = self.push("0", "--root")
+        lost = self.push("1", "--root")
+        behind = self.push("2", "--root")
+        missing = "log/" + "4".zfill(20)
+        self.send("DELETE", self.path(missing))
+        for command in ("root", "stat", "log", "verify", "dump", "doctor"):
+            with self.subTest(command):
+                result = self.fails(CORRUPT if command != "doctor" else FAILED, command, self.space, stdout=None)
+                self.assertIn(missing, (result.stdout + result.stderr).decode())
+                if command == "dump":
+                    self.assertIn(kept, result.stdout.decode())
+        for pointer in (lost, behind):
+            self.fails(CORRUPT, "get", self.space, pointer, mentions=[missing])
+        self.assertEqual(0, json.loads(self.get(kept)))
+        self.fails(CORRUPT, "push", self.space, stdin=b"1", mentions=[missing])
+
     def test_damage_of_a_wal_of_the_python_storage_is_corruption(self):
         source = str(_cloud_cli.SOURCE_DIR / "test" / "golden" / "legacy" / "raw_bytes" / "space")
         self.ok("copy", source, self.space)
