@@ -27,7 +27,8 @@ struct PROTOBASE_EXPORT CloudStorageOptions {
   /// Blocks that were read are kept here, made when missing; safe to delete at any time. Empty:
   /// they are kept in memory. Not to be shared between stores.
   std::string cache_dir;
-  /// Bound of the above in bytes; 0: nothing is kept.
+  /// Bound of the above in bytes; 0: nothing is kept. Of each block its bytes count, and 4096 more
+  /// in a directory (a file of its own), 256 in memory.
   std::uint64_t cache_size = std::uint64_t{64} << 20;
   /// Bytes of a WAL fetched for a small record, and the unit of the cache. A power of two, 4 KiB -
   /// 1 MiB.
@@ -73,7 +74,7 @@ struct CloudCacheStats {
   std::uint64_t hits = 0;
   std::uint64_t misses = 0;
   std::uint64_t damaged = 0;  ///< blocks whose checksum did not hold, read again from the bucket
-  std::uint64_t bytes = 0;    ///< now
+  std::uint64_t bytes = 0;    ///< now, counted as cache_size counts them
 };
 
 /// What is durable here and not in the bucket yet (commit_durability = kLocal).

@@ -26,11 +26,11 @@ std::uint64_t checksum(std::span<const std::byte> header, std::span<const std::b
   return hash.value();
 }
 
-std::array<std::byte, kHeaderSize> make_header(const UUID& wal, std::uint64_t begin,
+std::array<std::byte, kHeaderSize> make_header(const UUID& key, std::uint64_t begin,
                                                std::span<const std::byte> bytes) {
   std::array<std::byte, kHeaderSize> header{};
   std::memcpy(header.data(), kMagic, 8);
-  std::memcpy(header.data() + 8, wal.bytes.data(), 16);
+  std::memcpy(header.data() + 8, key.bytes.data(), 16);
   base::store_le<std::uint64_t>(header.data() + 24, begin);
   base::store_le<std::uint64_t>(header.data() + kChecksumPlace, checksum(header, bytes));
   return header;
@@ -48,11 +48,11 @@ BlockCache::BlockCache(BlockCacheOptions options) : options_(std::move(options))
   if (is_on_disk()) take_up_directory();
 }
 
-std::size_t BlockCache::read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out) {
+std::size_t BlockCache::read(const UUID& key, std::uint64_t offset, std::span<std::byte> out) {
   std::size_t filled = 0;
   while (filled < out.size()) {
     const std::uint64_t at = offset + filled;
-    const auto block = find(wal, at);
+    const auto block = find(key, at);
     if (!block) break;
     const auto from = block->bytes.span().subspan(at - block->begin);
     const std::size_t size = std::min(from.size(), out.size() - filled);
@@ -64,30 +64,32 @@ std::size_t BlockCache::read(const UUID& wal, std::uint64_t offset, std::span<st
   return filled;
 }
 
-void BlockCache::put(const UUID& wal, std::uint64_t begin, std::span<const std::byte> bytes) {
+void BlockCache::put(const UUID& key, std::uint64_t begin, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const std::uint64_t room = options_.block_size - begin % options_.block_size;
     const auto part = bytes.first(std::min<std::uint64_t>(bytes.size(), room));
-    store({wal, begin}, part);
+    store({key, begin}, part);
     begin += part.size();
     bytes = bytes.subspan(part.size());
   }
 }
 
-bool BlockCache::drop(const UUID& wal, std::uint64_t offset, std::uint64_t size) {
+bool BlockCache::drop(const UUID& key, std::uint64_t offset, std::uint64_t size) {
   const std::uint64_t from = offset - std::min(offset, options_.block_size);
-  const std::lock_guard lock(mutex_);
-  bool dropped = false;
-  for (auto place = places_.lower_bound({wal, from});
-       place != places_.end() && place->first.wal == wal && place->first.begin < offset + size;) {
-    const auto next = std::next(place);
-    if (place->first.begin + place->second->size > offset) {
-      erase(place);
-      dropped = true;
+  Entries gone;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto found = places_.lower_bound({key, from}); found != places_.end();) {
+      const auto& [place, entry] = *found;
+      if (place.key != key || place.begin >= offset + size) break;
+      const bool reaches = place.begin + entry->size > offset;
+      const auto next = std::next(found);
+      if (reaches) erase(found, gone);
+      found = next;
     }
-    place = next;
   }
-  return dropped;
+  remove_files(gone);
+  return !gone.empty();
 }
 
 BlockCacheCounts BlockCache::counts() const {
@@ -96,45 +98,45 @@ BlockCacheCounts BlockCache::counts() const {
 }
 
 /// The block that has the byte at `offset`.
-std::optional<BlockCache::Block> BlockCache::find(const UUID& wal, std::uint64_t offset) {
-  Key key;
+std::optional<BlockCache::Block> BlockCache::find(const UUID& key, std::uint64_t offset) {
+  Place place;
   {
     const std::lock_guard lock(mutex_);
-    const auto place = place_around(wal, offset);
-    if (place == places_.end()) return std::nullopt;
-    key = place->first;
-    entries_.splice(entries_.end(), entries_, place->second);
-    if (!is_on_disk()) return Block{key.begin, place->second->bytes};
+    const auto found = find_around(key, offset);
+    if (found == places_.end()) return std::nullopt;
+    place = found->first;
+    entries_.splice(entries_.end(), entries_, found->second);
+    if (!is_on_disk()) return Block{place.begin, found->second->bytes};
   }
-  const SharedBytes bytes = load(key);
-  if (offset - key.begin < bytes.size()) return Block{key.begin, bytes};
-  forget(key);  // removed or damaged by somebody else
+  const SharedBytes bytes = load(place);
+  if (offset - place.begin < bytes.size()) return Block{place.begin, bytes};
+  forget(place);  // removed or damaged by somebody else
   return std::nullopt;
 }
 
-BlockCache::Places::iterator BlockCache::place_around(const UUID& wal, std::uint64_t offset) {
+BlockCache::Places::iterator BlockCache::find_around(const UUID& key, std::uint64_t offset) {
   // Mostly the nearest one; an older, shorter one may stand before it.
   constexpr int kSteps = 4;
-  auto place = places_.upper_bound({wal, offset});
-  for (int step = 0; step < kSteps && place != places_.begin(); ++step) {
-    --place;
-    if (place->first.wal != wal) break;
-    if (offset - place->first.begin < place->second->size) return place;
+  auto found = places_.upper_bound({key, offset});
+  for (int step = 0; step < kSteps && found != places_.begin(); ++step) {
+    --found;
+    if (found->first.key != key) break;
+    if (offset - found->first.begin < found->second->size) return found;
   }
   return places_.end();
 }
 
 /// Empty: it is not there, or not what was written.
-SharedBytes BlockCache::load(const Key& key) {
+SharedBytes BlockCache::load(const Place& place) {
   try {
-    const auto file = options_.file_system->open(path_of(key), os::OpenMode::kRead);
+    const auto file = options_.file_system->open(path_of(place), os::OpenMode::kRead);
     if (!file) return {};
     Bytes bytes(std::min<std::uint64_t>(file->size(), kHeaderSize + options_.block_size));
     bytes.resize(file->read(0, bytes));
     const std::span<const std::byte> all(bytes);
     if (all.size() > kHeaderSize && std::memcmp(all.data(), kMagic, 8) == 0 &&
-        std::memcmp(all.data() + 8, key.wal.bytes.data(), 16) == 0 &&
-        base::load_le<std::uint64_t>(all.data() + 24) == key.begin &&
+        std::memcmp(all.data() + 8, place.key.bytes.data(), 16) == 0 &&
+        base::load_le<std::uint64_t>(all.data() + 24) == place.begin &&
         base::load_le<std::uint64_t>(all.data() + kChecksumPlace) ==
             checksum(all, all.subspan(kHeaderSize))) {
       const auto owner = std::make_shared<const Bytes>(std::move(bytes));
@@ -148,29 +150,40 @@ SharedBytes BlockCache::load(const Key& key) {
   return {};
 }
 
-void BlockCache::store(const Key& key, std::span<const std::byte> bytes) {
-  if (bytes.size() > options_.max_bytes) return;
+void BlockCache::store(const Place& place, std::span<const std::byte> bytes) {
+  if (cost_of(bytes.size()) > options_.max_bytes) return;
   {
     const std::lock_guard lock(mutex_);
-    const auto known = places_.find(key);
+    const auto known = places_.find(place);
     if (known != places_.end() && known->second->size >= bytes.size()) return;
   }
-  if (is_on_disk() && !write_file(key, bytes)) return;
-  const std::lock_guard lock(mutex_);
-  const auto [place, is_new] = places_.try_emplace(key);
-  if (is_new) place->second = entries_.insert(entries_.end(), Entry{key, 0, {}});
-  Entry& entry = *place->second;
-  counts_.bytes += bytes.size() - entry.size;
-  entry.size = bytes.size();
-  if (!is_on_disk()) entry.bytes = SharedBytes::copy_of(bytes);
-  entries_.splice(entries_.end(), entries_, place->second);
-  make_room();
+  if (is_on_disk() && !write_file(place, bytes)) return;
+  keep(place, bytes.size(), is_on_disk() ? SharedBytes() : SharedBytes::copy_of(bytes));
 }
 
-bool BlockCache::write_file(const Key& key, std::span<const std::byte> bytes) {
+/// Lists a block, as the one used last.
+void BlockCache::keep(const Place& place, std::uint64_t size, SharedBytes bytes) {
+  Entries gone;
+  {
+    const std::lock_guard lock(mutex_);
+    Entries kept{{place, size, std::move(bytes)}};
+    const auto [found, is_new] = places_.try_emplace(place, kept.begin());
+    if (!is_new) {
+      counts_.bytes -= cost_of(found->second->size);
+      entries_.erase(found->second);
+      found->second = kept.begin();
+    }
+    counts_.bytes += cost_of(size);
+    entries_.splice(entries_.end(), kept);
+    make_room(gone);
+  }
+  remove_files(gone);
+}
+
+bool BlockCache::write_file(const Place& place, std::span<const std::byte> bytes) {
   try {
-    const auto file = options_.file_system->open(path_of(key), os::OpenMode::kCreate);
-    const auto header = make_header(key.wal, key.begin, bytes);
+    const auto file = options_.file_system->open(path_of(place), os::OpenMode::kCreate);
+    const auto header = make_header(place.key, place.begin, bytes);
     const std::array<std::span<const std::byte>, 2> parts{header, bytes};
     file->write(0, parts);
     file->truncate(kHeaderSize + bytes.size());
@@ -181,30 +194,36 @@ bool BlockCache::write_file(const Key& key, std::span<const std::byte> bytes) {
   }
 }
 
-void BlockCache::make_room() {
+void BlockCache::make_room(Entries& gone) {
   while (counts_.bytes > options_.max_bytes && !entries_.empty()) {
-    erase(places_.find(entries_.front().key));
+    erase(places_.find(entries_.front().place), gone);
   }
 }
 
-void BlockCache::forget(const Key& key) {
-  const std::lock_guard lock(mutex_);
-  if (const auto place = places_.find(key); place != places_.end()) erase(place);
+void BlockCache::forget(const Place& place) {
+  Entries gone;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = places_.find(place); found != places_.end()) erase(found, gone);
+  }
+  remove_files(gone);
 }
 
-void BlockCache::erase(Places::iterator place) {
-  remove_file(place->first);
-  counts_.bytes -= place->second->size;
-  entries_.erase(place->second);
-  places_.erase(place);
+void BlockCache::erase(Places::iterator found, Entries& gone) {
+  counts_.bytes -= cost_of(found->second->size);
+  gone.splice(gone.end(), entries_, found->second);
+  places_.erase(found);
 }
 
-void BlockCache::remove_file(const Key& key) {
+/// A block that is kept again meanwhile may lose its new file: it is found missing, and read again.
+void BlockCache::remove_files(const Entries& gone) {
   if (!is_on_disk()) return;
-  try {
-    options_.file_system->remove(path_of(key));
-  } catch (const ProtoBaseError& error) {
-    if (options_.logger) options_.logger(LogLevel::kWarning, error.what());
+  for (const Entry& entry : gone) {
+    try {
+      options_.file_system->remove(path_of(entry.place));
+    } catch (const ProtoBaseError& error) {
+      if (options_.logger) options_.logger(LogLevel::kWarning, error.what());
+    }
   }
 }
 
@@ -212,27 +231,27 @@ void BlockCache::take_up_directory() {
   os::FileSystem& files = *options_.file_system;
   files.make_directory(options_.directory);
   for (const os::DirectoryEntry& entry : files.list(options_.directory)) {
-    const std::string& name = entry.name;
-    constexpr std::size_t kUUID = 36;
-    const auto wal = UUID::parse(std::string_view(name).substr(0, kUUID));
-    Key key;
-    if (!wal || name.size() < kUUID + 2 || name[kUUID] != '-') continue;  // not ours: left alone
-    key.wal = *wal;
-    const auto [end, error] =
-        std::from_chars(name.data() + kUUID + 1, name.data() + name.size(), key.begin);
-    if (error != std::errc() || end != name.data() + name.size()) continue;
-    const auto file = files.open(path_of(key), os::OpenMode::kRead);
+    const auto place = parse_name(entry.name);
+    if (!place) continue;  // not ours: left alone
+    const auto file = files.open(path_of(*place), os::OpenMode::kRead);
     const std::uint64_t size = file ? file->size() : 0;
-    if (size <= kHeaderSize) continue;
-    const std::lock_guard lock(mutex_);
-    places_[key] = entries_.insert(entries_.end(), Entry{key, size - kHeaderSize, {}});
-    counts_.bytes += size - kHeaderSize;
-    make_room();
+    if (size > kHeaderSize) keep(*place, size - kHeaderSize, {});
   }
 }
 
-std::string BlockCache::path_of(const Key& key) const {
-  return fmt::format("{}/{}-{}", options_.directory, key.wal.to_string(), key.begin);
+std::optional<BlockCache::Place> BlockCache::parse_name(std::string_view name) {
+  constexpr std::size_t kUUID = 36;
+  const auto key = UUID::parse(name.substr(0, kUUID));
+  if (!key || name.size() < kUUID + 2 || name[kUUID] != '-') return std::nullopt;
+  Place place{*key, 0};
+  const char* const last = name.data() + name.size();
+  const auto [end, error] = std::from_chars(name.data() + kUUID + 1, last, place.begin);
+  if (error != std::errc() || end != last) return std::nullopt;
+  return place;
+}
+
+std::string BlockCache::path_of(const Place& place) const {
+  return fmt::format("{}/{}-{}", options_.directory, place.key.to_string(), place.begin);
 }
 
 }  // namespace protobase::cloud

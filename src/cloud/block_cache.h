@@ -18,6 +18,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "os/file_system.h"
 #include "protobase/options.h"
@@ -26,8 +27,14 @@
 
 namespace protobase::cloud {
 
+/// What a block costs beside its bytes: in a directory a file's header, name and last page, which
+/// is hardly ever full; in memory the nodes and the allocation that it is kept in.
+inline constexpr std::uint64_t kFileCost = 4096;
+inline constexpr std::uint64_t kEntryCost = 256;
+
 struct BlockCacheOptions {
   std::string directory;  ///< made when missing; empty: memory
+  /// Of what blocks cost: their bytes, and kFileCost or kEntryCost for each.
   std::uint64_t max_bytes = std::uint64_t{64} << 20;
   std::uint64_t block_size = 64 * 1024;  ///< a power of two
   std::shared_ptr<os::FileSystem> file_system = os::posix_file_system();
@@ -38,7 +45,7 @@ struct BlockCacheCounts {
   std::uint64_t hits = 0;
   std::uint64_t misses = 0;
   std::uint64_t damaged = 0;  ///< blocks whose checksum did not hold
-  std::uint64_t bytes = 0;    ///< now
+  std::uint64_t bytes = 0;    ///< now, counted as max_bytes counts them
 };
 
 /// What the blocks of a WAL of a store are kept by: never that of another store.
@@ -64,36 +71,42 @@ class BlockCache final {
   BlockCacheCounts counts() const;
 
  private:
-  struct Key {
-    UUID wal;
+  struct Place {
+    UUID key;
     std::uint64_t begin = 0;
-    friend auto operator<=>(const Key&, const Key&) = default;
+    friend auto operator<=>(const Place&, const Place&) = default;
   };
   struct Entry {
-    Key key;
+    Place place;
     std::uint64_t size = 0;
     SharedBytes bytes;  ///< in memory only
   };
   using Entries = std::list<Entry>;
-  using Places = std::map<Key, Entries::iterator>;
+  using Places = std::map<Place, Entries::iterator>;
 
   struct Block {
     std::uint64_t begin = 0;
     SharedBytes bytes;
   };
 
-  std::optional<Block> find(const UUID& wal, std::uint64_t offset);
-  Places::iterator place_around(const UUID& wal, std::uint64_t offset);
-  SharedBytes load(const Key& key);
-  void store(const Key& key, std::span<const std::byte> bytes);
-  bool write_file(const Key& key, std::span<const std::byte> bytes);
-  void forget(const Key& key);
-  void erase(Places::iterator place);
-  void make_room();
-  void remove_file(const Key& key);
+  std::optional<Block> find(const UUID& key, std::uint64_t offset);
+  Places::iterator find_around(const UUID& key, std::uint64_t offset);
+  SharedBytes load(const Place& place);
+  void store(const Place& place, std::span<const std::byte> bytes);
+  void keep(const Place& place, std::uint64_t size, SharedBytes bytes);
+  bool write_file(const Place& place, std::span<const std::byte> bytes);
+  void forget(const Place& place);
+  // With the mutex held; the caller hands `gone` to remove_files() without it.
+  void erase(Places::iterator found, Entries& gone);
+  void make_room(Entries& gone);
+  void remove_files(const Entries& gone);
   void take_up_directory();
   bool is_on_disk() const noexcept { return !options_.directory.empty(); }
-  std::string path_of(const Key& key) const;
+  std::uint64_t cost_of(std::uint64_t size) const noexcept {
+    return size + (is_on_disk() ? kFileCost : kEntryCost);
+  }
+  static std::optional<Place> parse_name(std::string_view name);
+  std::string path_of(const Place& place) const;
 
   const BlockCacheOptions options_;
   mutable std::mutex mutex_;

@@ -31,6 +31,7 @@ class BlockCacheTest : public ::testing::TestWithParam<bool> {
     options.block_size = kBlock;
     return options;
   }
+  static std::uint64_t cost() { return GetParam() ? kFileCost : kEntryCost; }
   static void put(BlockCache& cache, std::uint64_t begin, std::size_t size) {
     cache.put(kWAL, begin, as_bytes(content(begin, size)));
   }
@@ -53,7 +54,7 @@ TEST_P(BlockCacheTest, WhatWasPutIsReadAcrossBlocks) {
   EXPECT_EQ(has(cache, 9000, 500), 500u);
   EXPECT_EQ(has(cache, 14'000, 5000), 1000u) << "as far as it reaches";
   EXPECT_EQ(has(cache, 4999, 10), 0u);
-  EXPECT_EQ(cache.counts().bytes, 10'000u);
+  EXPECT_EQ(cache.counts().bytes, 10'000u + 3 * cost());
 }
 
 TEST_P(BlockCacheTest, RunsThatMeetAreReadAsOne) {
@@ -70,13 +71,29 @@ TEST_P(BlockCacheTest, RunsThatMeetAreReadAsOne) {
 }
 
 TEST_P(BlockCacheTest, ItsBytesAreBoundedAndTheLeastRecentlyUsedGo) {
-  BlockCache cache(options(4 * kBlock));
+  const std::uint64_t room = 4 * (kBlock + cost());
+  BlockCache cache(options(room));
   for (std::uint64_t block = 1; block <= 4; ++block) put(cache, block * kBlock, kBlock);
   EXPECT_EQ(has(cache, kBlock, 10), 10u);
   put(cache, 5 * kBlock, kBlock);
   EXPECT_EQ(has(cache, kBlock, 10), 10u);
   EXPECT_EQ(has(cache, 2 * kBlock, 10), 0u);
-  EXPECT_LE(cache.counts().bytes, 4 * kBlock);
+  EXPECT_EQ(cache.counts().bytes, room);
+}
+
+TEST_P(BlockCacheTest, ManySmallBlocksAreChargedWhatTheyCost) {
+  const std::uint64_t room = 16 * (100 + cost());
+  BlockCache cache(options(room));
+  for (std::uint64_t block = 1; block <= 1000; ++block) put(cache, block * kBlock, 100);
+  EXPECT_EQ(cache.counts().bytes, room);
+  std::uint64_t kept = 0;
+  for (std::uint64_t block = 1; block <= 1000; ++block) {
+    kept += has(cache, block * kBlock, 100) == 100;
+  }
+  EXPECT_EQ(kept, 16u);
+  if (GetParam()) {
+    EXPECT_EQ(os::posix_file_system()->list(place_.at("cache")).size(), 16u);
+  }
 }
 
 TEST_P(BlockCacheTest, WhatIsDroppedIsGone) {
@@ -99,8 +116,18 @@ TEST_P(BlockCacheDirectory, SurvivesARestart) {
     put(first, 4096, 5000);
   }
   BlockCache second(options());
-  EXPECT_EQ(second.counts().bytes, 5000u);
+  EXPECT_EQ(second.counts().bytes, 5000u + 2 * cost());
   EXPECT_EQ(has(second, 4096, 5000), 5000u);
+}
+
+TEST_P(BlockCacheDirectory, ALargerOneLeftBehindIsCutToSize) {
+  {
+    BlockCache first(options());
+    put(first, 4096, 8 * kBlock);
+  }
+  BlockCache second(options(2 * (kBlock + cost())));
+  EXPECT_EQ(second.counts().bytes, 2 * (kBlock + cost()));
+  EXPECT_EQ(os::posix_file_system()->list(place_.at("cache")).size(), 2u);
 }
 
 TEST_P(BlockCacheDirectory, EveryDamagedByteOfAFileMeansThatItIsReadAgain) {
@@ -140,7 +167,7 @@ TEST_P(BlockCacheDirectory, LeavesOtherFilesAlone) {
   files->open(place_.at("cache/notes.txt"), os::OpenMode::kCreateNew);
   files->open(place_.at("cache/" + kWAL.to_string() + "-x"), os::OpenMode::kCreateNew);
   {
-    BlockCache cache(options(kBlock));
+    BlockCache cache(options(kBlock + cost()));
     put(cache, 4096, 3 * kBlock);
   }
   EXPECT_TRUE(files->kind_of(place_.at("cache/notes.txt")));
