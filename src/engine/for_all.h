@@ -3,8 +3,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <exception>
-#include <latch>
+#include <memory>
 #include <mutex>
 #include <span>
 
@@ -12,8 +13,34 @@
 
 namespace protobase::engine {
 
-/// `get(item)` for all items, spread over the pool's threads and this one. Throws the first failure
-/// in order.
+/// Who works on what lies in a caller's frame: nobody who comes after dismiss(), so that the caller
+/// never waits for a task that is still queued, maybe behind the caller itself.
+class Helpers final {
+ public:
+  bool join() {
+    const std::lock_guard lock(mutex_);
+    if (!is_dismissed_) ++working_;
+    return !is_dismissed_;
+  }
+  void leave() {
+    const std::lock_guard lock(mutex_);
+    if (--working_ == 0) idle_.notify_all();
+  }
+  void dismiss() {
+    std::unique_lock lock(mutex_);
+    is_dismissed_ = true;
+    idle_.wait(lock, [&] { return working_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  unsigned working_ = 0;
+  bool is_dismissed_ = false;
+};
+
+/// `get(item)` for all items, spread over the pool's threads and this one, which may be one of the
+/// pool's. Throws the first failure in order.
 template <typename Item, typename Get>
 void for_all(WorkerPool& pool, std::span<Item> items, Get get) {
   // Large enough to be worth a thread's while, small enough to keep all of them busy.
@@ -39,23 +66,23 @@ void for_all(WorkerPool& pool, std::span<Item> items, Get get) {
     }
   };
   const std::size_t slices = (items.size() + slice - 1) / slice;
-  const std::size_t helpers = std::min<std::size_t>(slices, pool.workers() + 1) - (slices > 0);
-  std::latch done(static_cast<std::ptrdiff_t>(helpers));
-  for (std::size_t i = 0; i < helpers; ++i) {
-    try {
-      pool.submit([&] {
+  const std::size_t wanted = std::min<std::size_t>(slices, pool.workers() + 1) - (slices > 0);
+  const auto helpers = wanted > 0 ? std::make_shared<Helpers>() : nullptr;
+  try {
+    for (std::size_t i = 0; i < wanted; ++i) {
+      const bool is_queued = pool.try_submit([helpers, &work] {
+        if (!helpers->join()) return;
         work();
-        done.count_down();
+        helpers->leave();
       });
-    } catch (const std::exception&) {
-      // Closed meanwhile, or out of threads or memory. Those who run already use this frame, so it
-      // waits for them; this thread does what is left, or fails in work() with the same error.
-      done.count_down(static_cast<std::ptrdiff_t>(helpers - i));
-      break;
+      if (!is_queued) break;
     }
+  } catch (const std::exception&) {
+    // Closed meanwhile, or out of threads or memory: this thread does what is left, or fails in
+    // work() with the same error.
   }
   work();
-  done.wait();
+  if (helpers) helpers->dismiss();
   if (failure) std::rethrow_exception(failure);
 }
 

@@ -10,7 +10,18 @@ namespace protobase::engine {
 
 void WorkerPool::submit(std::function<void()> task) {
   std::unique_lock lock(mutex_);
-  room_.wait(lock, [&] { return stopping_ || tasks_.size() < std::size_t{64} * workers_; });
+  room_.wait(lock, [&] { return stopping_ || has_room(); });
+  push(std::move(task));
+}
+
+bool WorkerPool::try_submit(std::function<void()> task) {
+  const std::lock_guard lock(mutex_);
+  if (!stopping_ && !has_room()) return false;
+  push(std::move(task));
+  return true;
+}
+
+void WorkerPool::push(std::function<void()> task) {
   if (stopping_) throw ValidationError("the storage is closed");
   if (threads_.size() < workers_) start_thread();
   tasks_.push_back(std::move(task));

@@ -21,11 +21,15 @@ class WorkerPool {
   /// Waits while 64 tasks a worker are queued. Throws ValidationError after stop(), UnexpectedError
   /// when not one thread can be started.
   void submit(std::function<void()> task);
+  /// The same, but does not wait: false when so many are queued.
+  bool try_submit(std::function<void()> task);
   /// Finishes what is queued and joins. Idempotent; not from a worker.
   void stop();
   unsigned workers() const noexcept { return workers_; }
 
  private:
+  bool has_room() const noexcept { return tasks_.size() < std::size_t{64} * workers_; }
+  void push(std::function<void()> task);
   void start_thread();
   void run();
 
