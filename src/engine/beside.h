@@ -1,44 +1,53 @@
 // One function on a pool's thread while the caller goes on.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <future>
+#include <memory>
 #include <utility>
 
 #include "engine/worker_pool.h"
 
 namespace protobase::engine {
 
-/// Waits for the function in any case, so it may use what the caller's frame holds.
+/// A thread of the pool that has begun is waited for in any case, so the function may use what the
+/// caller's frame holds. None that has not: the caller may be one of the pool's itself, or hold a
+/// lock that all of them wait for.
 template <typename Result>
 class Beside final {
  public:
-  /// `function` empty: nothing is run. A pool without threads runs it in get(). It must not wait
-  /// for other tasks of the pool.
+  /// `function` empty: nothing is run. What no thread of the pool has begun yet runs in get().
   Beside(WorkerPool& pool, std::function<Result()> function) {
     if (!function) return;
-    task_ = std::packaged_task<Result()>(std::move(function));
-    result_ = task_.get_future();
-    if (pool.workers() == 0) return;
-    pool.submit([this] { task_(); });
-    is_submitted_ = true;
+    work_ = std::make_shared<Work>(std::move(function));
+    if (pool.workers() > 0) pool.try_submit([work = work_] { work->run_once(); });
   }
   ~Beside() {
-    if (is_submitted_ && result_.valid()) result_.wait();
+    if (work_ && work_->is_begun.exchange(true) && work_->result.valid()) work_->result.wait();
   }
   Beside(const Beside&) = delete;
   Beside& operator=(const Beside&) = delete;
 
   /// What it returned or threw. Once. Precondition: there was a function.
   Result get() {
-    if (!is_submitted_) task_();
-    return result_.get();
+    work_->run_once();
+    return work_->result.get();
   }
 
  private:
-  std::packaged_task<Result()> task_;
-  std::future<Result> result_;
-  bool is_submitted_ = false;
+  struct Work {
+    explicit Work(std::function<Result()> function) : task(std::move(function)) {}
+    void run_once() {
+      if (!is_begun.exchange(true)) task();
+    }
+
+    std::packaged_task<Result()> task;
+    std::future<Result> result = task.get_future();
+    std::atomic<bool> is_begun{false};
+  };
+
+  std::shared_ptr<Work> work_;
 };
 
 }  // namespace protobase::engine
