@@ -97,7 +97,6 @@ BlockCacheCounts BlockCache::counts() const {
   return counts_;
 }
 
-/// The block that has the byte at `offset`.
 std::optional<BlockCache::Block> BlockCache::find(const UUID& key, std::uint64_t offset) {
   Place place;
   {
@@ -108,8 +107,8 @@ std::optional<BlockCache::Block> BlockCache::find(const UUID& key, std::uint64_t
     entries_.splice(entries_.end(), entries_, found->second);
     if (!is_on_disk()) return Block{place.begin, found->second->bytes};
   }
-  const SharedBytes bytes = load(place);
-  if (offset - place.begin < bytes.size()) return Block{place.begin, bytes};
+  const Block block{place.begin, load(place)};
+  if (block.has(offset)) return block;
   forget(place);  // removed or damaged by somebody else
   return std::nullopt;
 }

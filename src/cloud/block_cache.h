@@ -54,11 +54,22 @@ UUID block_key(const UUID& store, const UUID& wal);
 /// Thread-safe. `key`: a block_key().
 class BlockCache final {
  public:
+  struct Block {
+    std::uint64_t begin = 0;
+    SharedBytes bytes;
+
+    bool has(std::uint64_t offset) const noexcept {
+      return offset >= begin && offset - begin < bytes.size();
+    }
+  };
+
   /// Takes up what an earlier one left in the directory.
   explicit BlockCache(BlockCacheOptions options);
 
   /// Fills `out` from `offset` on as far as the blocks reach; returns how much that is.
   std::size_t read(const UUID& key, std::uint64_t offset, std::span<std::byte> out);
+  /// The block that has the byte at `offset`. Neither hit nor miss: for who was told of a miss.
+  std::optional<Block> find(const UUID& key, std::uint64_t offset);
 
   /// Keeps a copy, as far as there is room. Never fails: what cannot be kept is logged.
   void put(const UUID& key, std::uint64_t begin, std::span<const std::byte> bytes);
@@ -84,12 +95,6 @@ class BlockCache final {
   using Entries = std::list<Entry>;
   using Places = std::map<Place, Entries::iterator>;
 
-  struct Block {
-    std::uint64_t begin = 0;
-    SharedBytes bytes;
-  };
-
-  std::optional<Block> find(const UUID& key, std::uint64_t offset);
   Places::iterator find_around(const UUID& key, std::uint64_t offset);
   SharedBytes load(const Place& place);
   void store(const Place& place, std::span<const std::byte> bytes);

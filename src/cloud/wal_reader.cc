@@ -23,7 +23,15 @@ constexpr std::uint64_t kMostAhead = std::uint64_t{1} << 20;
 constexpr std::uint64_t kStep = 64 * 1024;
 // What is asked for behind the bytes needed is fetched with them up to this: mostly the record
 // whose header is needed.
-constexpr std::uint64_t kReadOn = 4096;
+constexpr std::size_t kReadOn = 4096;
+
+/// What `block` has of `out`, which begins at `offset`.
+std::size_t copy(const BlockCache::Block& block, std::uint64_t offset, std::span<std::byte> out) {
+  const auto here = block.bytes.span().subspan(offset - block.begin);
+  const std::size_t size = std::min(here.size(), out.size());
+  std::memcpy(out.data(), here.data(), size);
+  return size;
+}
 }  // namespace
 
 std::size_t WALReader::read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
@@ -35,7 +43,12 @@ std::size_t WALReader::read(const UUID& wal, std::uint64_t offset, std::span<std
     return at_least;
   }
   while (filled < at_least) {
-    filled += fetch(wal, offset + filled, out.subspan(filled), at_least - filled);
+    const std::uint64_t at = offset + filled;
+    const auto rest = out.subspan(filled);
+    const auto wanted = std::max(at_least - filled, std::min(rest.size(), kReadOn));
+    filled += copy(
+        wanted > cache_.block_size() ? fetch(wal, at, wanted) : fetch_together(wal, at, wanted), at,
+        rest);
     if (filled < at_least) filled += cache_.read(key, offset + filled, out.subspan(filled));
   }
   return filled;
@@ -51,34 +64,48 @@ void WALReader::read_long(const UUID& wal, std::uint64_t offset, std::span<std::
 
 void WALReader::fetch_piece(const UUID& wal, const Piece& piece) {
   for (std::size_t filled = 0; filled < piece.out.size();) {
+    const std::uint64_t at = piece.offset + filled;
     const auto rest = piece.out.subspan(filled);
-    filled += fetch(wal, piece.offset + filled, rest, rest.size());
+    filled += copy(fetch(wal, at, rest.size()), at, rest);
   }
 }
 
+/// Waits for the block around `offset` when it is on its way to another thread already.
+BlockCache::Block WALReader::fetch_together(const UUID& wal, std::uint64_t offset,
+                                            std::uint64_t wanted) {
+  const UUID key = block_key(log_.known().store(), wal);
+  const auto load = [&] {
+    // It may have come since the cache was asked.
+    const auto cached = cache_.find(key, offset);
+    return cached ? *cached : fetch(wal, offset, wanted);
+  };
+  const std::uint64_t block_begin = offset - offset % cache_.block_size();
+  const std::uint64_t begin = std::max(place_of(wal, offset).begin, block_begin);
+  const BlockCache::Block block = flights_.run({wal, begin}, load);
+  // What another one needed may begin behind `offset`, or end before it.
+  return block.has(offset) ? block : load();
+}
+
 /// One request: the block around `offset`, or as many bytes that do not end with it, or more if so
-/// much is needed; as far as its object goes.
-std::size_t WALReader::fetch(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
-                             std::uint64_t needed) {
-  const auto place = log_.known().find_place(wal, offset);
-  if (!place) {
-    throw NotFoundError(fmt::format("{}: WAL {} has no bytes at offset {}", client_->location(),
-                                    wal.to_string(), offset));
-  }
+/// much is wanted; as far as its object goes.
+BlockCache::Block WALReader::fetch(const UUID& wal, std::uint64_t offset, std::uint64_t wanted) {
+  const WALIndex::Place place = place_of(wal, offset);
   const std::uint64_t block = cache_.block_size();
   const std::uint64_t block_end = (offset / block + 1) * block;
-  const std::uint64_t asked = std::max(needed, std::min<std::uint64_t>(out.size(), kReadOn));
-  const std::uint64_t wanted = std::max(block_end, offset + asked);
-  const std::uint64_t from = std::max(place->begin, std::min(offset, wanted - block));
+  const std::uint64_t end = std::max(block_end, offset + wanted);
+  const std::uint64_t from = std::max(place.begin, std::min(offset, end - block));
   const std::uint64_t most = std::min(kMostAhead, cache_.may_hold() / 4);
   const std::uint64_t to = read_ahead_.end_of_range(
-      wal, {.offset = offset, .wanted = wanted, .end = place->extent.end}, most);
-  const SharedBytes bytes = get(wal, from, to - from);
-  cache_.put(block_key(log_.known().store(), wal), from, bytes.span());
-  const auto here = bytes.span().subspan(offset - from);
-  const std::size_t size = std::min(here.size(), out.size());
-  std::memcpy(out.data(), here.data(), size);
-  return size;
+      wal, {.offset = offset, .wanted = end, .end = place.extent.end}, most);
+  BlockCache::Block fetched{from, get(wal, from, to - from)};
+  cache_.put(block_key(log_.known().store(), wal), from, fetched.bytes.span());
+  return fetched;
+}
+
+WALIndex::Place WALReader::place_of(const UUID& wal, std::uint64_t offset) const {
+  if (const auto place = log_.known().find_place(wal, offset)) return *place;
+  throw NotFoundError(fmt::format("{}: WAL {} has no bytes at offset {}", client_->location(),
+                                  wal.to_string(), offset));
 }
 
 /// Where a request for `range` is to end.

@@ -1,5 +1,8 @@
 // The reading half of CloudBlockProvider: finds the object that holds a place of a WAL, fetches a
-// block of it by a range GET, keeps it in the cache. Reads in order bring more with each request.
+// block of it by a range GET, keeps it in the cache. Reads in order bring more with each request;
+// who asks for a block that is on its way to another thread waits for that.
+//
+// Invariant: threads of the pool never wait so, for the one that fetches may need the pool.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +10,8 @@
 #include <mutex>
 #include <span>
 
+#include "cache/key_hash.h"
+#include "cache/single_flight.h"
 #include "cloud/block_cache.h"
 #include "cloud/commit_log.h"
 #include "cloud/retry.h"
@@ -56,8 +61,9 @@ class WALReader final {
 
   void read_long(const UUID& wal, std::uint64_t offset, std::span<std::byte> out);
   void fetch_piece(const UUID& wal, const Piece& piece);
-  std::size_t fetch(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
-                    std::uint64_t needed);
+  BlockCache::Block fetch(const UUID& wal, std::uint64_t offset, std::uint64_t wanted);
+  BlockCache::Block fetch_together(const UUID& wal, std::uint64_t offset, std::uint64_t wanted);
+  WALIndex::Place place_of(const UUID& wal, std::uint64_t offset) const;
   SharedBytes get(const UUID& wal, std::uint64_t from, std::uint64_t size);
   SharedBytes try_get(const UUID& wal, const WALIndex::Place& place, std::uint64_t from,
                       std::uint64_t size);
@@ -68,6 +74,8 @@ class WALReader final {
   const RetryParts retry_parts_;
   engine::WorkerPool& pool_;
   ReadAhead read_ahead_;
+  /// By where a block begins, or the object in it.
+  cache::SingleFlight<AtomPointer, BlockCache::Block, cache::KeyHash> flights_;
 };
 
 }  // namespace protobase::cloud
