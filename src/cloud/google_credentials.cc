@@ -52,14 +52,16 @@ std::string GoogleCredentials::authorization() {
     promise.set_value(std::move(fetched));
     flight_ = {};
     return held_->header;
-  } catch (...) {
+  } catch (const std::exception& error) {
     const std::lock_guard lock(mutex_);
     promise.set_exception(std::current_exception());
     flight_ = {};
     const std::uint64_t now = options_.surroundings.clock->monotonic_ns();
     if (!held_ || now >= held_->expires_ns) throw;
     held_->renew_ns = now + kNextTryNs;
-    log(LogLevel::kWarning, "no new token for Google Cloud Storage yet; the old one still lives");
+    log(LogLevel::kWarning,
+        std::string("no new token for Google Cloud Storage yet; the old one still lives: ") +
+            error.what());
     return held_->header;
   }
 }

@@ -234,6 +234,7 @@ TEST_F(GoogleCredentialsTest, WithoutANewTokenTheOldOneIsGoodToItsEnd) {
   http->answer(503);
   EXPECT_EQ(user.authorization(), "Bearer abc.DEF");
   EXPECT_EQ(user.authorization(), "Bearer abc.DEF") << "and the server is left alone for a while";
+  EXPECT_NE(logged.find("503"), std::string::npos) << logged;
   EXPECT_EQ(http->requests().size(), 2u);
   clock->advance_us(200 * kSecond);
   http->answer(503);
@@ -346,8 +347,17 @@ TEST_F(GoogleCredentialsTest, NoSecretGetsOut) {
     EXPECT_EQ(message.find("secret"), std::string::npos) << message;
     EXPECT_EQ(message.find("refresh+3"), std::string::npos) << message;
   }
+  auto user = credentials("/user.json");
+  http->answer(200, kToken);
+  EXPECT_EQ(user.authorization(), "Bearer abc.DEF");
+  clock->advance_us(3400 * kSecond);
+  http->answer(400, "you sent me secret&2, refresh+3 and abc.DEF");
+  EXPECT_EQ(user.authorization(), "Bearer abc.DEF") << "the old one, and why is logged";
   EXPECT_NE(logged.find("/user.json"), std::string::npos);
-  EXPECT_EQ(logged.find("secret"), std::string::npos) << logged;
+  EXPECT_NE(logged.find("400"), std::string::npos) << logged;
+  for (const char* secret : {"secret", "refresh+3", "abc.DEF"}) {
+    EXPECT_EQ(logged.find(secret), std::string::npos) << logged;
+  }
 }
 
 }  // namespace

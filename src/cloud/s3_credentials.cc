@@ -58,10 +58,12 @@ std::shared_ptr<const S3Credentials> S3CredentialsCache::load(std::unique_lock<s
   lock.unlock();
   std::shared_ptr<const S3Credentials> loaded;
   std::exception_ptr failure;
+  std::string why;
   try {
     loaded = std::make_shared<const S3Credentials>(load_from_sources());
-  } catch (...) {
+  } catch (const std::exception& error) {
     failure = std::current_exception();
+    why = error.what();
   }
   lock.lock();
   not_before_ns_ = clock_->monotonic_ns() + kPauseNs;
@@ -76,7 +78,8 @@ std::shared_ptr<const S3Credentials> S3CredentialsCache::load(std::unique_lock<s
   if (!failure) return current_;
   const auto kept = current_;
   lock.unlock();
-  log(LogLevel::kWarning, "the S3 credentials could not be renewed; the old ones still live");
+  log(LogLevel::kWarning,
+      "the S3 credentials could not be renewed; the old ones still live: " + why);
   return kept;
 }
 

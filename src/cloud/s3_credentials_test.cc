@@ -87,6 +87,7 @@ TEST_F(S3Cache, AFailedLoadKeepsWhatStillLivesAndIsTriedAgainLater) {
   EXPECT_EQ(key(), "KEY1");
   EXPECT_EQ(key(), "KEY1");
   EXPECT_EQ(loads_, 2) << "not with every request";
+  EXPECT_NE(logged_.find("not today"), std::string::npos) << logged_;
   pass_minutes(1);
   EXPECT_EQ(key(), "KEY1");
   EXPECT_EQ(loads_, 3);
