@@ -1,10 +1,6 @@
 #include "protobase/google_cloud_client.h"
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
-#include <mutex>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -14,6 +10,7 @@
 #include "cloud/google_json.h"
 #include "cloud/google_upload.h"
 #include "cloud/http_date.h"
+#include "cloud/run_parallel.h"
 #include "protobase/errors.h"
 
 namespace protobase {
@@ -259,25 +256,8 @@ cloud::GoogleListPage GoogleCloudClient::Impl::list_page(const cloud::QueryParam
 void GoogleCloudClient::Impl::remove(std::span<const std::string> keys) {
   std::vector<std::string> full;
   for (const auto& key : keys) full.push_back(cloud::full_key(connection_.prefix(), key));
-  std::atomic<std::size_t> next{0};
-  std::mutex mutex;
-  std::exception_ptr failure;
-  const auto work = [&] {
-    try {
-      for (std::size_t i = next++; i < full.size(); i = next++) remove_one(keys[i], full[i]);
-    } catch (...) {
-      next = full.size();  // the others end too
-      const std::lock_guard lock(mutex);
-      if (!failure) failure = std::current_exception();
-    }
-  };
-  {
-    std::vector<std::jthread> helpers;
-    const std::size_t wanted = std::min<std::size_t>(options_.max_parallel_deletes, full.size());
-    while (helpers.size() + 1 < wanted) helpers.emplace_back(work);
-    work();
-  }
-  if (failure) std::rethrow_exception(failure);
+  cloud::run_parallel(full.size(), options_.max_parallel_deletes,
+                      [&](std::size_t i) { remove_one(keys[i], full[i]); });
 }
 
 void GoogleCloudClient::Impl::remove_one(const std::string& key, const std::string& full_key) {

@@ -5,11 +5,16 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
 
 #include "protobase/errors.h"
 #include "testing/fixed_environment.h"
 #include "testing/manual_clock.h"
 #include "testing/memory_file_system.h"
+#include "testing/no_more_threads.h"
 #include "testing/scripted_http_client.h"
 
 namespace protobase {
@@ -68,6 +73,15 @@ TEST_F(GoogleCloudClientTest, APutIsOneRequestWithItsCondition) {
   EXPECT_EQ(http->request(0).body, "12345");
   EXPECT_EQ(http->request(1).url, base + "ifGenerationMatch=0&name=p%2Fa&uploadType=media");
   EXPECT_EQ(http->request(2).url, base + "ifGenerationMatch=16&name=p%2Fa&uploadType=media");
+  EXPECT_EQ(http->requests().size(), 3u);
+}
+
+TEST_F(GoogleCloudClientTest, RemovesAllAlsoWhereNoThreadCanBeStarted) {
+  http->set_fallback([](const auto&) { return ScriptedHTTPClient::response(204, ""); });
+  const std::vector<std::string> keys = {"a", "b", "c"};
+  const testing::NoMoreThreads none;
+  EXPECT_THROW(std::thread([] {}), std::system_error);
+  client.remove(keys);
   EXPECT_EQ(http->requests().size(), 3u);
 }
 

@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <thread>
+#include <utility>
 
 #include "base/hash.h"
+#include "cloud/run_parallel.h"
 #include "cloud/s3_preconditions.h"
 #include "cloud/s3_xml.h"
 #include "os/net/crypto.h"
@@ -68,16 +69,6 @@ std::optional<std::string> s3_etag_of_parts(std::span<const std::string> etags) 
   return "\"" + os::to_hex(os::md5({&all, 1})) + "-" + std::to_string(etags.size()) + "\"";
 }
 
-/// What the threads that send share.
-struct S3MultipartUpload::Sending {
-  ByteSpans bytes;
-  std::uint64_t size = 0;
-  std::uint64_t part_size = 0;
-  std::mutex mutex{};
-  std::size_t next = 0;
-  std::exception_ptr failure{};
-};
-
 S3MultipartUpload::S3MultipartUpload(S3Transport& transport, std::string key, ByteSpans bytes)
     : transport_(transport), key_(std::move(key)), hash_(hash_of(bytes)) {
   S3Request begin = request(S3RequestKind::kPut, "begin an upload in parts", "POST");
@@ -118,43 +109,17 @@ void S3MultipartUpload::send(ByteSpans bytes, std::uint64_t size, std::uint64_t 
                              unsigned parallel) {
   size_ = size;
   etags_.resize((size + part_size - 1) / part_size);
-  Sending sending{bytes, size, part_size};
-  {
-    std::vector<std::jthread> helpers;
-    const std::size_t count = std::min<std::size_t>(parallel, etags_.size());
-    try {
-      while (helpers.size() + 1 < count) helpers.emplace_back([&] { send_parts(sending); });
-    } catch (const std::system_error& error) {  // no more threads: those there are have to do
-      transport_.log(LogLevel::kWarning, std::string("fewer parts at a time: ") + error.what());
-    }
-    send_parts(sending);
-  }
-  if (sending.failure) std::rethrow_exception(sending.failure);
+  run_parallel(etags_.size(), parallel, [&](std::size_t index) {
+    etags_[index] = send_part(index, cut_spans(bytes, index * part_size, part_size));
+  });
 }
 
-void S3MultipartUpload::send_parts(Sending& sending) {
-  for (;;) {
-    std::size_t index = 0;
-    {
-      const std::lock_guard lock(sending.mutex);
-      if (sending.failure || sending.next == etags_.size()) return;
-      index = sending.next++;
-    }
-    try {
-      etags_[index] = send_part(sending, index);
-    } catch (...) {
-      const std::lock_guard lock(sending.mutex);
-      if (!sending.failure) sending.failure = std::current_exception();
-      return;
-    }
-  }
-}
-
-std::string S3MultipartUpload::send_part(const Sending& sending, std::size_t index) {
+std::string S3MultipartUpload::send_part(std::size_t index,
+                                         std::vector<std::span<const std::byte>> bytes) {
   const std::string number = std::to_string(index + 1);
   S3Request part = request(S3RequestKind::kPut, "put part " + number, "PUT");
   part.query.emplace_back("partNumber", number);
-  part.body = cut_spans(sending.bytes, index * sending.part_size, sending.part_size);
+  part.body = std::move(bytes);
   const auto response = transport_.send(part);
   if (response.status != kOK) transport_.fail(part, response);
   std::string etag(response.header("etag"));

@@ -3,8 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <exception>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -47,11 +45,8 @@ class S3MultipartUpload final {
   std::optional<std::string> complete(const os::HTTPHeaders& condition);
 
  private:
-  struct Sending;
-
   S3Request request(S3RequestKind kind, std::string operation, std::string method) const;
-  void send_parts(Sending& sending);
-  std::string send_part(const Sending& sending, std::size_t index);
+  std::string send_part(std::size_t index, std::vector<std::span<const std::byte>> bytes);
   std::optional<std::string> completed(const S3Request& request, const os::HTTPResponse& response,
                                        bool is_conditional);
   std::optional<std::string> find_result();
