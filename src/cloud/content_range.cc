@@ -28,8 +28,14 @@ std::optional<ContentRange> parse_content_range(std::string_view text) {
   return ContentRange{*first, *last, *size};
 }
 
-bool asks_for_range(const os::HTTPHeaders& headers) {
-  return std::ranges::any_of(headers, [](const auto& header) { return header.first == "Range"; });
+CloudFailure failure_of_long_answer(RequestKind kind, const os::HTTPHeaders& headers) {
+  // What a request that changes something is answered at such length, it may have done. A range may
+  // be answered as such the next time.
+  const bool is_reading = kind == RequestKind::kGet || kind == RequestKind::kList;
+  const bool has_range =
+      std::ranges::any_of(headers, [](const auto& header) { return header.first == "Range"; });
+  const bool is_final = is_reading && !has_range;
+  return is_final ? CloudFailure::kRefused : CloudFailure::kUnknown;
 }
 
 }  // namespace protobase::cloud

@@ -5,7 +5,9 @@
 #include <optional>
 #include <string_view>
 
+#include "cloud/request_counter.h"
 #include "os/net/http.h"
+#include "protobase/cloud_storage_client.h"
 
 namespace protobase::cloud {
 
@@ -22,7 +24,7 @@ struct ContentRange {
 /// nullopt unless all three are told and fit each other.
 std::optional<ContentRange> parse_content_range(std::string_view text);
 
-/// Of a request.
-bool asks_for_range(const os::HTTPHeaders& headers);
+/// What an answer that is longer than it may be says of a request with these headers.
+CloudFailure failure_of_long_answer(RequestKind kind, const os::HTTPHeaders& headers);
 
 }  // namespace protobase::cloud

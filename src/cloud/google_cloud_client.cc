@@ -86,7 +86,7 @@ CloudGetResult GoogleCloudClient::Impl::get(const std::string& key, const CloudG
   request.max_response_bytes = std::max(most, kMaxErrorBytes);
   const cloud::GoogleOperation operation{"get", key, true};
   os::HTTPResponse response =
-      connection_.send(operation, cloud::GoogleCount::kGet, std::move(request));
+      connection_.send(operation, cloud::RequestKind::kGet, std::move(request));
   switch (response.status) {
     case kOK:
     case kPartialContent: break;
@@ -184,7 +184,7 @@ std::optional<CloudObjectMetadata> GoogleCloudClient::Impl::head(const std::stri
   os::HTTPRequest request;
   request.url = connection_.object_url(full, {{"fields", kObjectFields}});
   request.max_response_bytes = kMaxMetadataBytes;
-  const auto response = connection_.send(operation, cloud::GoogleCount::kGet, std::move(request));
+  const auto response = connection_.send(operation, cloud::RequestKind::kGet, std::move(request));
   if (response.status == kNotFound) {
     connection_.expect_bucket(operation, response);
     return std::nullopt;
@@ -237,7 +237,7 @@ cloud::GoogleListPage GoogleCloudClient::Impl::list_page(const cloud::QueryParam
   os::HTTPRequest request;
   request.url = connection_.object_url("", query);
   request.max_response_bytes = kMaxListBytes;
-  const auto response = connection_.send(operation, cloud::GoogleCount::kList, std::move(request));
+  const auto response = connection_.send(operation, cloud::RequestKind::kList, std::move(request));
   if (response.status != kOK) connection_.fail(operation, response);
   try {
     cloud::GoogleListPage page = cloud::parse_google_list(response.text(), connection_.prefix());
@@ -266,7 +266,7 @@ void GoogleCloudClient::Impl::remove_one(const std::string& key, const std::stri
   request.method = "DELETE";
   request.url = connection_.object_url(full_key, {});
   const auto response =
-      connection_.send(operation, cloud::GoogleCount::kDelete, std::move(request));
+      connection_.send(operation, cloud::RequestKind::kDelete, std::move(request));
   if (response.status == kNotFound) return connection_.expect_bucket(operation, response);
   if (response.status != kOK && response.status != kNoContent) {
     connection_.fail(operation, response);

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/byte_spans.h"
 #include "cloud/client_arguments.h"
 #include "cloud/content_range.h"
 #include "cloud/endpoint_advice.h"
@@ -103,12 +104,6 @@ bool is_page(const os::HTTPResponse& response) {
   return begin != std::string_view::npos && text[begin] == '<';
 }
 
-std::uint64_t body_size(const os::HTTPRequest& request) {
-  std::uint64_t size = 0;
-  for (const auto part : request.body) size += part.size();
-  return size;
-}
-
 }  // namespace
 
 GoogleConnection::GoogleConnection(const GoogleCloudClientOptions& options)
@@ -145,7 +140,7 @@ QueryParameters GoogleConnection::with_project(QueryParameters query) const {
   return query;
 }
 
-os::HTTPResponse GoogleConnection::send(const GoogleOperation& operation, GoogleCount count,
+os::HTTPResponse GoogleConnection::send(const GoogleOperation& operation, RequestKind kind,
                                         os::HTTPRequest request) {
   request.connect_timeout_ms = connect_timeout_ms_;
   request.timeout_ms = request_timeout_ms_;
@@ -154,25 +149,21 @@ os::HTTPResponse GoogleConnection::send(const GoogleOperation& operation, Google
     const std::string authorization = credentials_.authorization();
     request.headers.resize(own_headers);
     if (!authorization.empty()) request.headers.emplace_back("Authorization", authorization);
-    os::HTTPResponse response = send_once(operation, count, request);
+    os::HTTPResponse response = send_once(operation, kind, request);
     if (response.status != kUnauthorized || is_second_time) return response;
     if (!credentials_.renew(authorization)) return response;
   }
 }
 
-os::HTTPResponse GoogleConnection::send_once(const GoogleOperation& operation, GoogleCount count,
+os::HTTPResponse GoogleConnection::send_once(const GoogleOperation& operation, RequestKind kind,
                                              const os::HTTPRequest& request) {
-  count_request(count, request);
+  counter_.add(kind, base::total_size(request.body));
   try {
     os::HTTPResponse response = http_->perform(request);
     counter_.add_received(response.body.size());
     return response;
   } catch (const os::HTTPTooLargeError& error) {
-    // What a request that changes something is answered at such length, it may have done. A range
-    // may be answered as such the next time.
-    const bool is_reading = count == GoogleCount::kGet || count == GoogleCount::kList;
-    const bool is_final = is_reading && !asks_for_range(request.headers);
-    fail(operation, is_final ? CloudFailure::kRefused : CloudFailure::kUnknown, 0, error.what());
+    fail(operation, failure_of_long_answer(kind, request.headers), 0, error.what());
   } catch (const os::HTTPUntrustedError& error) {
     fail(operation, CloudFailure::kRefused, 0,
          std::string(error.what()) +
@@ -185,15 +176,6 @@ os::HTTPResponse GoogleConnection::send_once(const GoogleOperation& operation, G
     fail(operation, error.was_sent() ? sent : CloudFailure::kNotSent, 0,
          std::string(error.what()) +
              (endpoint_ == kGoogle ? "; look at the network" : kLookAtEndpoint));
-  }
-}
-
-void GoogleConnection::count_request(GoogleCount count, const os::HTTPRequest& request) {
-  switch (count) {
-    case GoogleCount::kPut: return counter_.add_put(body_size(request));
-    case GoogleCount::kGet: return counter_.add_get();
-    case GoogleCount::kList: return counter_.add_list();
-    case GoogleCount::kDelete: return counter_.add_delete(0);
   }
 }
 

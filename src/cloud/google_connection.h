@@ -26,8 +26,6 @@ struct GoogleOperation {
   bool is_harmless = false;
 };
 
-enum class GoogleCount { kPut, kGet, kList, kDelete };
-
 /// Thread-safe.
 class GoogleConnection final {
  public:
@@ -44,7 +42,7 @@ class GoogleConnection final {
 
   /// Whatever the answer is. Sent a second time after 401, with another token. Throws
   /// CloudStorageError and what GoogleCredentials::authorization() does.
-  os::HTTPResponse send(const GoogleOperation& operation, GoogleCount count,
+  os::HTTPResponse send(const GoogleOperation& operation, RequestKind kind,
                         os::HTTPRequest request);
 
   /// For every answer that is none of those the operation expects.
@@ -61,9 +59,8 @@ class GoogleConnection final {
 
  private:
   std::string where(const GoogleOperation& operation) const;
-  os::HTTPResponse send_once(const GoogleOperation& operation, GoogleCount count,
+  os::HTTPResponse send_once(const GoogleOperation& operation, RequestKind kind,
                              const os::HTTPRequest& request);
-  void count_request(GoogleCount count, const os::HTTPRequest& request);
   QueryParameters with_project(QueryParameters query) const;
 
   const std::string bucket_;

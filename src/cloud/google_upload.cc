@@ -22,15 +22,14 @@ constexpr std::string_view kBytes = "application/octet-stream";
 }  // namespace
 
 GoogleUpload::GoogleUpload(GoogleConnection& connection, const std::string& key,
-                           const std::string& full_key, Parts parts,
+                           const std::string& full_key, base::ByteSpans parts,
                            const CloudPutCondition& condition)
     : connection_(connection),
       key_(key),
       full_key_(full_key),
       parts_(parts),
-      condition_(condition) {
-  for (const auto part : parts) size_ += part.size();
-}
+      condition_(condition),
+      size_(base::total_size(parts)) {}
 
 CloudPutResult GoogleUpload::send_whole() {
   os::HTTPRequest request;
@@ -38,7 +37,7 @@ CloudPutResult GoogleUpload::send_whole() {
   request.url = connection_.upload_url(query("media"));
   request.headers = {{"Content-Type", std::string(kBytes)}};
   request.body.assign(parts_.begin(), parts_.end());
-  return result_of(connection_.send(operation(false), GoogleCount::kPut, std::move(request)));
+  return result_of(connection_.send(operation(false), RequestKind::kPut, std::move(request)));
 }
 
 CloudPutResult GoogleUpload::send_in_pieces(std::uint64_t piece_size) {
@@ -54,9 +53,9 @@ CloudPutResult GoogleUpload::send_in_pieces(std::uint64_t piece_size) {
         {"Content-Type", std::string(kBytes)},
         {"Content-Range", "bytes " + std::to_string(begin) + "-" + std::to_string(end - 1) + "/" +
                               std::to_string(size_)}};
-    request.body = slice(begin, end);
+    request.body = base::cut_spans(parts_, begin, end - begin);
     const auto response =
-        connection_.send(operation(!is_last), GoogleCount::kPut, std::move(request));
+        connection_.send(operation(!is_last), RequestKind::kPut, std::move(request));
     if (response.status == kNotFound || response.status == kGone) {
       connection_.fail(operation(true), CloudFailure::kNotNow, response.status,
                        "the store has forgotten the upload");
@@ -73,7 +72,7 @@ std::string GoogleUpload::begin_session() {
   request.url = connection_.upload_url(query("resumable"));
   request.headers = {{"X-Upload-Content-Type", std::string(kBytes)},
                      {"X-Upload-Content-Length", std::to_string(size_)}};
-  const auto response = connection_.send(operation(true), GoogleCount::kPut, std::move(request));
+  const auto response = connection_.send(operation(true), RequestKind::kPut, std::move(request));
   if (is_condition_unmet(response)) return "";
   if (response.status != kOK && response.status != kCreated) {
     connection_.fail(operation(true), response);
@@ -142,19 +141,6 @@ QueryParameters GoogleUpload::query(std::string upload_type) const {
 
 GoogleOperation GoogleUpload::operation(bool is_harmless) const {
   return {"put", key_, is_harmless};
-}
-
-std::vector<std::span<const std::byte>> GoogleUpload::slice(std::uint64_t begin,
-                                                            std::uint64_t end) const {
-  std::vector<std::span<const std::byte>> result;
-  std::uint64_t at = 0;  // of the part in the whole
-  for (const auto part : parts_) {
-    const std::uint64_t from = std::clamp(begin, at, at + part.size()) - at;
-    const std::uint64_t to = std::clamp(end, at, at + part.size()) - at;
-    if (from < to) result.push_back(part.subspan(from, to - from));
-    at += part.size();
-  }
-  return result;
 }
 
 }  // namespace protobase::cloud

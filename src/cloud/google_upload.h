@@ -2,10 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
-#include <vector>
 
+#include "base/byte_spans.h"
 #include "cloud/google_connection.h"
 
 namespace protobase::cloud {
@@ -13,10 +12,8 @@ namespace protobase::cloud {
 /// One object on its way. Lives for one call, in one thread.
 class GoogleUpload final {
  public:
-  using Parts = std::span<const std::span<const std::byte>>;
-
   GoogleUpload(GoogleConnection& connection, const std::string& key, const std::string& full_key,
-               Parts parts, const CloudPutCondition& condition);
+               base::ByteSpans parts, const CloudPutCondition& condition);
 
   std::uint64_t size() const noexcept { return size_; }
 
@@ -32,14 +29,13 @@ class GoogleUpload final {
                           std::uint64_t sent_to) const;
   bool is_condition_unmet(const os::HTTPResponse& response) const;
   CloudPutResult result_of(const os::HTTPResponse& response) const;
-  std::vector<std::span<const std::byte>> slice(std::uint64_t begin, std::uint64_t end) const;
 
   GoogleConnection& connection_;
   const std::string& key_;
   const std::string& full_key_;
-  const Parts parts_;
+  const base::ByteSpans parts_;
   const CloudPutCondition& condition_;
-  std::uint64_t size_ = 0;
+  const std::uint64_t size_;
 };
 
 }  // namespace protobase::cloud

@@ -46,7 +46,7 @@ CloudGetResult MemoryBucketClient::get(const std::string& key, const CloudGetOpt
   const std::string full = full_key(prefix_, key);
   check_get_options(options);
   check_version(known_version);
-  counter_.add_get();
+  counter_.add(RequestKind::kGet);
   const auto object = bucket_->find(full);
   if (!object) return {CloudGetStatus::kAbsent};
   if (!known_version.empty() && version_of(*object) == known_version) {
@@ -86,7 +86,7 @@ CloudPutResult MemoryBucketClient::put(const std::string& key,
 
 std::optional<CloudObjectMetadata> MemoryBucketClient::head(const std::string& key) {
   const std::string full = full_key(prefix_, key);
-  counter_.add_get();
+  counter_.add(RequestKind::kGet);
   const auto object = bucket_->find(full);
   return object ? std::optional(metadata_of(key, *object)) : std::nullopt;
 }
@@ -97,7 +97,7 @@ CloudListPage MemoryBucketClient::list(const std::string& prefix, const std::str
   // At least behind the prefix itself: some tools put an empty object there to show a folder.
   const std::string full_start = full_key_part(prefix_, start_after);
   check_max_keys(max_keys);
-  counter_.add_list();
+  counter_.add(RequestKind::kList);
   auto found = bucket_->list(full_prefix, full_start, std::size_t{max_keys} + 1);
   CloudListPage page;
   page.is_truncated = found.size() > max_keys;
@@ -113,7 +113,7 @@ void MemoryBucketClient::remove(std::span<const std::string> keys) {
   for (const std::string& key : keys) full.push_back(full_key(prefix_, key));
   const std::size_t at_once = kind_ == StoreKind::kS3 ? kS3KeysPerDelete : 1;
   for (std::size_t i = 0; i < full.size(); ++i) {
-    if (i % at_once == 0) counter_.add_delete(0);
+    if (i % at_once == 0) counter_.add(RequestKind::kDelete);
     bucket_->remove(full[i]);
   }
 }
@@ -147,8 +147,8 @@ void MemoryBucketClient::count_put(std::uint64_t size) {
   if (size > part_size_) {  // begun, one for each part, and S3 wants it ended
     requests = 1 + divided_up(size, part_size_) + (kind_ == StoreKind::kS3 ? 1 : 0);
   }
-  counter_.add_put(size);
-  for (std::uint64_t i = 1; i < requests; ++i) counter_.add_put(0);
+  counter_.add(RequestKind::kPut, size);
+  for (std::uint64_t i = 1; i < requests; ++i) counter_.add(RequestKind::kPut);
 }
 
 }  // namespace protobase::cloud

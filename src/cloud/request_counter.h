@@ -8,13 +8,17 @@
 
 namespace protobase::cloud {
 
+/// What a request is counted as.
+enum class RequestKind { kPut, kGet, kList, kDelete };
+
 /// Thread-safe. Each number is exact; several of them read together need not fit each other.
 class RequestCounter final {
  public:
-  void add_put(std::uint64_t sent) noexcept { add(puts_, 1), add(bytes_sent_, sent); }
-  void add_get() noexcept { add(gets_, 1); }
-  void add_list() noexcept { add(lists_, 1); }
-  void add_delete(std::uint64_t sent) noexcept { add(deletes_, 1), add(bytes_sent_, sent); }
+  /// `sent`: bytes of its body.
+  void add(RequestKind kind, std::uint64_t sent = 0) noexcept {
+    add(of(kind), 1);
+    add(bytes_sent_, sent);
+  }
   void add_received(std::uint64_t bytes) noexcept { add(bytes_received_, bytes); }
 
   CloudRequestCounts counts() const noexcept {
@@ -28,6 +32,15 @@ class RequestCounter final {
 
  private:
   using Counter = std::atomic<std::uint64_t>;
+  Counter& of(RequestKind kind) noexcept {
+    switch (kind) {
+      case RequestKind::kPut: return puts_;
+      case RequestKind::kList: return lists_;
+      case RequestKind::kDelete: return deletes_;
+      case RequestKind::kGet: break;
+    }
+    return gets_;
+  }
   static void add(Counter& counter, std::uint64_t n) noexcept {
     counter.fetch_add(n, std::memory_order_relaxed);
   }

@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "base/base64.h"
+#include "base/byte_spans.h"
 #include "cloud/client_arguments.h"
 #include "cloud/content_range.h"
 #include "cloud/http_date.h"
@@ -19,8 +20,8 @@ namespace protobase {
 
 namespace {
 
+using cloud::RequestKind;
 using cloud::S3Request;
-using cloud::S3RequestKind;
 using os::HTTPResponse;
 
 constexpr int kOK = 200;
@@ -60,7 +61,7 @@ class S3Client::Impl final {
   std::string location() const { return transport_->location(); }
 
  private:
-  S3Request request(S3RequestKind kind, const char* operation, const char* method,
+  S3Request request(RequestKind kind, const char* operation, const char* method,
                     std::string full) const;
   HTTPResponse send(const S3Request& request);
   CloudGetResult found(const S3Request& request, const std::string& key, HTTPResponse response,
@@ -87,7 +88,7 @@ class S3Client::Impl final {
   std::atomic<bool> bucket_was_seen_{false};
 };
 
-S3Request S3Client::Impl::request(S3RequestKind kind, const char* operation, const char* method,
+S3Request S3Client::Impl::request(RequestKind kind, const char* operation, const char* method,
                                   std::string full) const {
   S3Request request;
   request.kind = kind;
@@ -109,8 +110,7 @@ HTTPResponse S3Client::Impl::send(const S3Request& request) {
 CloudGetResult S3Client::Impl::get(const std::string& key, const CloudGetOptions& options,
                                    const std::string& known_version) {
   cloud::check_get_options(options);
-  S3Request request =
-      this->request(S3RequestKind::kGet, "get", "GET", cloud::full_key(prefix_, key));
+  S3Request request = this->request(RequestKind::kGet, "get", "GET", cloud::full_key(prefix_, key));
   request.max_response_bytes = std::max(options.max_bytes, kErrorBytes);
   if (options.range) {
     const auto [offset, length] = *options.range;
@@ -205,8 +205,7 @@ CloudPutResult S3Client::Impl::put(const std::string& key, cloud::ByteSpans part
     const auto current = head(key);
     return current ? current->version : std::string();
   };
-  std::uint64_t size = 0;
-  for (const auto part : parts) size += part.size();
+  const std::uint64_t size = base::total_size(parts);
   const bool is_conditional = condition.kind != CloudPutCondition::Kind::kNone;
   if (size <= part_size_ || (is_conditional && size <= max_whole_conditional_put_)) {
     return preconditions_.put(
@@ -223,7 +222,7 @@ std::optional<std::string> S3Client::Impl::put_whole(const std::string& full,
                                                      cloud::ByteSpans parts,
                                                      const CloudPutCondition& condition,
                                                      const os::HTTPHeaders& headers) {
-  S3Request request = this->request(S3RequestKind::kPut, "put", "PUT", full);
+  S3Request request = this->request(RequestKind::kPut, "put", "PUT", full);
   request.headers = headers;
   request.headers.emplace_back("Content-Type", "application/octet-stream");
   request.body.assign(parts.begin(), parts.end());
@@ -242,7 +241,7 @@ std::optional<std::string> S3Client::Impl::put_whole(const std::string& full,
 
 std::optional<CloudObjectMetadata> S3Client::Impl::head(const std::string& key) {
   const S3Request request =
-      this->request(S3RequestKind::kGet, "head", "HEAD", cloud::full_key(prefix_, key));
+      this->request(RequestKind::kGet, "head", "HEAD", cloud::full_key(prefix_, key));
   const HTTPResponse response = send(request);
   if (response.status == kNotFound) {
     check_bucket();
@@ -261,7 +260,7 @@ std::optional<CloudObjectMetadata> S3Client::Impl::head(const std::string& key) 
 /// A HEAD cannot say what is missing, the object or the bucket: asked once.
 void S3Client::Impl::check_bucket() {
   if (bucket_was_seen_) return;
-  S3Request request = this->request(S3RequestKind::kList, "look for the bucket", "GET", "");
+  S3Request request = this->request(RequestKind::kList, "look for the bucket", "GET", "");
   request.query = {{"list-type", "2"}, {"max-keys", "1"}, {"prefix", prefix_}};
   const HTTPResponse response = send(request);
   // Who may not list has been told by the HEAD all the same that there is no object.
@@ -275,7 +274,7 @@ CloudListPage S3Client::Impl::list(const std::string& prefix, const std::string&
   // At least behind the prefix itself: some tools put an empty object there to show a folder.
   const std::string full_start = cloud::full_key_part(prefix_, start_after);
   cloud::check_max_keys(max_keys);
-  S3Request request = this->request(S3RequestKind::kList, "list", "GET", "");
+  S3Request request = this->request(RequestKind::kList, "list", "GET", "");
   request.query = {{"list-type", "2"},
                    {"encoding-type", "url"},
                    {"max-keys", std::to_string(max_keys)},
@@ -325,7 +324,7 @@ void S3Client::Impl::remove(std::span<const std::string> keys) {
 
 void S3Client::Impl::remove_batch(std::span<const std::string> keys) {
   const std::string body = cloud::s3_delete_body(keys);
-  S3Request request = this->request(S3RequestKind::kDelete, "remove", "POST", "");
+  S3Request request = this->request(RequestKind::kDelete, "remove", "POST", "");
   request.query = {{"delete", ""}};
   request.body = {as_bytes(body)};
   std::string checksum;

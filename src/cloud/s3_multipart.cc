@@ -30,23 +30,6 @@ std::string hash_of(ByteSpans bytes) {
 
 }  // namespace
 
-std::vector<std::span<const std::byte>> cut_spans(ByteSpans spans, std::uint64_t offset,
-                                                  std::uint64_t length) {
-  std::vector<std::span<const std::byte>> result;
-  for (const auto span : spans) {
-    if (length == 0) break;
-    if (offset >= span.size()) {
-      offset -= span.size();
-      continue;
-    }
-    const auto rest = span.subspan(offset);
-    result.push_back(rest.first(std::min<std::uint64_t>(rest.size(), length)));
-    length -= result.back().size();
-    offset = 0;
-  }
-  return result;
-}
-
 std::uint64_t s3_part_size(std::uint64_t size, std::uint64_t wanted) {
   return std::max(wanted, (size + kMaxParts - 1) / kMaxParts);
 }
@@ -71,7 +54,7 @@ std::optional<std::string> s3_etag_of_parts(std::span<const std::string> etags) 
 
 S3MultipartUpload::S3MultipartUpload(S3Transport& transport, std::string key, ByteSpans bytes)
     : transport_(transport), key_(std::move(key)), hash_(hash_of(bytes)) {
-  S3Request begin = request(S3RequestKind::kPut, "begin an upload in parts", "POST");
+  S3Request begin = request(RequestKind::kPut, "begin an upload in parts", "POST");
   begin.query = {{"uploads", ""}};
   begin.headers = {{kHashHeader, hash_}};
   const auto response = transport_.send(begin);
@@ -94,7 +77,7 @@ S3MultipartUpload::~S3MultipartUpload() {
   }
 }
 
-S3Request S3MultipartUpload::request(S3RequestKind kind, std::string operation,
+S3Request S3MultipartUpload::request(RequestKind kind, std::string operation,
                                      std::string method) const {
   S3Request request;
   request.kind = kind;
@@ -110,14 +93,14 @@ void S3MultipartUpload::send(ByteSpans bytes, std::uint64_t size, std::uint64_t 
   size_ = size;
   etags_.resize((size + part_size - 1) / part_size);
   run_parallel(etags_.size(), parallel, [&](std::size_t index) {
-    etags_[index] = send_part(index, cut_spans(bytes, index * part_size, part_size));
+    etags_[index] = send_part(index, base::cut_spans(bytes, index * part_size, part_size));
   });
 }
 
 std::string S3MultipartUpload::send_part(std::size_t index,
                                          std::vector<std::span<const std::byte>> bytes) {
   const std::string number = std::to_string(index + 1);
-  S3Request part = request(S3RequestKind::kPut, "put part " + number, "PUT");
+  S3Request part = request(RequestKind::kPut, "put part " + number, "PUT");
   part.query.emplace_back("partNumber", number);
   part.body = std::move(bytes);
   const auto response = transport_.send(part);
@@ -129,7 +112,7 @@ std::string S3MultipartUpload::send_part(std::size_t index,
 
 std::optional<std::string> S3MultipartUpload::complete(const os::HTTPHeaders& condition) {
   const std::string body = s3_complete_body(etags_);
-  S3Request end = request(S3RequestKind::kPut, "end an upload in parts", "POST");
+  S3Request end = request(RequestKind::kPut, "end an upload in parts", "POST");
   end.headers = condition;
   end.headers.emplace_back("Content-Type", "application/xml");
   end.body = {as_bytes(body)};
@@ -183,7 +166,7 @@ std::optional<std::string> S3MultipartUpload::completed(const S3Request& request
 /// nothing is sent twice.
 std::optional<std::string> S3MultipartUpload::find_result() {
   S3Request look;
-  look.kind = S3RequestKind::kGet;
+  look.kind = RequestKind::kGet;
   look.operation = "look for the upload's object";
   look.method = "HEAD";
   look.key = key_;
@@ -203,8 +186,7 @@ std::optional<std::string> S3MultipartUpload::find_result() {
 }
 
 void S3MultipartUpload::remove_parts() {
-  const S3Request abort =
-      request(S3RequestKind::kDelete, "remove the parts of an upload", "DELETE");
+  const S3Request abort = request(RequestKind::kDelete, "remove the parts of an upload", "DELETE");
   const auto response = transport_.send(abort);
   if (response.status != 204 && response.status != kOK && response.status != 404) {
     transport_.fail(abort, response);

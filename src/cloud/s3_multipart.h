@@ -8,15 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "base/byte_spans.h"
 #include "cloud/s3_transport.h"
 
 namespace protobase::cloud {
 
-using ByteSpans = std::span<const std::span<const std::byte>>;
-
-/// `length` bytes at `offset` of the spans, taken as one text.
-std::vector<std::span<const std::byte>> cut_spans(ByteSpans spans, std::uint64_t offset,
-                                                  std::uint64_t length);
+using base::ByteSpans;
 
 /// `wanted`, or more where an object of `size` bytes would have more than 10,000 parts.
 std::uint64_t s3_part_size(std::uint64_t size, std::uint64_t wanted);
@@ -45,7 +42,7 @@ class S3MultipartUpload final {
   std::optional<std::string> complete(const os::HTTPHeaders& condition);
 
  private:
-  S3Request request(S3RequestKind kind, std::string operation, std::string method) const;
+  S3Request request(RequestKind kind, std::string operation, std::string method) const;
   std::string send_part(std::size_t index, std::vector<std::span<const std::byte>> bytes);
   std::optional<std::string> completed(const S3Request& request, const os::HTTPResponse& response,
                                        bool is_conditional);

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "base/byte_spans.h"
 #include "cloud/content_range.h"
 #include "cloud/endpoint_advice.h"
 #include "cloud/http_date.h"
@@ -77,18 +78,13 @@ os::HTTPRequest S3Transport::signed_request(const S3Request& request, const AWSK
 
 os::HTTPResponse S3Transport::send_once(const S3Request& request, const AWSKeys& keys) {
   const os::HTTPRequest http = signed_request(request, keys);
-  count(request);
+  counter_.add(request.kind, base::total_size(request.body));
   try {
     os::HTTPResponse response = options_.http->perform(http);
     counter_.add_received(response.body.size());
     return response;
   } catch (const os::HTTPTooLargeError& error) {
-    // What a request that changes something is answered at such length, it may have done. A range
-    // may be answered as such the next time.
-    const bool is_reading =
-        request.kind == S3RequestKind::kGet || request.kind == S3RequestKind::kList;
-    const bool is_final = is_reading && !asks_for_range(request.headers);
-    throw CloudStorageError(is_final ? CloudFailure::kRefused : CloudFailure::kUnknown, 0,
+    throw CloudStorageError(failure_of_long_answer(request.kind, request.headers), 0,
                             s3_where(asked(request)) + ": " + error.what());
   } catch (const os::HTTPUntrustedError& error) {
     throw CloudStorageError(CloudFailure::kRefused, 0,
@@ -118,17 +114,6 @@ std::string S3Transport::endpoint_advice() const {
 std::string S3Transport::host_advice() const {
   if (options_.path_style || is_amazon()) return "";
   return "; if buckets are no hosts there, set path_style to true";
-}
-
-void S3Transport::count(const S3Request& request) {
-  std::uint64_t sent = 0;
-  for (const auto part : request.body) sent += part.size();
-  switch (request.kind) {
-    case S3RequestKind::kPut: counter_.add_put(sent); break;
-    case S3RequestKind::kGet: counter_.add_get(); break;
-    case S3RequestKind::kList: counter_.add_list(); break;
-    case S3RequestKind::kDelete: counter_.add_delete(sent); break;
-  }
 }
 
 /// Whether the same request may be signed anew: the answer says that it had no effect, and why.

@@ -20,11 +20,8 @@
 
 namespace protobase::cloud {
 
-/// What a request is counted as.
-enum class S3RequestKind { kPut, kGet, kList, kDelete };
-
 struct S3Request {
-  S3RequestKind kind = S3RequestKind::kGet;
+  RequestKind kind = RequestKind::kGet;
   std::string operation;  ///< for messages
   std::string method = "GET";
   std::string key{};  ///< with the prefix; empty: the bucket itself
@@ -70,7 +67,6 @@ class S3Transport final {
   bool is_amazon() const;
   std::string endpoint_advice() const;
   std::string host_advice() const;
-  void count(const S3Request& request);
   bool put_right(const S3Request& request, const os::HTTPResponse& response,
                  const std::shared_ptr<const S3Credentials>& used);
   bool learn_clock(const os::HTTPResponse& response);

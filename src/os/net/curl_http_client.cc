@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/ascii.h"
+#include "base/byte_spans.h"
 #include "os/net/http.h"
 #include "protobase/errors.h"
 
@@ -313,8 +314,7 @@ std::string joined(const std::vector<std::span<const std::byte>>& parts, std::si
 /// and Content-Type say.
 void set_up_body(CURL* handle, Transfer& transfer) {
   const HTTPRequest& request = transfer.request;
-  std::uint64_t size = 0;
-  for (const auto part : request.body) size += part.size();
+  const std::uint64_t size = base::total_size(request.body);
   const bool has_body = size > 0 || request.method == "PUT" || request.method == "POST";
   if (request.method == "HEAD") {
     set(handle, CURLOPT_NOBODY, 1L);
