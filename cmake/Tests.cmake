@@ -173,16 +173,24 @@ endforeach()
 
 # Examples see what a user sees: the public library and its headers.
 file(GLOB examples CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/*.cc")
+if(NOT PROTOBASE_CLOUD)
+  list(FILTER examples EXCLUDE REGEX "/bucket\\.cc$")
+endif()
 foreach(source IN LISTS examples)
   cmake_path(GET source STEM name)
+  set(place space)  # a directory to make a store in
   add_executable(example_${name} "${source}")
   target_link_libraries(example_${name} PRIVATE
     protobase_flags protobase::core nlohmann_json::nlohmann_json)
+  if(name STREQUAL "bucket")
+    set(place "")  # without one its bucket is memory
+    target_link_libraries(example_${name} PRIVATE protobase::cloud)
+  endif()
   set_target_properties(example_${name} PROPERTIES
     OUTPUT_NAME "${name}" RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/examples")
   protobase_add_script_test(example.${name} 60 "${CMAKE_COMMAND}"
     "-DPROGRAM=$<TARGET_FILE:example_${name}>"
-    "-DDIRECTORY=${PROJECT_BINARY_DIR}/examples/run/${name}"
+    "-DDIRECTORY=${PROJECT_BINARY_DIR}/examples/run/${name}" "-DARGUMENTS=${place}"
     -P "${PROJECT_SOURCE_DIR}/cmake/RunInFreshDirectory.cmake")
 endforeach()
 
