@@ -225,6 +225,44 @@ def check_opening(path, text):
         yield Finding(path, 1, "a header without #pragma once")
 
 
+# --- options ------------------------------------------------------------------------------------------
+
+OPTIONS_PAGE = "docs/guide/options.md"
+OPTIONS_STRUCT = re.compile(r"\bstruct\s+(?:[A-Z_]+\s+)?(\w+Options)\s*\{")
+
+
+def check_options(files):
+    """Each field of each public struct of options stands in the section of that struct on the options page."""
+    page = files.get(OPTIONS_PAGE, "")
+    for path, text in files.items():
+        if not path.startswith("include/"):
+            continue
+        code = cpp_text.code_of(text)
+        for match in OPTIONS_STRUCT.finditer(code):
+            known = set(re.findall(r"`(\w+)`", section_of(page, match.group(1))))
+            body = code[match.end():closing_brace(code, match.end())]
+            for field in fields_of(body):
+                if field not in known:
+                    yield Finding(path, line_at(code, match.start()),
+                                  f"{match.group(1)}::{field} is not in its section of {OPTIONS_PAGE}")
+
+
+def section_of(page, name):
+    found = re.search(rf"^## {name}\b.*?(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    return found.group(0) if found else ""
+
+
+def fields_of(body):
+    """The names of the data members in the body of a struct."""
+    for hidden in (r"\{[^{}]*\}", r"<[^<>;]*>"):  # values and function bodies, then template arguments
+        while re.search(hidden, body):
+            body = re.sub(hidden, " ", body)
+    for declaration in body.split(";"):
+        words = declaration.split("=")[0].rsplit(")", 1)[-1].split()
+        if len(words) > 1 and words[0] not in ("using", "enum", "struct", "friend", "static"):
+            yield words[-1]
+
+
 # --- lengths ------------------------------------------------------------------------------------------
 
 CEILING_FILE = 700
@@ -285,7 +323,7 @@ def check_limits(measured, limits, where):
 
 def check(files):
     """All findings in {path: text}, the limits aside."""
-    findings = list(check_wrapped_once(files))
+    findings = list(check_wrapped_once(files)) + list(check_options(files))
     for path, text in files.items():
         checks = [check_text, check_opening]
         if path.endswith(CPP):

@@ -119,6 +119,26 @@ class PlantedViolations(unittest.TestCase):
         self.assert_clean("src/base/x.cc", '#include "base/x.h"\n')
         self.assert_clean("src/base/x_test.cc", '#include "protobase/x.h"\n')
 
+    def test_an_option_that_its_page_does_not_know(self):
+        text = header("struct EXPORT ReadOptions {", "  std::uint64_t max_bytes = std::uint64_t{64} << 20;",
+                      "  std::function<void(int a, int b)> progress{};  ///< `other`",
+                      "  void validate() const;", "  bool is_on() const { return max_bytes; }",
+                      "  int a_b;", "};")
+        code = cpp_text.code_of(text)
+        self.assertEqual(list(tidy.fields_of(code[code.index("{") + 1:code.rindex("}")])),
+                         ["max_bytes", "progress", "a_b"])
+        rows = [f"| `{name}` | 1 |" for name in ("max_bytes", "progress", "a_b")]
+        for missing in range(3):
+            page = "\n".join(["## ReadOptions: how", *rows[:missing], *rows[missing + 1:],
+                              "## WriteOptions: how", rows[missing]]) + "\n"
+            found = tidy.check({"include/protobase/x.h": text, tidy.OPTIONS_PAGE: page})
+            self.assertEqual(len(found), 1, found)
+            self.assertIn(rows[missing][3:6], found[0].message)
+        page = "\n".join(["## ReadOptions: how", *rows]) + "\n"
+        self.assertEqual(tidy.check({"include/protobase/x.h": text, tidy.OPTIONS_PAGE: page}), [])
+        self.assertEqual(len(findings("include/protobase/x.h", text)), 3)
+        self.assert_clean("src/base/x.h", text)
+
     def test_white_space(self):
         self.assert_found("src/base/x.cc", "// A. \n", "space at the end")
         self.assert_found("src/base/x.cc", "// A.", "no newline")
