@@ -128,8 +128,7 @@ class CloudBlockProvider::Impl final {
   }
 
   AtomPointer claim_wal() {
-    throw_if_closed();
-    if (is_read_only_) throw NotSupportedError("the store is open for reading only");
+    throw_if_not_writable();
     return uploader_.claim_wal();
   }
 
@@ -244,8 +243,7 @@ class CloudBlockProvider::Impl final {
   }
 
   CloudMergeReport merge(const CloudMergeProgress& progress) {
-    throw_if_closed();
-    if (is_read_only_) throw NotSupportedError("the store is open for reading only");
+    throw_if_not_writable();
     const std::lock_guard lock(merge_mutex_);
     register_.poll();  // so that there is something to merge for who only merges
     return run_merger(progress, {});
@@ -282,6 +280,13 @@ class CloudBlockProvider::Impl final {
     if (closed_) throw ValidationError("the block provider is closed");
   }
 
+  void throw_if_not_writable() const {
+    throw_if_closed();
+    if (is_read_only_) {
+      throw NotSupportedError(client_->location() + ": the store is open for reading only");
+    }
+  }
+
   /// Where the WAL ends, after one more look into the bucket if that is below `wanted`.
   std::uint64_t known_end(const UUID& wal, std::uint64_t wanted) {
     if (const auto end = uploader_.pending().end_of(wal)) return *end;
@@ -304,7 +309,7 @@ class CloudBlockProvider::Impl final {
     return size + read(wal, kWALFirstRecordOffset, out.subspan(size), at_least - size);
   }
 
-  /// After a slot.
+  /// What is due when a slot was put: a checkpoint, or a merge.
   void keep_house() {
     checkpoint(kCheckpointSlots);
     merge_if_due();
@@ -363,7 +368,7 @@ class CloudBlockProvider::Impl final {
     }
   }
 
-  /// Once.
+  /// Says so the first time only.
   void warn_of_large_checkpoint() {
     const CloudCheckpointSize size = checkpoint_size();
     if (!logger_ || !size.is_large() || has_warned_.exchange(true)) return;

@@ -1,8 +1,9 @@
 #include "cloud/cloud_root_register.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
-#include <string>
 #include <utility>
 
 #include "protobase/errors.h"
@@ -59,11 +60,16 @@ void CloudRootRegister::poll() {
 
 std::unique_ptr<RootLock> CloudRootRegister::lock(std::uint64_t timeout_ms) {
   throw_if_closed();
-  if (is_read_only_) throw NotSupportedError("the store is open for reading only");
+  if (is_read_only_) {
+    throw NotSupportedError(log_.location() + ": the store is open for reading only");
+  }
   std::unique_lock lock(mutex_);
   if (!unlocked_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
                           [&] { return !is_locked_; })) {
-    throw LockingError("the root lock was not free within " + std::to_string(timeout_ms) + " ms");
+    throw LockingError(fmt::format(
+        "{}: another thread held the root lock for {} ms; nothing was committed: try again, or "
+        "allow more by root_lock_timeout_ms",
+        log_.location(), timeout_ms));
   }
   is_locked_ = true;
   lock.unlock();

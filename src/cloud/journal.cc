@@ -32,6 +32,10 @@ constexpr std::uint64_t kAllocation = std::uint64_t{4} << 20;
 // What has grown past this is finished: it can be removed when all of it is in the bucket.
 constexpr std::uint64_t kFileSize = std::uint64_t{32} << 20;
 constexpr std::uint64_t kMaxOffset = std::uint64_t{1} << 62;
+constexpr const char* kWayOn =
+    "; commits that were acknowledged here may never have reached the bucket: keep the directory, "
+    "nothing else has them. To go on without them open the store with another journal_dir, and "
+    "read the root";
 
 std::array<std::byte, kFileHeaderSize> make_file_header(std::uint64_t first, const UUID& store) {
   std::array<std::byte, kFileHeaderSize> header{};
@@ -151,14 +155,15 @@ void Journal::take_directory() {
 
 void Journal::read_file(const JournalFile& journal_file, bool is_last) {
   const auto file = file_system_->open(journal_file.path, os::OpenMode::kReadWrite);
-  if (!file) throw CorruptionError(journal_file.path + ": it vanished while it was being read");
+  if (!file) {
+    throw CorruptionError(journal_file.path + ": it vanished while it was being read" + kWayOn);
+  }
   auto owner = std::make_shared<Bytes>(file->size());
   owner->resize(file->read(0, *owner));
   const std::span<const std::byte> all(*owner);
   const auto damaged = [&](std::uint64_t offset, const char* what) -> CorruptionError {
-    return CorruptionError(fmt::format(
-        "{}, offset {}: {}; commits that were acknowledged here may never have reached the bucket",
-        journal_file.path, offset, what));
+    return CorruptionError(
+        fmt::format("{}, offset {}: {}{}", journal_file.path, offset, what, kWayOn));
   };
   if (journal_file.first != next_number_) throw damaged(0, "the journal has a gap before it");
   if (has_file_header(all) && load_le<std::uint32_t>(all.data() + 8) > kVersion) {

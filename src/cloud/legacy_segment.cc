@@ -42,7 +42,10 @@ LegacySegmentRead read_legacy_segment(CloudStorageClient& client, const RetryPar
   const std::string key =
       segment_key(segment.wal, segment.begin, segment.extent.end, segment.extent.segment_id);
   if (segment.size() > kMaxLegacySegment) {
-    return {{}, fmt::format("object {}: {} is the most that one holds", key, kMaxLegacySegment)};
+    return {{},
+            fmt::format("object {}: {} bytes by its name, and {} bytes are the most that one "
+                        "holds",
+                        key, segment.size(), kMaxLegacySegment)};
   }
   CloudGetOptions options;
   options.range = CloudRange{0, segment.size()};

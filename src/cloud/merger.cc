@@ -10,6 +10,7 @@
 #include "base/planted_bug.h"
 #include "cloud/listing.h"
 #include "cloud/slot.h"
+#include "cloud/way_out.h"
 #include "engine/for_all.h"
 #include "protobase/errors.h"
 
@@ -151,9 +152,9 @@ SharedBytes Merger::read_source(const UUID& wal, const Source& source) {
       }
     }
     throw CorruptionError({wal, source.begin},
-                          fmt::format("{}, object {}: it is not what was put there; nothing was "
-                                      "merged",
-                                      client_->location(), key));
+                          fmt::format("{}, object {}: it is not what was put there, and nothing "
+                                      "was merged{}",
+                                      client_->location(), key, kWayOut));
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cloud/way_out.h"
 #include "engine/for_all.h"
 #include "protobase/errors.h"
 
@@ -72,8 +73,8 @@ void SlotReader::expect_size(const ListedSlot& slot, const CloudGetResult& got,
                              std::uint64_t offset, std::uint64_t length) const {
   if (got.status == CloudGetStatus::kFound && got.object.bytes.size() == length) return;
   throw CorruptionError(
-      fmt::format("{}, object {}: it has {} bytes, and bytes {} to {} did not come", location_,
-                  slot_key(slot.number), slot.size, offset, offset + length));
+      fmt::format("{}, object {}: it has {} bytes, and bytes {} to {} did not come{}", location_,
+                  slot_key(slot.number), slot.size, offset, offset + length, kWayOut));
 }
 
 /// `object`: its first bytes.
@@ -82,9 +83,9 @@ void SlotReader::take_apart(ListedSlot& slot, const SharedBytes& object) const {
   const SlotHeader& header = *slot.header;
   if (slot_object_size(header, slot.kind) != slot.size ||
       header.is_claim() != (slot.kind == SlotKind::kClaim)) {
-    throw CorruptionError(fmt::format("{}, object {}: {} bytes, its header says {}", location_,
+    throw CorruptionError(fmt::format("{}, object {}: {} bytes, its header says {}{}", location_,
                                       slot_key(slot.number), slot.size,
-                                      slot_object_size(header, slot.kind)));
+                                      slot_object_size(header, slot.kind), kWayOut));
   }
   if (header.is_claim()) return;
   const auto body = object.span().subspan(kSlotHeaderSize);
@@ -104,7 +105,7 @@ void SlotReader::take_apart(ListedSlot& slot, const SharedBytes& object) const {
 SlotKind SlotReader::kind_of(const std::string& key, std::uint64_t size) const {
   if (const auto kind = slot_kind_of_size(size)) return *kind;
   throw CorruptionError(
-      fmt::format("{}, object {}: {} bytes are too short for a slot", location_, key, size));
+      fmt::format("{}, object {}: {} bytes are too short for a slot{}", location_, key, size, kWayOut));
 }
 
 std::optional<SlotHeader> SlotReader::find(std::uint64_t number) const {
