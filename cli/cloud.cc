@@ -97,19 +97,16 @@ std::unique_ptr<SharedStorage> open_bucket(std::shared_ptr<CloudStorageClient> c
   return std::make_unique<CloudFileStorage>(std::move(client), cloud, options);
 }
 
-UnnamedSegments unnamed_segments_of(SharedStorage& storage) {
-  const auto found = dynamic_cast<CloudFileStorage&>(storage).unnamed_segments();
-  return {found.objects, found.bytes};
+CloudUnnamedSegments unnamed_segments_of(SharedStorage& storage) {
+  return dynamic_cast<CloudFileStorage&>(storage).unnamed_segments();
 }
 
-CheckpointSize checkpoint_size_of(SharedStorage& storage) {
-  const auto size = dynamic_cast<CloudFileStorage&>(storage).checkpoint_size();
-  return {size.bytes, size.max_bytes, size.is_large()};
+CloudCheckpointSize checkpoint_size_of(SharedStorage& storage) {
+  return dynamic_cast<CloudFileStorage&>(storage).checkpoint_size();
 }
 
-MergeSummary merge_slots(SharedStorage& storage, const Progress& progress) {
-  const auto report = dynamic_cast<CloudFileStorage&>(storage).merge(progress);
-  return {report.slots, report.segments, report.bytes, report.removed};
+CloudMergeReport merge_slots(SharedStorage& storage, const Progress& progress) {
+  return dynamic_cast<CloudFileStorage&>(storage).merge(progress);
 }
 
 CopyReport copy_places(const Location& from, const Location& to, const Progress& progress) {

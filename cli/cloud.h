@@ -10,6 +10,7 @@
 
 #include "cli/location.h"
 #include "protobase/bucket_doctor.h"
+#include "protobase/cloud_block_provider.h"
 #include "protobase/cloud_storage_client.h"
 #include "protobase/copy.h"
 #include "protobase/file_block_provider.h"
@@ -32,29 +33,10 @@ std::unique_ptr<SharedStorage> open_bucket(std::shared_ptr<CloudStorageClient> c
                                            SpaceAccess access, const StorageOptions& options,
                                            bool has_block_cache);
 
-struct UnnamedSegments {
-  std::uint64_t objects = 0;
-  std::uint64_t bytes = 0;
-};
-/// Of what open_bucket() gave.
-UnnamedSegments unnamed_segments_of(SharedStorage& storage);
-
-struct CheckpointSize {
-  std::uint64_t bytes = 0;
-  std::uint64_t max_bytes = 0;
-  bool is_large = false;
-};
-/// Of what open_bucket() gave.
-CheckpointSize checkpoint_size_of(SharedStorage& storage);
-
-struct MergeSummary {
-  std::uint64_t slots = 0;     ///< whose bytes are in segments now
-  std::uint64_t segments = 0;  ///< that hold them
-  std::uint64_t bytes = 0;     ///< of them
-  std::uint64_t removed = 0;   ///< objects that are gone
-};
-/// merge() of what open_bucket() gave.
-MergeSummary merge_slots(SharedStorage& storage, const Progress& progress);
+/// What these members of CloudFileStorage give, of what open_bucket() gave.
+CloudUnnamedSegments unnamed_segments_of(SharedStorage& storage);
+CloudCheckpointSize checkpoint_size_of(SharedStorage& storage);
+CloudMergeReport merge_slots(SharedStorage& storage, const Progress& progress);
 
 /// copy_space() of protobase/cloud_copy.h.
 CopyReport copy_places(const Location& from, const Location& to, const Progress& progress);

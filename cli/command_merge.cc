@@ -19,20 +19,20 @@ struct MergeOptions {
   bool json = false;
 };
 
-MergeSummary merge_with_progress(SharedStorage& storage) {
+CloudMergeReport merge_with_progress(SharedStorage& storage) {
   ProgressBar bar("merge");
   return merge_slots(storage,
                      [&](std::uint64_t done, std::uint64_t total) { bar.report(done, total); });
 }
 
-void print_text(const MergeSummary& merged, Output& out) {
+void print_text(const CloudMergeReport& merged, Output& out) {
   out.write_line(fmt::format("slots     {}", human_count(merged.slots)));
   out.write_line(fmt::format("segments  {}", human_count(merged.segments)));
   out.write_line(fmt::format("content   {}", human_bytes(merged.bytes)));
   out.write_line(fmt::format("removed   {}", human_count(merged.removed)));
 }
 
-Atom to_atom(const MergeSummary& merged) {
+Atom to_atom(const CloudMergeReport& merged) {
   return Atom::object({{"slots", merged.slots},
                        {"segments", merged.segments},
                        {"bytes", merged.bytes},
@@ -44,7 +44,7 @@ void merge(const MergeOptions& options, Output& out) {
   const bool is_bucket = std::holds_alternative<BucketLocation>(location);
   const OpenSpace space =
       is_bucket ? open_existing_for_writing(location) : open_for_reading(location);
-  const MergeSummary merged = is_bucket ? merge_with_progress(*space) : MergeSummary();
+  const CloudMergeReport merged = is_bucket ? merge_with_progress(*space) : CloudMergeReport();
   space->close();
   if (options.json) {
     out.write_line(to_atom(merged).to_json());

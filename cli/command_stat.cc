@@ -40,9 +40,9 @@ struct WALFigures {
 /// Of a space in a bucket.
 struct CloudFigures {
   BucketKind kind = BucketKind::kS3;
-  CloudRequestCounts requests;  ///< of this command
-  UnnamedSegments unnamed;      ///< if the records were looked at
-  CheckpointSize checkpoint;
+  CloudRequestCounts requests;   ///< of this command
+  CloudUnnamedSegments unnamed;  ///< if the records were looked at
+  CloudCheckpointSize checkpoint;
 };
 
 struct SpaceFigures {
@@ -198,7 +198,7 @@ void print_cloud(Output& out, const CloudFigures& cloud, std::uint64_t stored_by
               fmt::format("{} segments, {}, of flushes that never ended or are under way",
                           human_count(cloud.unnamed.objects), human_bytes(cloud.unnamed.bytes)));
   }
-  if (cloud.checkpoint.is_large) {
+  if (cloud.checkpoint.is_large()) {
     print_row(
         out, "checkpoint",
         fmt::format("{} of {} that readers take: merge the store",
@@ -241,7 +241,7 @@ void stat(const StatOptions& options, Output& out) {
   const OpenSpace space = open_for_reading(location);
   SpaceFigures figures = collect(*space, !options.fast);
   if (const auto* const bucket = std::get_if<BucketLocation>(&location)) {
-    const auto unnamed = options.fast ? UnnamedSegments{} : unnamed_segments_of(*space);
+    const auto unnamed = options.fast ? CloudUnnamedSegments{} : unnamed_segments_of(*space);
     figures.cloud =
         CloudFigures{bucket->kind, space.client->counts(), unnamed, checkpoint_size_of(*space)};
   }

@@ -22,10 +22,10 @@ std::unique_ptr<SharedStorage> open_bucket(std::shared_ptr<CloudStorageClient> /
   throw_not_supported();
 }
 
-UnnamedSegments unnamed_segments_of(SharedStorage& /*storage*/) { throw_not_supported(); }
+CloudUnnamedSegments unnamed_segments_of(SharedStorage& /*storage*/) { throw_not_supported(); }
 
-CheckpointSize checkpoint_size_of(SharedStorage& /*storage*/) { throw_not_supported(); }
-MergeSummary merge_slots(SharedStorage& /*storage*/, const Progress& /*progress*/) {
+CloudCheckpointSize checkpoint_size_of(SharedStorage& /*storage*/) { throw_not_supported(); }
+CloudMergeReport merge_slots(SharedStorage& /*storage*/, const Progress& /*progress*/) {
   throw_not_supported();
 }
 
