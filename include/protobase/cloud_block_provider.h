@@ -138,7 +138,7 @@ class PROTOBASE_EXPORT CloudBlockProvider final : public BlockProvider {
   std::size_t read(const UUID& wal, std::uint64_t offset, std::span<std::byte> out,
                    std::size_t at_least) override;
   bool drop_copies(const UUID& wal, std::uint64_t offset, std::uint64_t size) override;
-  /// The beginning of the object around it.
+  /// Where the object that holds `offset` begins: a record does, too.
   std::uint64_t record_begin_before(const UUID& wal, std::uint64_t offset) override;
   WALDescription describe(const UUID& wal) override;
   std::vector<BadPlace> find_damage() override;

@@ -34,6 +34,7 @@ class PROTOBASE_EXPORT CloudFileStorage final : public EngineStorage {
   CloudCacheStats cache_stats() const;
   /// As of CloudBlockProvider.
   CloudUploadStats upload_stats() const;
+  /// As of CloudBlockProvider: whether all that was acknowledged is in the bucket within that time.
   bool wait_until_uploaded(std::uint64_t timeout_ms);
 
  private:

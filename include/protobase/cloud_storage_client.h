@@ -23,8 +23,10 @@ struct CloudObjectMetadata {
   /// other bytes; that of S3 may be the same again for the same bytes.
   std::string version;
   std::int64_t last_modified_us = 0;  ///< since 1970 UTC by the store's clock; 0: not told
-  bool is_cached = false;             ///< a copy lies in a local cache ...
-  std::string cache_path;             ///< ... in this file
+  /// For clients that keep copies of objects. Of this library none does: false and empty here. A
+  /// store caches blocks, see CloudFileStorage::cache_stats().
+  bool is_cached = false;
+  std::string cache_path;
 };
 /// The name that S3 users know.
 using S3ObjectMetadata = CloudObjectMetadata;

@@ -18,7 +18,7 @@ class BucketDoctor final {
  public:
   BucketDoctor(CloudStorageClient& client, const BucketDoctorOptions& options);
 
-  /// Once.
+  /// To be called once.
   std::vector<DoctorFinding> examine();
 
  private:

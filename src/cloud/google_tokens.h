@@ -18,8 +18,8 @@ struct GoogleToken {
 };
 
 /// fetch() is called by one thread at a time. NotAuthorizedError: the server refuses, or there is
-/// none; CloudStorageError (kNotSent, what the store is concerned): try again later. No message
-/// holds a secret.
+/// none; CloudStorageError (kNotSent, as far as the store is concerned): try again later. No
+/// message holds a secret.
 class GoogleTokenSource {
  public:
   virtual ~GoogleTokenSource() = default;

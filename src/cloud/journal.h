@@ -42,7 +42,7 @@ class Journal final {
   /// version.
   Journal(std::string directory, std::shared_ptr<os::FileSystem> file_system, Logger logger);
 
-  /// What an earlier process left, in order. Once.
+  /// What an earlier process left, in order. Empty when it was asked for before.
   std::vector<JournalEntry> take_left() { return std::move(left_); }
   /// Of what it left; nullopt: nothing.
   std::optional<UUID> store() const noexcept { return store_; }

@@ -24,7 +24,7 @@ struct DamagedRange {
   std::uint64_t end = 0;
 };
 
-/// Up to where all is as it is at some place: damaged, or not.
+/// From some offset on: whether it lies in damage, and where that, or what is whole, ends.
 struct DamageRun {
   std::uint64_t end = 0;
   bool is_damaged = false;
