@@ -266,8 +266,7 @@ bool keeps_secrets(const std::string& url) {
   if (scheme_end == std::string::npos) return false;
   const Endpoint endpoint =
       parse_endpoint(url.substr(0, url.find_first_of("/?#", scheme_end + 3)), "the URL");
-  return endpoint.is_https || endpoint.host == "localhost" || endpoint.host == "[::1]" ||
-         (endpoint.is_address() && endpoint.host.starts_with("127."));
+  return endpoint.is_https || endpoint.is_this_machine();
 }
 
 std::unique_ptr<GoogleTokenSource> google_tokens_of_file(const std::string& path,

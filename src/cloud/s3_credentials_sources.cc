@@ -245,12 +245,12 @@ class ProfileSource final : public S3CredentialsSource {
   const S3CredentialsSurroundings surroundings_;
 };
 
-/// Whether a secret may be sent there without TLS: it stays on the machine.
+/// Whether a secret may be sent there without TLS: to this machine, and to the addresses that
+/// Amazon gives the services of containers.
 bool is_near(const Endpoint& endpoint) {
-  constexpr std::array<std::string_view, 5> kHosts = {"localhost", "[::1]", "169.254.170.2",
-                                                      "169.254.170.23", "[fd00:ec2::23]"};
-  return std::find(kHosts.begin(), kHosts.end(), endpoint.host) != kHosts.end() ||
-         (endpoint.is_address() && endpoint.host.starts_with("127."));
+  constexpr std::array<std::string_view, 3> kHosts = {"169.254.170.2", "169.254.170.23",
+                                                      "[fd00:ec2::23]"};
+  return endpoint.is_this_machine() || std::ranges::find(kHosts, endpoint.host) != kHosts.end();
 }
 
 class ContainerSource final : public S3CredentialsSource {

@@ -83,6 +83,10 @@ bool Endpoint::is_address() const {
   return std::all_of(host.begin(), host.end(), [](char c) { return is_digit(c) || c == '.'; });
 }
 
+bool Endpoint::is_this_machine() const {
+  return host == "localhost" || host == "[::1]" || (is_address() && host.starts_with("127."));
+}
+
 Endpoint parse_endpoint(std::string_view url, std::string_view what) {
   Endpoint endpoint;
   endpoint.is_https = url.starts_with("https://");

@@ -40,6 +40,8 @@ struct Endpoint {
   std::string origin() const;
   /// A number instead of a name, or `localhost`: nothing can stand in front of it.
   bool is_address() const;
+  /// `localhost`, 127.0.0.0/8 or ::1: what is sent there without TLS stays here.
+  bool is_this_machine() const;
 };
 
 /// A slash at the end is let through. ValidationError that names `what` for everything else that is

@@ -60,6 +60,17 @@ TEST(URL, NothingStandsInFrontOfAnAddress) {
   EXPECT_FALSE(parse_endpoint("http://s3.1.example", "x").is_address());
 }
 
+TEST(URL, ThisMachineIsNoNameOfAnother) {
+  for (const char* url : {"http://localhost", "http://LOCALHOST:1", "http://127.0.0.1:9000",
+                          "https://127.8.9.10", "http://[::1]:1"}) {
+    EXPECT_TRUE(parse_endpoint(url, "x").is_this_machine()) << url;
+  }
+  for (const char* url : {"http://127.0.0.1.evil.example", "http://localhost.example",
+                          "http://128.0.0.1", "http://[::2]", "http://169.254.170.2"}) {
+    EXPECT_FALSE(parse_endpoint(url, "x").is_this_machine()) << url;
+  }
+}
+
 TEST(URL, WhatIsNoEndpointIsRefusedWithoutShowingSecrets) {
   for (const char* url : {"", "host", "ftp://host", "HTTP://host", "http://", "http:///",
                           "http://host/path", "http://host?x=1", "http://host#x", "http://host:0",
