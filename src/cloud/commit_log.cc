@@ -14,6 +14,7 @@
 #include "cloud/other_things.h"
 #include "cloud/refusal.h"
 #include "cloud/unnamed_segments.h"
+#include "cloud/way_out.h"
 #include "engine/beside.h"
 #include "protobase/block_provider.h"
 #include "protobase/errors.h"
@@ -26,8 +27,6 @@ using engine::Beside;
 constexpr unsigned kMaxClaims = 64;
 // A listing costs as much as a dozen of these, and tells of a thousand slots.
 constexpr unsigned kSlotsWithoutListing = 8;
-constexpr const char* kWayOut =
-    ": restore it, or keep what is left with `protobase salvage LOCATION TO`";
 
 // A PUT that came late, into a prefix that was emptied and made anew.
 constexpr const char* kStrayAdvice =
@@ -313,7 +312,9 @@ void CommitLog::claim() {
     if (!has_lost_checkpoint_ && try_claim()) return;
   }
   throw LockingError(
-      fmt::format("{}: {} times another writer was faster to take over", location_, kMaxClaims));
+      fmt::format("{}: {} times another writer was faster to take over; nothing was committed: let "
+                  "one process write, or try again",
+                  location_, kMaxClaims));
 }
 
 void CommitLog::create() {

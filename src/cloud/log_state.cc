@@ -5,9 +5,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "cloud/way_out.h"
 #include "protobase/errors.h"
 
 namespace protobase::cloud {
+namespace {
+
+constexpr const char* kReopen = "; close the storage and open it again";
+
+}  // namespace
 
 // --- what is known
 
@@ -106,14 +112,12 @@ SlotHeader LogState::next_header() const {
 void LogState::adopt(LogCheckpoint read) {
   const std::unique_lock lock(mutex_);
   if (is_open_ && known_.store != read.store) {
-    throw CorruptionError(location_ +
-                          ": another store has taken the place of this one; close the "
-                          "storage and open it again");
+    throw CorruptionError(location_ + ": another store has taken the place of this one" + kReopen);
   }
   if (is_open_ && read.boundary < known_.boundary) {
-    throw CorruptionError(location_ +
-                          ": an older checkpoint has taken the place of a newer one: restore the "
-                          "newest version of the object checkpoint");
+    throw CorruptionError(fmt::format(
+        "{}: an older object {} has taken the place of a newer one; restore its newest version{}",
+        location_, kCheckpointKey, kReopen));
   }
   if (is_open_ && known_.slot > read.slot) {
     for (const IndexedWAL& wal : known_.index.wals()) {
@@ -135,8 +139,8 @@ void LogState::take_up(const std::vector<ListedSlot>& slots) {
   const std::unique_lock lock(mutex_);
   for (const ListedSlot& slot : slots) {
     if (slot.header && slot.header->store != known_.store) {
-      throw CorruptionError(
-          fmt::format("{}, object {}: a slot of another store", location_, slot_key(slot.number)));
+      throw CorruptionError(fmt::format("{}, object {}: a slot of another store{}", location_,
+                                        slot_key(slot.number), kWayOut));
     }
     if (slot.kind != SlotKind::kClaim) take_up_bytes(slot);
     known_.slot = slot.number;
@@ -150,8 +154,8 @@ void LogState::take_up_bytes(const ListedSlot& slot) {
   const auto& wals = known_.index.wals();
   const auto check = [&](bool holds) {
     if (holds) return;
-    throw CorruptionError(fmt::format("{}, object {}: it does not continue the slot before it",
-                                      location_, slot_key(slot.number)));
+    throw CorruptionError(fmt::format("{}, object {}: it does not continue the slot before it{}",
+                                      location_, slot_key(slot.number), kWayOut));
   };
   if (slot.kind == SlotKind::kPlain) {
     check(!wals.empty());

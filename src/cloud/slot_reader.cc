@@ -104,8 +104,8 @@ void SlotReader::take_apart(ListedSlot& slot, const SharedBytes& object) const {
 
 SlotKind SlotReader::kind_of(const std::string& key, std::uint64_t size) const {
   if (const auto kind = slot_kind_of_size(size)) return *kind;
-  throw CorruptionError(
-      fmt::format("{}, object {}: {} bytes are too short for a slot{}", location_, key, size, kWayOut));
+  throw CorruptionError(fmt::format("{}, object {}: {} bytes are too short for a slot{}", location_,
+                                    key, size, kWayOut));
 }
 
 std::optional<SlotHeader> SlotReader::find(std::uint64_t number) const {

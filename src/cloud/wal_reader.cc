@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cloud/slot.h"
+#include "cloud/way_out.h"
 #include "engine/for_all.h"
 #include "protobase/errors.h"
 
@@ -124,27 +125,30 @@ SharedBytes WALReader::get(const UUID& wal, std::uint64_t from, std::uint64_t si
   constexpr int kTries = 3;
   for (int tries = 0;; ++tries) {
     const auto place = log_.known().find_place(wal, from);
-    const SharedBytes bytes = try_get(wal, *place, from, size);
-    if (bytes.size() == size) return bytes;
+    const std::string key =
+        place->extent.slot != 0
+            ? slot_key(place->extent.slot)
+            : segment_key(wal, place->begin, place->extent.end, place->extent.segment_id);
+    const auto bytes = try_get(key, *place, from, size);
+    if (bytes && bytes->size() == size) return *bytes;
     if (tries + 1 == kTries) {
-      throw CorruptionError({wal, from}, fmt::format("{}: expected {} bytes in its object, got {}",
-                                                     client_->location(), size, bytes.size()));
+      const std::string what =
+          bytes ? fmt::format("{} of {} bytes came", bytes->size(), size) : "it is missing";
+      throw CorruptionError(
+          {wal, from}, fmt::format("{}, object {}: {}{}", client_->location(), key, what, kWayOut));
     }
     log_.refresh();
   }
 }
 
-SharedBytes WALReader::try_get(const UUID& wal, const WALIndex::Place& place, std::uint64_t from,
-                               std::uint64_t size) {
-  const bool is_slot = place.extent.slot != 0;
-  const std::string key =
-      is_slot ? slot_key(place.extent.slot)
-              : segment_key(wal, place.begin, place.extent.end, place.extent.segment_id);
+/// nullopt: the object is missing.
+std::optional<SharedBytes> WALReader::try_get(const std::string& key, const WALIndex::Place& place,
+                                              std::uint64_t from, std::uint64_t size) {
+  const std::uint64_t header = place.extent.slot != 0 ? kSlotHeaderSize : 0;
   CloudGetOptions options;
-  options.range = CloudRange{from - place.begin + (is_slot ? kSlotHeaderSize : 0),
-                             std::min(size, place.extent.end - from)};
+  options.range = CloudRange{from - place.begin + header, std::min(size, place.extent.end - from)};
   const CloudGetResult got = with_retries(retry_parts_, [&] { return client_->get(key, options); });
-  return got.status == CloudGetStatus::kFound ? got.object.bytes : SharedBytes{};
+  return got.status == CloudGetStatus::kFound ? std::optional(got.object.bytes) : std::nullopt;
 }
 
 }  // namespace protobase::cloud

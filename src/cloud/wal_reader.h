@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 
 #include "cache/key_hash.h"
@@ -65,8 +66,8 @@ class WALReader final {
   BlockCache::Block fetch_together(const UUID& wal, std::uint64_t offset, std::uint64_t wanted);
   WALIndex::Place place_of(const UUID& wal, std::uint64_t offset) const;
   SharedBytes get(const UUID& wal, std::uint64_t from, std::uint64_t size);
-  SharedBytes try_get(const UUID& wal, const WALIndex::Place& place, std::uint64_t from,
-                      std::uint64_t size);
+  std::optional<SharedBytes> try_get(const std::string& key, const WALIndex::Place& place,
+                                     std::uint64_t from, std::uint64_t size);
 
   CommitLog& log_;
   BlockCache& cache_;
