@@ -40,7 +40,8 @@ class Helpers final {
 };
 
 /// `get(item)` for all items, spread over the pool's threads and this one, which may be one of the
-/// pool's. Throws the first failure in order.
+/// pool's. Throws the first failure in order; items behind one are left out unless they have begun,
+/// as each may take as long as that one did.
 template <typename Item, typename Get>
 void for_all(WorkerPool& pool, std::span<Item> items, Get get) {
   // Large enough to be worth a thread's while, small enough to keep all of them busy.
@@ -48,11 +49,11 @@ void for_all(WorkerPool& pool, std::span<Item> items, Get get) {
   std::atomic<std::size_t> next{0};
   std::mutex failure_mutex;
   std::exception_ptr failure;
-  std::size_t failed_at = items.size();
+  std::atomic<std::size_t> failed_at{items.size()};
   const auto work = [&] {
     for (std::size_t begin; (begin = next.fetch_add(slice)) < items.size();) {
       const std::size_t end = std::min(begin + slice, items.size());
-      for (std::size_t i = begin; i < end; ++i) {
+      for (std::size_t i = begin; i < end && i < failed_at; ++i) {
         try {
           get(items[i]);
         } catch (const std::exception&) {

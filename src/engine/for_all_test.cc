@@ -42,20 +42,33 @@ TEST(ForAll, RunsSideBySide) {
   for_all(pool, std::span(items), [&](int) { all_here.arrive_and_wait(); });
 }
 
-TEST(ForAll, TheFirstFailureInOrderIsThrownAndTheRestIsDone) {
+TEST(ForAll, TheFirstFailureInOrderIsThrownAndWhatLiesBeforeItIsDone) {
   WorkerPool pool(2);
   std::vector<int> items = numbers(100);
   std::atomic<int> done{0};
   try {
     for_all(pool, std::span(items), [&](int item) {
       if (item % 30 == 0) throw std::runtime_error(std::to_string(item));
-      ++done;
+      if (item < 30) ++done;
     });
     FAIL() << "nothing was thrown";
   } catch (const std::runtime_error& error) {
     EXPECT_STREQ(error.what(), "30");
   }
-  EXPECT_EQ(done, 97);
+  EXPECT_EQ(done, 29);
+}
+
+TEST(ForAll, NothingIsBegunBehindAFailure) {
+  WorkerPool pool(0);
+  std::vector<int> items = numbers(100);
+  int begun = 0;
+  EXPECT_THROW(for_all(pool, std::span(items),
+                       [&](int item) {
+                         ++begun;
+                         if (item == 5) throw std::runtime_error("5");
+                       }),
+               std::runtime_error);
+  EXPECT_EQ(begun, 5);
 }
 
 // Each of these would wait for ever if it waited for a task that is queued behind it.
