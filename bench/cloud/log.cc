@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "bench.h"
-#include "chained_client.h"
+#include "testing/chained_client.h"
 
 namespace protobase::cloud_bench {
 namespace {
@@ -114,7 +114,7 @@ JSON LongLog::open() {
   JSON rows = JSON::array();
   for (int i = 0; i < kTimes; ++i) {
     const double seconds = open_once(client());
-    const auto chained = std::make_shared<ChainedClient>(client());
+    const auto chained = std::make_shared<testing::ChainedClient>(client());
     open_once(chained);
     rows.push_back({{"ms", seconds * 1e3},
                     {"sequential", chained->longest_chain()},

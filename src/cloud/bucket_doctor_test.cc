@@ -14,6 +14,7 @@
 #include "cloud/memory_bucket.h"
 #include "protobase/mock_google_cloud_client.h"
 #include "protobase/mock_s3_client.h"
+#include "testing/forwarding_cloud_client.h"
 #include "testing/manual_clock.h"
 
 namespace protobase::cloud {
@@ -22,32 +23,28 @@ namespace {
 using Parts = std::span<const std::span<const std::byte>>;
 
 /// A bucket that does everything right but for what a test puts in the place of one call.
-class ChangedClient final : public CloudStorageClient {
+class ChangedClient final : public testing::ForwardingCloudClient {
  public:
+  ChangedClient() : ForwardingCloudClient(std::make_shared<MockS3Client>()) {}
+
   CloudGetResult get(const std::string& key, const CloudGetOptions& options,
                      const std::string& known_version) override {
-    CloudGetResult result = base.get(key, options, known_version);
+    CloudGetResult result = inner().get(key, options, known_version);
     if (on_get) on_get(key, result);
     return result;
   }
   CloudPutResult put(const std::string& key, Parts parts,
                      const CloudPutCondition& condition) override {
-    return on_put ? on_put(key, parts, condition) : base.put(key, parts, condition);
-  }
-  std::optional<CloudObjectMetadata> head(const std::string& key) override {
-    return base.head(key);
+    return on_put ? on_put(key, parts, condition) : inner().put(key, parts, condition);
   }
   CloudListPage list(const std::string& prefix, const std::string& start_after,
                      unsigned max_keys) override {
-    return on_list ? on_list(prefix) : base.list(prefix, start_after, max_keys);
+    return on_list ? on_list(prefix) : inner().list(prefix, start_after, max_keys);
   }
   void remove(std::span<const std::string> keys) override {
-    if (!keeps_all) base.remove(keys);
+    if (!keeps_all) inner().remove(keys);
   }
-  CloudRequestCounts counts() const override { return base.counts(); }
-  std::string location() const override { return base.location(); }
 
-  MockS3Client base;
   std::function<void(const std::string& key, CloudGetResult& result)> on_get;
   std::function<CloudPutResult(const std::string&, Parts, const CloudPutCondition&)> on_put;
   std::function<CloudListPage(const std::string& prefix)> on_list;
@@ -107,7 +104,7 @@ TEST(BucketDoctorTest, IgnoredCreateIfAbsentIsFound) {
   ChangedClient client;
   client.on_put = [&](const auto& key, Parts parts, const auto& condition) {
     const bool ignored = condition.kind == Kind::kAbsent;
-    return client.base.put(key, parts, ignored ? CloudPutCondition::overwrite() : condition);
+    return client.inner().put(key, parts, ignored ? CloudPutCondition::overwrite() : condition);
   };
   EXPECT_EQ(failed_check(client), "create if absent");
 }
@@ -116,7 +113,7 @@ TEST(BucketDoctorTest, IgnoredIfVersionMatchesIsFound) {
   ChangedClient client;
   client.on_put = [&](const auto& key, Parts parts, const auto& condition) {
     const bool ignored = condition.kind == Kind::kVersion;
-    return client.base.put(key, parts, ignored ? CloudPutCondition::overwrite() : condition);
+    return client.inner().put(key, parts, ignored ? CloudPutCondition::overwrite() : condition);
   };
   EXPECT_EQ(failed_check(client), "replace if unchanged");
 }
@@ -126,12 +123,12 @@ TEST(BucketDoctorTest, AStoreThatLooksFirstAndPutsThenIsFound) {
   ChangedClient client;
   std::atomic<int> looking{0};
   client.on_put = [&](const auto& key, Parts parts, const auto& condition) {
-    if (condition.kind != Kind::kAbsent) return client.base.put(key, parts, condition);
-    const bool is_there = client.base.head(key).has_value();
+    if (condition.kind != Kind::kAbsent) return client.inner().put(key, parts, condition);
+    const bool is_there = client.inner().head(key).has_value();
     ++looking;
     while (looking < 2) std::this_thread::yield();
     if (is_there) return CloudPutResult{};
-    return client.base.put(key, parts, CloudPutCondition::overwrite());
+    return client.inner().put(key, parts, CloudPutCondition::overwrite());
   };
   EXPECT_EQ(failed_check(client), "create if absent");
 }
@@ -139,8 +136,8 @@ TEST(BucketDoctorTest, AStoreThatLooksFirstAndPutsThenIsFound) {
 TEST(BucketDoctorTest, ALoserWhoOverwroteIsFound) {
   ChangedClient client;
   client.on_put = [&](const auto& key, Parts parts, const auto& condition) {
-    const CloudPutResult result = client.base.put(key, parts, condition);
-    if (!result.stored) client.base.put(key, parts, CloudPutCondition::overwrite());
+    const CloudPutResult result = client.inner().put(key, parts, condition);
+    if (!result.stored) client.inner().put(key, parts, CloudPutCondition::overwrite());
     return result;
   };
   const auto findings = examine_bucket(client);
@@ -152,7 +149,7 @@ TEST(BucketDoctorTest, AStoreThatRefusesEveryConditionIsFound) {
     ChangedClient client;
     client.on_put = [&](const auto& key, Parts parts, const auto& condition) {
       if (condition.kind == kind) return CloudPutResult{};
-      return client.base.put(key, parts, condition);
+      return client.inner().put(key, parts, condition);
     };
     EXPECT_EQ(failed_check(client),
               kind == Kind::kAbsent ? "create if absent" : "replace if unchanged");
@@ -162,8 +159,8 @@ TEST(BucketDoctorTest, AStoreThatRefusesEveryConditionIsFound) {
 TEST(BucketDoctorTest, ReplacingWhatIsNotThereIsFound) {
   ChangedClient client;
   client.on_put = [&](const auto& key, Parts parts, const auto& condition) {
-    const bool creates = condition.kind == Kind::kVersion && !client.base.head(key);
-    return client.base.put(key, parts, creates ? CloudPutCondition::overwrite() : condition);
+    const bool creates = condition.kind == Kind::kVersion && !client.inner().head(key);
+    return client.inner().put(key, parts, creates ? CloudPutCondition::overwrite() : condition);
   };
   EXPECT_EQ(failed_check(client), "replace if unchanged");
 }
@@ -172,7 +169,7 @@ TEST(BucketDoctorTest, ThrottledLosersProveNothingAgainstTheStore) {
   ChangedClient client;
   std::atomic<unsigned> throttled{0};
   client.on_put = [&](const auto& key, Parts parts, const auto& condition) {
-    const CloudPutResult result = client.base.put(key, parts, condition);
+    const CloudPutResult result = client.inner().put(key, parts, condition);
     const bool is_racer = parts.front().size() > std::string_view("late").size();
     if (result.stored || !is_racer) return result;
     ++throttled;
@@ -185,7 +182,7 @@ TEST(BucketDoctorTest, ThrottledLosersProveNothingAgainstTheStore) {
 TEST(BucketDoctorTest, RacesThatNeverEndAreNoProofOfHealth) {
   ChangedClient client;
   client.on_put = [&](const auto& key, Parts parts, const auto& condition) {
-    if (condition.kind != Kind::kAbsent) return client.base.put(key, parts, condition);
+    if (condition.kind != Kind::kAbsent) return client.inner().put(key, parts, condition);
     throw CloudStorageError(CloudFailure::kNotNow, 503, "busy");
   };
   EXPECT_EQ(failed_check(client), "create if absent");

@@ -11,6 +11,7 @@
 #include "engine/worker_pool.h"
 #include "protobase/mock_s3_client.h"
 #include "testing/expect_error.h"
+#include "testing/forwarding_cloud_client.h"
 #include "testing/manual_clock.h"
 
 namespace protobase::cloud {
@@ -19,10 +20,12 @@ namespace {
 using testing::expect_error;
 
 /// Says that there is more, and gives nothing or the same again.
-class EndlessClient final : public CloudStorageClient {
+class EndlessClient final : public testing::ForwardingCloudClient {
  public:
   explicit EndlessClient(std::vector<CloudObjectMetadata> page, Bytes content = {})
-      : page_(std::move(page)), content_(std::move(content)) {}
+      : ForwardingCloudClient(std::make_shared<MockS3Client>()),
+        page_(std::move(page)),
+        content_(std::move(content)) {}
 
   CloudListPage list(const std::string&, const std::string&, unsigned) override {
     return {page_, true};
@@ -30,13 +33,6 @@ class EndlessClient final : public CloudStorageClient {
   CloudGetResult get(const std::string&, const CloudGetOptions&, const std::string&) override {
     return {CloudGetStatus::kFound, {{}, SharedBytes::copy_of(content_)}};
   }
-  CloudPutResult put(const std::string&, std::span<const std::span<const std::byte>>,
-                     const CloudPutCondition&) override {
-    return {};
-  }
-  std::optional<CloudObjectMetadata> head(const std::string&) override { return {}; }
-  void remove(std::span<const std::string>) override {}
-  CloudRequestCounts counts() const override { return {}; }
   std::string location() const override { return "s3://endless"; }
 
  private:

@@ -15,6 +15,7 @@
 #include "format/record.h"
 #include "os/random.h"
 #include "protobase/mock_s3_client.h"
+#include "testing/forwarding_cloud_client.h"
 #include "testing/manual_clock.h"
 
 namespace protobase::cloud {
@@ -24,9 +25,9 @@ constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 const UUID kWAL = *UUID::parse("11111111-0000-4000-8000-000000000000");
 
 /// Notes the longest range that was asked for.
-class LongestGetClient final : public CloudStorageClient {
+class LongestGetClient final : public testing::ForwardingCloudClient {
  public:
-  explicit LongestGetClient(std::shared_ptr<MemoryBucket> bucket) : base_(std::move(bucket)) {}
+  using ForwardingCloudClient::ForwardingCloudClient;
 
   std::uint64_t longest() const { return longest_; }
 
@@ -34,25 +35,10 @@ class LongestGetClient final : public CloudStorageClient {
                      const std::string& known_version) override {
     const std::uint64_t length = options.range ? options.range->length : options.max_bytes;
     longest_ = std::max(longest_, length);
-    return base_.get(key, options, known_version);
+    return inner().get(key, options, known_version);
   }
-  CloudPutResult put(const std::string& key, std::span<const std::span<const std::byte>> parts,
-                     const CloudPutCondition& condition) override {
-    return base_.put(key, parts, condition);
-  }
-  std::optional<CloudObjectMetadata> head(const std::string& key) override {
-    return base_.head(key);
-  }
-  CloudListPage list(const std::string& prefix, const std::string& start_after,
-                     unsigned max_keys) override {
-    return base_.list(prefix, start_after, max_keys);
-  }
-  void remove(std::span<const std::string> keys) override { base_.remove(keys); }
-  CloudRequestCounts counts() const override { return base_.counts(); }
-  std::string location() const override { return base_.location(); }
 
  private:
-  MockS3Client base_;
   std::uint64_t longest_ = 0;  // only one thread asks
 };
 
@@ -71,7 +57,7 @@ class LogRemainsTest : public ::testing::Test {
 
   const std::shared_ptr<testing::ManualClock> clock_ = std::make_shared<testing::ManualClock>();
   const std::shared_ptr<MemoryBucket> bucket_ = std::make_shared<MemoryBucket>("mock", clock_);
-  LongestGetClient client_{bucket_};
+  LongestGetClient client_{std::make_shared<MockS3Client>(bucket_)};
 };
 
 TEST_F(LogRemainsTest, EachOfManyLostSlotsIsNamedWhereItsBytesWere) {

@@ -16,8 +16,9 @@
 #include "testing/checkpoint_version.h"
 #include "testing/cloud_machines.h"
 #include "testing/expect_error.h"
-#include "testing/temporary_directory.h"
+#include "testing/forwarding_cloud_client.h"
 
+#include "testing/temporary_directory.h"
 namespace protobase {
 namespace {
 
@@ -564,37 +565,24 @@ TEST_F(CloudFileStorageTest, OtherThingsAndNewerVersionsAreRefusedInWords) {
 }
 
 /// As some servers that speak the API of S3 do.
-class CarelessClient final : public CloudStorageClient {
+class CarelessClient final : public testing::ForwardingCloudClient {
  public:
-  explicit CarelessClient(CloudPutCondition::Kind ignored) : ignored_(ignored) {}
-  CloudGetResult get(const std::string& key, const CloudGetOptions& options,
-                     const std::string& known_version) override {
-    return base_.get(key, options, known_version);
-  }
+  explicit CarelessClient(CloudPutCondition::Kind ignored)
+      : ForwardingCloudClient(std::make_shared<MockS3Client>()), ignored_(ignored) {}
   CloudPutResult put(const std::string& key, std::span<const std::span<const std::byte>> parts,
                      const CloudPutCondition& condition) override {
     const bool is_ignored = condition.kind == ignored_;
-    return base_.put(key, parts, is_ignored ? CloudPutCondition::overwrite() : condition);
-  }
-  std::optional<CloudObjectMetadata> head(const std::string& key) override {
-    return base_.head(key);
-  }
-  CloudListPage list(const std::string& prefix, const std::string& start_after,
-                     unsigned max_keys) override {
-    return base_.list(prefix, start_after, max_keys);
+    return inner().put(key, parts, is_ignored ? CloudPutCondition::overwrite() : condition);
   }
   void remove(std::span<const std::string> keys) override {
     if (!may_remove) throw NotAuthorizedError("no right to remove");
-    base_.remove(keys);
+    inner().remove(keys);
   }
-  CloudRequestCounts counts() const override { return base_.counts(); }
-  std::string location() const override { return base_.location(); }
 
   bool may_remove = true;
 
  private:
   const CloudPutCondition::Kind ignored_;
-  MockS3Client base_;
 };
 
 TEST_F(CloudFileStorageTest, AnEndpointThatIgnoresPreconditionsIsRefusedEveryTime) {

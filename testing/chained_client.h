@@ -11,12 +11,12 @@
 #include <thread>
 #include <utility>
 
-#include "bench.h"
+#include "testing/forwarding_cloud_client.h"
 
-namespace protobase::cloud_bench {
+namespace protobase::testing {
 
 /// Thread-safe.
-class ChainedClient final : public CloudStorageClient {
+class ChainedClient final : public ForwardingCloudClient {
  private:
   // Longer than a thread of a busy machine waits for its turn; an opening has few requests.
   static constexpr auto kHeldBack = std::chrono::milliseconds(20);
@@ -33,33 +33,31 @@ class ChainedClient final : public CloudStorageClient {
   }
 
  public:
-  explicit ChainedClient(std::shared_ptr<CloudStorageClient> inner) : inner_(std::move(inner)) {}
+  using ForwardingCloudClient::ForwardingCloudClient;
 
   CloudGetResult get(const std::string& key, const CloudGetOptions& options = {},
                      const std::string& known_version = {}) override {
-    return chained([&] { return inner_->get(key, options, known_version); });
+    return chained([&] { return inner().get(key, options, known_version); });
   }
   CloudPutResult put(const std::string& key, std::span<const std::span<const std::byte>> parts,
                      const CloudPutCondition& condition) override {
-    return chained([&] { return inner_->put(key, parts, condition); });
+    return chained([&] { return inner().put(key, parts, condition); });
   }
   std::optional<CloudObjectMetadata> head(const std::string& key) override {
-    return chained([&] { return inner_->head(key); });
+    return chained([&] { return inner().head(key); });
   }
   CloudListPage list(const std::string& prefix, const std::string& start_after,
                      unsigned max_keys) override {
-    return chained([&] { return inner_->list(prefix, start_after, max_keys); });
+    return chained([&] { return inner().list(prefix, start_after, max_keys); });
   }
   void remove(std::span<const std::string> keys) override {
-    chained([&] { return inner_->remove(keys), 0; });
+    chained([&] { return inner().remove(keys), 0; });
   }
-  CloudRequestCounts counts() const override { return inner_->counts(); }
-  std::string location() const override { return inner_->location(); }
 
   std::uint64_t longest_chain() const {
-    const std::uint64_t sent = requests(counts());
+    const CloudRequestCounts sent = counts();
     const std::lock_guard lock(mutex_);
-    return longest_ + sent - answered_;
+    return longest_ + sent.puts + sent.gets + sent.lists + sent.deletes - answered_;
   }
 
  private:
@@ -68,10 +66,9 @@ class ChainedClient final : public CloudStorageClient {
     return longest_;
   }
 
-  const std::shared_ptr<CloudStorageClient> inner_;
   mutable std::mutex mutex_;
   std::uint64_t longest_ = 0;   // of the calls that were answered
   std::uint64_t answered_ = 0;  // calls
 };
 
-}  // namespace protobase::cloud_bench
+}  // namespace protobase::testing
