@@ -13,6 +13,7 @@
 #include "cloud/memory_bucket.h"
 #include "protobase/errors.h"
 #include "protobase/mock_s3_client.h"
+#include "testing/chained_client.h"
 #include "testing/checkpoint_version.h"
 #include "testing/cloud_machines.h"
 #include "testing/expect_error.h"
@@ -50,14 +51,21 @@ TEST_F(CloudFileStorageTest, FromTheBucketAloneTheFirstAtomIsThreeRequestsAway) 
     AtomPointer root;
     for (int i = 0; i < commits; ++i) root = commit(writer, "commit " + std::to_string(i));
     kill(writer);
-    const Machine reader = open();
-    EXPECT_EQ(reader->read_current_root(), root);
-    EXPECT_EQ(get(reader, root), "commit " + std::to_string(commits - 1));
-    const CloudRequestCounts made = reader.client->counts();
-    // Not all one after the other: slots are read together. One looks at the checkpoint again,
-    // because a claim is among the slots.
-    EXPECT_LE(made.gets + made.lists, 7u) << commits << " commits";
-    EXPECT_EQ(made.puts, 0u);
+    SCOPED_TRACE(commits);
+    std::uint64_t sequential = 0;
+    // Slots are read together, by threads that a busy machine may start too late for that.
+    for (int tries = 0; sequential != 3 && tries < 10; ++tries) {
+      const auto client = std::make_shared<testing::ChainedClient>(new_client());
+      CloudFileStorage reader(client, cloud(), without_caches());
+      EXPECT_EQ(reader.read_current_root(), root);
+      EXPECT_EQ(reader.get_bytes(root).as_text(), "commit " + std::to_string(commits - 1));
+      sequential = client->longest_chain();
+      const CloudRequestCounts made = client->counts();
+      // One looks at the checkpoint again, because a claim is among the slots.
+      EXPECT_LE(made.gets + made.lists, 7u);
+      EXPECT_EQ(made.puts, 0u);
+    }
+    EXPECT_EQ(sequential, 3u);
   }
 }
 
