@@ -18,8 +18,8 @@
 #include "testing/cloud_machines.h"
 #include "testing/expect_error.h"
 #include "testing/forwarding_cloud_client.h"
-
 #include "testing/temporary_directory.h"
+
 namespace protobase {
 namespace {
 
@@ -324,19 +324,23 @@ TEST_F(CloudFileStorageTest, TheWriterMergesByItselfWhenManySlotsWait) {
 }
 
 TEST_F(CloudFileStorageTest, AMergeBrokenOffAnywhereCanBeDoneAgain) {
-  for (std::uint64_t step = 1; step < 60; ++step) {
+  constexpr std::uint64_t kMostSteps = 1000;
+  bool is_broken_off = true;
+  std::uint64_t step = 0;
+  while (is_broken_off) {  // once with each of its calls, then with none
+    ASSERT_LE(++step, kMostSteps) << "a merge of 20 slots has no end";
     const auto bucket = std::make_shared<cloud::MemoryBucket>("mock", clock_);
     const auto plan = std::make_shared<CloudFaultPlan>(step);
     const auto client =
         std::make_shared<CloudFaultClient>(std::make_shared<MockS3Client>(bucket), plan);
     std::vector<AtomPointer> roots;
+    std::atomic<std::uint64_t> calls = 0;  // several threads of a merge make them
     {
       CloudFileStorage writer(client, cloud(), without_caches());
       for (int i = 0; i < 20; ++i) {
         roots.push_back(writer.push_bytes(as_bytes("atom")));
         writer.set_current_root(roots.back());
       }
-      std::atomic<std::uint64_t> calls = 0;  // several threads of a merge make them
       client->set_before([&](CloudCall, const std::string&) {
         if (++calls == step) client->cut_off(true);
       });
@@ -344,6 +348,7 @@ TEST_F(CloudFileStorageTest, AMergeBrokenOffAnywhereCanBeDoneAgain) {
         writer.merge();
       } catch (const CloudStorageError&) {
       }
+      is_broken_off = calls >= step;
     }
     CloudFileStorage again(std::make_shared<MockS3Client>(bucket), cloud(), without_caches());
     for (const AtomPointer& root : roots) EXPECT_EQ(again.get_bytes(root).as_text(), "atom");
@@ -352,6 +357,7 @@ TEST_F(CloudFileStorageTest, AMergeBrokenOffAnywhereCanBeDoneAgain) {
     EXPECT_EQ(again.root_history(100).size(), 20u);
     EXPECT_EQ(again.verify({}).bad_places, 0u);
   }
+  EXPECT_GE(step - 1, 20u) << "each slot is asked for";
 }
 
 TEST_F(CloudFileStorageTest, ACommitThatWasRefusedMayBeTriedAgainAndIsThereOnce) {
