@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -53,6 +54,7 @@ struct Attempt {
 struct Totals {
   std::uint64_t commits = 0, acknowledged = 0, refused = 0, fenced = 0, unknown = 0;
   std::uint64_t merged = 0, kills = 0, sleeps = 0, faults = 0, delayed = 0;
+  std::array<std::uint64_t, testing::kCloudFaults> hits{};  ///< of each fault
 };
 
 struct Draws {
@@ -71,27 +73,15 @@ class CloudRun {
         totals_(totals),
         bucket_(std::make_shared<cloud::MemoryBucket>("mock", clock_)),
         plan_(std::make_shared<CloudFaultPlan>(seed)) {
-    constexpr CloudFault kFaults[] = {CloudFault::kNotSent,
-                                      CloudFault::kLostRequest,
-                                      CloudFault::kLostAnswer,
-                                      CloudFault::kDelayed,
-                                      CloudFault::kDuplicated,
-                                      CloudFault::kInternalError,
-                                      CloudFault::kInternalErrorApplied,
-                                      CloudFault::kUnavailable,
-                                      CloudFault::kThrottled,
-                                      CloudFault::kConflict,
-                                      CloudFault::kExpiredCredentials,
-                                      CloudFault::kShortBody,
-                                      CloudFault::kCorruptBody,
-                                      CloudFault::kUnavailableApplied,
-                                      CloudFault::kConflictApplied,
-                                      CloudFault::kExistsApplied};
-    for (const CloudFault fault : kFaults) {
+    for (std::size_t i = 0; i < testing::kCloudFaults; ++i) {
       CloudFaultRule rule;
-      rule.fault = fault;
+      rule.fault = static_cast<CloudFault>(i);
       rule.probability = 0.015;
       rule.span = 30;
+      if (rule.fault == CloudFault::kStaleList) {
+        rule.probability = 0.1;  // few calls are listings
+        rule.span = 3;
+      }
       plan_->add(rule);
     }
     machines_.resize(2 + draws_.below(2));
@@ -107,6 +97,9 @@ class CloudRun {
     plan_->clear();
     plan_->settle();
     totals_.faults += plan_->hits();
+    for (std::size_t i = 0; i < testing::kCloudFaults; ++i) {
+      totals_.hits[i] += plan_->hits(static_cast<CloudFault>(i));
+    }
     totals_.delayed += plan_->arrived();
     CloudStorageOptions cloud = options();
     cloud.access = SpaceAccess::kReadOnly;
@@ -346,6 +339,9 @@ TEST(CloudFaults, EveryAcknowledgedCommitIsThereExactlyOnceAndNoRefusedOneIs) {
   EXPECT_GT(totals.sleeps, kRuns);
   EXPECT_GT(totals.delayed, kRuns / 10);
   EXPECT_GT(totals.merged, kRuns);
+  for (std::size_t i = 0; i < testing::kCloudFaults; ++i) {
+    EXPECT_GT(totals.hits[i], 0u) << to_text(static_cast<CloudFault>(i)) << " struck nobody";
+  }
 }
 
 }  // namespace
