@@ -20,6 +20,7 @@ from _space import CORRUPT, FAILED, NOT_THERE, USAGE
 
 # Of 127.0.0.1 and localhost, with its key, for a hundred years.
 SELF_SIGNED = pathlib.Path(__file__).with_name("self_signed.pem")
+DOCTORS = 5  # that are killed, at most, until one left something
 
 
 class Moto(_cloud_cli.Essentials):
@@ -62,6 +63,46 @@ class Moto(_cloud_cli.Essentials):
                 self.send("DELETE", self.path(name))
         self.fails(FAILED, "bench", self.space, mentions=["photo.jpg", "empty prefix"])
         self.assertEqual(b"not a store", self.send("GET", self.path("photo.jpg")))
+
+    def names_below(self, folder):
+        listing = self.send("GET", f"{_cloud_cli.BUCKET}?list-type=2&prefix={self.prefix}/{folder}/").decode()
+        return re.findall(f"<Key>{self.prefix}/({folder}/[^<]+)</Key>", listing)
+
+    def kill_a_doctor(self):
+        """Once an object of its own is there; what it left."""
+        doctor = self.start("doctor", self.space)
+        while not self.names_below("doctor") and doctor.poll() is None:
+            pass
+        doctor.kill()
+        doctor.communicate(timeout=60)
+        return sorted(self.names_below("doctor"))
+
+    def test_what_a_killed_doctor_left_is_in_nobodys_way(self):
+        left = self.kill_a_doctor()
+        for _ in range(DOCTORS - 1):
+            left = left or self.kill_a_doctor()
+        self.assertTrue(left, "every one had removed its objects before it was killed")
+        for command in _cloud_cli.READING:
+            with self.subTest(command, store=False):
+                self.fails(NOT_THERE, *self.on_space(command), mentions=[self.prefix])
+        pointers = [self.push(str(number), "--root") for number in range(3)]
+        self.assertEqual(b"0\n1\n2\n", self.ok("get", self.space, *pointers))
+        self.assertEqual(pointers[-1:], self.lines("root", self.space))
+        self.assertEqual(pointers[:1], self.lines("set-root", self.space, pointers[0]))
+        for command in ("log", "stat", "dump", "merge"):
+            self.ok(command, self.space)
+        self.assert_verifies()
+        self.ok("copy", self.space, self.directory / "copied")
+        self.ok("salvage", self.space, self.directory / "salvaged")
+        other = self.space
+        self.prefix += "-other"
+        self.space = self.location(_cloud_cli.BUCKET, self.prefix)
+        self.send("PUT", self.path(left[0]), b"left")
+        self.ok("copy", other, self.space)
+        self.assert_verifies()
+        self.assertEqual(left[:1], self.names_below("doctor"))
+        lines = self.lines("doctor", other)
+        self.assertTrue(any(f"{len(left)} objects of other checks" in line for line in lines), lines)
 
     def test_segments_that_nothing_names_are_counted(self):
         self.push("1", "--root")
@@ -118,9 +159,8 @@ class Moto(_cloud_cli.Essentials):
     def test_damage_of_a_wal_of_the_python_storage_is_corruption(self):
         source = str(_cloud_cli.SOURCE_DIR / "test" / "golden" / "legacy" / "raw_bytes" / "space")
         self.ok("copy", source, self.space)
-        listing = self.send("GET", f"{_cloud_cli.BUCKET}?list-type=2&prefix={self.prefix}/segments/").decode()
-        segments = re.findall(f"<Key>{self.prefix}/(segments/[^<]+)</Key>", listing)
-        self.assertTrue(segments, listing)
+        segments = self.names_below("segments")
+        self.assertTrue(segments, "there are none")
 
         def flip(bytes_of_wal):
             bytes_of_wal[len(bytes_of_wal) // 2] ^= 4
