@@ -52,8 +52,8 @@ BucketDoctor::BucketDoctor(CloudStorageClient& client, const BucketDoctorOptions
       rounds_(options.rounds),
       retry_parts_{options.clock ? options.clock : os::system_clock(),
                    options.random ? options.random : os::system_random(), kRetryTimeoutMs},
-      directory_(kDoctorPrefix + UUID::from_random(retry_parts_.random->bytes16()).to_string() +
-                 "/") {}
+      directory_(std::string(kDoctorPrefix) +
+                 UUID::from_random(retry_parts_.random->bytes16()).to_string() + "/") {}
 
 std::vector<DoctorFinding> BucketDoctor::examine() {
   if (!answers()) return std::move(findings_);
@@ -240,7 +240,8 @@ BucketDoctor::Result BucketDoctor::conclusion(const char* what) const {
 
 /// Of checks that run now, or were broken off: nothing tells which.
 std::string BucketDoctor::left_by_others() {
-  const CloudListPage page = retried([&] { return client_.list(kDoctorPrefix, {}, 1000); });
+  const CloudListPage page =
+      retried([&] { return client_.list(std::string(kDoctorPrefix), {}, 1000); });
   if (page.objects.empty()) return {};
   return fmt::format(
       "; {}{} objects of other checks are there: if none is running, remove what is below {}/{}",

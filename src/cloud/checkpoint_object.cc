@@ -12,12 +12,8 @@ namespace protobase::cloud {
 CheckpointObject::Look CheckpointObject::get(bool anew,
                                              const std::function<void(LogCheckpoint)>& take,
                                              std::string* version) {
-  CloudGetOptions options;
-  options.max_bytes = max_size_;
   return read_twice([&] {
-    const CloudGetResult got = with_retries(retry_parts_, [&] {
-      return client_->get(kCheckpointKey, options, anew ? std::string() : version_);
-    });
+    const CloudGetResult got = get_object(anew ? std::string() : version_);
     if (got.status == CloudGetStatus::kAbsent) return Look::kAbsent;
     if (got.status == CloudGetStatus::kUnchanged) return Look::kUnchanged;
     const std::string& found = got.object.metadata.version;
@@ -29,6 +25,23 @@ CheckpointObject::Look CheckpointObject::get(bool anew,
     size_ = got.object.bytes.size();
     return Look::kRead;
   });
+}
+
+CloudGetResult CheckpointObject::get_object(const std::string& known_version) {
+  CloudGetOptions options;
+  options.max_bytes = max_size_;
+  try {
+    return with_retries(retry_parts_,
+                        [&] { return client_->get(kCheckpointKey, options, known_version); });
+  } catch (const CloudStorageError& error) {
+    const bool may_be_too_large = !error.may_retry() && error.http_status() < 300;
+    if (!may_be_too_large) throw;
+    const auto found = with_retries(retry_parts_, [&] { return client_->head(kCheckpointKey); });
+    if (!found || found->size <= max_size_) throw;
+    throw ForeignCheckpointError(
+        fmt::format("{}: object {}: {} bytes are too many for a checkpoint", client_->location(),
+                    kCheckpointKey, found->size));
+  }
 }
 
 bool CheckpointObject::put(const LogCheckpoint& checkpoint) {

@@ -43,6 +43,8 @@ class CheckpointObject final {
   void set_known(std::string version, std::uint64_t slot);
 
  private:
+  CloudGetResult get_object(const std::string& known_version);
+
   const std::shared_ptr<CloudStorageClient> client_;
   const RetryParts retry_parts_;
   const std::uint64_t max_size_;

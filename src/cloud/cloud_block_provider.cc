@@ -332,15 +332,20 @@ class CloudBlockProvider::Impl final {
   /// What another merger took away meanwhile is no damage: begins again behind it.
   CloudMergeReport run_merger(const CloudMergeProgress& progress, const std::stop_token& stop) {
     constexpr int kMergersFaster = 8;
-    for (int tries = 0;; ++tries) {
+    for (int tries = 0; tries < kMergersFaster; ++tries) {
       const std::uint64_t boundary = log_.known().boundary();
       try {
-        return cloud::Merger(log_, client_, retry_parts_, pool_, progress).run(stop);
+        const auto report = cloud::Merger(log_, client_, retry_parts_, pool_, progress).run(stop);
+        if (report) return *report;
       } catch (const CorruptionError&) {
         log_.expect_checkpoint();
-        if (log_.known().boundary() <= boundary || tries == kMergersFaster) throw;
+        if (log_.known().boundary() <= boundary) throw;
       }
     }
+    throw CloudStorageError(
+        CloudFailure::kNotNow, 0,
+        fmt::format("{}: {} times another merge was faster; it has done the work",
+                    client_->location(), kMergersFaster));
   }
 
   /// What fails here is done by the next merge, when as many slots more have come.

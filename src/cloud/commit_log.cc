@@ -32,6 +32,12 @@ constexpr unsigned kSlotsWithoutListing = 8;
 constexpr const char* kStrayAdvice =
     "; if the segment is none of this store's, which has no such WAL, remove the segment";
 
+/// Nobody took over what was ours.
+class ClaimsLost final : public LockingError, public NothingTookEffect {
+ public:
+  using LockingError::LockingError;
+};
+
 std::uint64_t total_size(const std::vector<SharedBytes>& parts) {
   std::uint64_t size = 0;
   for (const SharedBytes& part : parts) size += part.size();
@@ -66,8 +72,33 @@ bool CommitLog::open() {
   const std::lock_guard io(io_mutex_);
   if (known_.is_open()) return true;
   if (!read_base()) return false;
-  read_tail();
+  // Slots may be merged away meanwhile, and then the checkpoint is a newer one.
+  constexpr int kLooks = 8;
+  for (int looks = 0; looks < kLooks && !has_oldest_slot(); ++looks) {
+    if (read_checkpoint_if_new() != Look::kRead) {
+      known_.set_outdated(fmt::format(
+          "{}: object {} is missing, the oldest that the object {} names (or that is an older one, "
+          "whose newest version is missing){}",
+          location_, slot_key(known_.oldest_slot()), kCheckpointKey, kWayOut));
+      break;
+    }
+  }
   return true;
+}
+
+/// Reads the tail; beside that it is asked whether the oldest slot known before is there. A merge
+/// removes it, so it tells a checkpoint of before the merge that knew all slots but the newest.
+bool CommitLog::has_oldest_slot() {
+  const std::uint64_t oldest = known_.oldest_slot();
+  std::function<bool()> look;
+  if (oldest != 0) {
+    look = [this, key = slot_key(oldest)] {
+      return retried([&] { return client_->head(key); }).has_value();
+    };
+  }
+  Beside<bool> is_there(pool_, look);
+  read_tail();
+  return oldest == 0 || is_there.get() || known_.oldest_slot() != oldest;
 }
 
 /// What the slots behind it are added to: the checkpoint, or what makes up for it. False: no store.
@@ -311,7 +342,7 @@ void CommitLog::claim() {
     }
     if (!has_lost_checkpoint_ && try_claim()) return;
   }
-  throw LockingError(
+  throw ClaimsLost(
       fmt::format("{}: {} times another writer was faster to take over; nothing was committed: let "
                   "one process write, or try again",
                   location_, kMaxClaims));
@@ -474,19 +505,19 @@ bool CommitLog::put_checkpoint(const LogCheckpoint& checkpoint) {
   return false;
 }
 
-void CommitLog::publish_segments(std::span<const MergedSegment> segments, std::uint64_t boundary) {
+bool CommitLog::publish_segments(std::span<const MergedSegment> segments, std::uint64_t boundary) {
   constexpr int kTries = 8;
   const std::lock_guard io(io_mutex_);
   for (int tries = 0; tries < kTries; ++tries) {
     LogCheckpoint next = known_.checkpoint();
-    if (next.boundary >= boundary) return;
+    if (next.boundary >= boundary) return false;
     for (const MergedSegment& segment : segments) {
-      if (!next.index.replace(segment.wal, segment.begin, {segment.end, 0, {}})) return;
+      if (!next.index.replace(segment.wal, segment.begin, {segment.end, 0, {}})) return false;
     }
     next.boundary = boundary;
     if (!retried([&] { return put_checkpoint(next); })) continue;
     known_.replace(std::move(next));
-    return;
+    return true;
   }
   throw CloudStorageError(
       CloudFailure::kNotNow, 0,

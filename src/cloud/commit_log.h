@@ -81,7 +81,8 @@ class CommitLog final {
   }
 
   /// Takes over the writing; makes the store if there is none. Does nothing when it was done
-  /// before. LockingError: another writer took over since, or too many want to. CorruptionError:
+  /// before. LockingError: another writer took over since; with NothingTookEffect: too many want
+  /// to, it may be tried again. CorruptionError:
   /// slots are missing, or the checkpoint is older than what was merged.
   void claim();
   bool has_claimed() const noexcept { return claimed_epoch_ != 0; }
@@ -106,9 +107,9 @@ class CommitLog final {
   CloudUnnamedSegments unnamed_segments() const;
 
   /// Puts a checkpoint with `segments`, which are there, in place of the slots below `boundary`.
-  /// Nothing happens when somebody else merged meanwhile. CloudStorageError, kNotNow: others put
-  /// one again and again. UnexpectedError: as above.
-  void publish_segments(std::span<const MergedSegment> segments, std::uint64_t boundary);
+  /// False: somebody else merged these slots meanwhile. CloudStorageError, kNotNow: others put one
+  /// again and again. UnexpectedError: as above.
+  bool publish_segments(std::span<const MergedSegment> segments, std::uint64_t boundary);
 
   /// Of the checkpoint as it was last read or put, in bytes.
   std::uint64_t checkpoint_size() const noexcept { return checkpoint_.size(); }
@@ -126,6 +127,7 @@ class CommitLog final {
   }
   // The following are called with io_mutex_ held.
   bool read_base();
+  bool has_oldest_slot();
   std::optional<LogCheckpoint> rebuild(const std::string& version) const;
   void make_up_for_checkpoint(const std::string& version, const std::string& damage);
   Look read_checkpoint_if_new();
@@ -133,6 +135,7 @@ class CommitLog final {
   bool is_empty();
   [[noreturn]] void throw_no_checkpoint();
   void expect_merges_known();
+  std::vector<BadPlace> find_bad_objects(const ObjectCheck& objects);
   std::vector<BadPlace> find_unknown_merges(const ObjectCheck& objects) const;
   void adopt(LogCheckpoint read);
   bool put_checkpoint(const LogCheckpoint& checkpoint);

@@ -11,16 +11,8 @@
 namespace protobase::cloud {
 
 std::vector<BadPlace> CommitLog::find_damage(const FoundBytes& keep) {
-  constexpr int kLooks = 3;  // slots may be merged away while the bucket is looked through
   const ObjectCheck objects(client_, retry_parts_);
-  std::vector<BadPlace> bad;
-  for (int looks = 0; looks < kLooks; ++looks) {
-    const LogCheckpoint known = known_.checkpoint();
-    bad = objects.find_bad(known.index);
-    if (bad.empty()) break;
-    refresh();
-    if (known_.checkpoint().index == known.index) break;
-  }
+  std::vector<BadPlace> bad = find_bad_objects(objects);
   const auto merged = find_unknown_merges(objects);
   bad.insert(bad.end(), merged.begin(), merged.end());
   // These never change: to look once is enough.
@@ -36,6 +28,28 @@ std::vector<BadPlace> CommitLog::find_damage(const FoundBytes& keep) {
     const auto what =
         fmt::format("object {} is lost: the next writer puts it again", kCheckpointKey);
     bad.insert(bad.begin(), {{}, what});
+  }
+  return bad;
+}
+
+/// Slots may be merged away while the bucket is looked through: what is named still by a checkpoint
+/// that is read after it was missed is damage.
+std::vector<BadPlace> CommitLog::find_bad_objects(const ObjectCheck& objects) {
+  constexpr int kLooks = 3;
+  std::vector<BadPlace> bad;
+  for (int looks = 0; looks < kLooks; ++looks) {
+    const WALIndex before = known_.checkpoint().index;
+    const auto missed = objects.find_bad(before);
+    bad.clear();
+    if (missed.empty()) break;
+    refresh();
+    const WALIndex now = known_.checkpoint().index;
+    for (const ObjectCheck::Bad& one : missed) {
+      const auto& [wal, begin] = one.place.pointer;
+      const auto place = now.find_place(wal, begin);
+      if (place && place->begin == begin && place->extent == one.extent) bad.push_back(one.place);
+    }
+    if (now == before) break;
   }
   return bad;
 }

@@ -46,7 +46,7 @@ void remove_probe(CloudStorageClient& client, const RetryParts& retry_parts,
 void create_object(CloudStorageClient& client, const RetryParts& retry_parts,
                    const std::string& key, std::span<const std::byte> object) {
   const std::string probe =
-      kProbePrefix + UUID::from_random(retry_parts.random->bytes16()).to_string();
+      std::string(kProbePrefix) + UUID::from_random(retry_parts.random->bytes16()).to_string();
   const char* const ignored = ignored_condition(client, retry_parts, probe);
   remove_probe(client, retry_parts, probe);
   if (ignored != nullptr) {

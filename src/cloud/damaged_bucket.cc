@@ -88,6 +88,7 @@ std::optional<CloudGetResult> DamagedBucket::try_get(const std::string& key,
   const std::lock_guard lock(mutex_);
   if (got && got->status == CloudGetStatus::kFound) {
     given_key_ = key;
+    has_given_ = true;
     vain_waits_ = 0;
   }
   return got;
@@ -133,6 +134,8 @@ void DamagedBucket::expect_given_again() {
       given.empty() ? std::nullopt : attempt([&] { return client_.get(given, byte); }, failure);
   if (again && again->status == CloudGetStatus::kFound) return;
   const std::lock_guard lock(mutex_);
+  if (again && given_key_ == given) given_key_.clear();  // merged away: the next one will tell
+  if (again) return;
   if (!end_) end_ = failure.error ? failure.error : first_refusal_;
   std::rethrow_exception(end_);
 }
@@ -145,7 +148,7 @@ std::string DamagedBucket::refusal_of(const std::string& key) const {
 
 void DamagedBucket::expect_any_given() const {
   const std::lock_guard lock(mutex_);
-  if (first_refusal_ && given_key_.empty()) std::rethrow_exception(first_refusal_);
+  if (first_refusal_ && !has_given_) std::rethrow_exception(first_refusal_);
 }
 
 }  // namespace protobase::cloud

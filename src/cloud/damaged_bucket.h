@@ -68,6 +68,7 @@ class DamagedBucket final {
   const RetryParts retry_parts_;
   mutable std::mutex mutex_;
   std::string given_key_;    ///< of the object that was given last
+  bool has_given_ = false;   ///< any object
   unsigned halvings_ = 0;    ///< of the time for one object
   unsigned vain_waits_ = 0;  ///< objects, since one was given
   std::exception_ptr end_;   ///< why nothing more is asked for

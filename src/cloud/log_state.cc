@@ -27,6 +27,11 @@ std::uint64_t LogState::newest_slot() const {
   return known_.slot;
 }
 
+std::uint64_t LogState::oldest_slot() const {
+  const std::shared_lock lock(mutex_);
+  return known_.index.oldest_slot();
+}
+
 std::uint64_t LogState::boundary() const {
   const std::shared_lock lock(mutex_);
   return known_.boundary;
@@ -132,6 +137,7 @@ void LogState::adopt(LogCheckpoint read) {
     read.root = known_.root;
   }
   known_ = std::move(read);
+  outdated_.clear();
   is_open_ = true;
 }
 
@@ -194,13 +200,19 @@ void LogState::set_broken(std::string why) {
   broken_ = std::move(why);
 }
 
+void LogState::set_outdated(std::string why) {
+  const std::unique_lock lock(mutex_);
+  outdated_ = std::move(why);
+}
+
 bool LogState::is_broken() const {
   const std::shared_lock lock(mutex_);
-  return !broken_.empty();
+  return !broken_.empty() || !outdated_.empty();
 }
 
 void LogState::throw_if_broken() const {
   const std::shared_lock lock(mutex_);
+  if (!outdated_.empty()) throw CorruptionError(outdated_);
   if (!broken_.empty()) throw CorruptionError(broken_);
 }
 

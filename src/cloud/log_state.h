@@ -26,6 +26,8 @@ class LogState final {
 
   bool is_open() const;
   std::uint64_t newest_slot() const;
+  /// The oldest that is not merged and holds bytes; 0: there is none.
+  std::uint64_t oldest_slot() const;
   std::uint64_t boundary() const;
   /// Slots known that are not merged.
   std::uint64_t unmerged() const;
@@ -60,8 +62,10 @@ class LogState final {
   /// Segments in place of slots.
   void replace(LogCheckpoint merged);
 
-  /// Why slots are missing; "": none is.
+  /// Why slots are missing behind the newest one; "": none is.
   void set_broken(std::string why);
+  /// Why what was adopted last is not believed; until something else is.
+  void set_outdated(std::string why);
   bool is_broken() const;
   void throw_if_broken() const;
 
@@ -71,7 +75,8 @@ class LogState final {
   const std::string location_;
   mutable std::shared_mutex mutex_;
   bool is_open_ = false;
-  std::string broken_;  // the slot that is missing, if one is
+  std::string broken_;    // the slot that is missing, if one is
+  std::string outdated_;  // that shows an older checkpoint, if one does
   LogCheckpoint known_;
 };
 

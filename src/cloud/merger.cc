@@ -26,7 +26,7 @@ constexpr std::size_t kRemovedTogether = 1000;  // as many as S3 takes in one re
 
 }  // namespace
 
-CloudMergeReport Merger::run(const std::stop_token& stop) {
+std::optional<CloudMergeReport> Merger::run(const std::stop_token& stop) {
   log_.expect_checkpoint();  // without it segments would be put that nobody may name
   const LogCheckpoint state = log_.known().checkpoint();
   std::vector<Group> groups = plan(state);
@@ -44,10 +44,10 @@ CloudMergeReport Merger::run(const std::stop_token& stop) {
     report.bytes += group.end() - group.begin();
   }
   report.segments = segments.size();
-  if (boundary > state.boundary) {
-    log_.publish_segments(segments, boundary);
-  } else {
+  if (boundary == state.boundary) {  // stopped before anything was done
     report = {};
+  } else if (!log_.publish_segments(segments, boundary)) {
+    return std::nullopt;
   }
   report.removed = remove_slots(stop);
   return report;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <vector>
@@ -28,9 +29,9 @@ class Merger final {
         progress_(std::move(progress)) {}
 
   /// Merges what the log knows now. When `stop` is requested, the oldest slots that are in segments
-  /// by then are merged, and nothing is removed. CorruptionError: a slot is damaged; nothing is
-  /// removed then.
-  CloudMergeReport run(const std::stop_token& stop = {});
+  /// by then are merged, and nothing is removed. nullopt: another merger was faster, and what was
+  /// done here is of no use. CorruptionError: a slot is damaged; nothing is removed then. Once.
+  std::optional<CloudMergeReport> run(const std::stop_token& stop = {});
 
  private:
   struct Source {

@@ -19,8 +19,8 @@ ObjectCheck::ObjectCheck(std::shared_ptr<CloudStorageClient> client, RetryParts 
   }
 }
 
-std::vector<BadPlace> ObjectCheck::find_bad(const WALIndex& index) const {
-  std::vector<BadPlace> bad;
+std::vector<ObjectCheck::Bad> ObjectCheck::find_bad(const WALIndex& index) const {
+  std::vector<Bad> bad;
   for (const IndexedWAL& wal : index.wals()) {
     if (wal.layout == WALLayout::kLegacyPython) continue;
     std::uint64_t begin = wal.begin();
@@ -31,10 +31,10 @@ std::vector<BadPlace> ObjectCheck::find_bad(const WALIndex& index) const {
       const std::uint64_t least = extent.end - begin + (is_slot ? kSlotHeaderSize : 0);
       const auto size = size_of(key);
       if (!size) {
-        bad.push_back({{wal.id, begin}, "object " + key + " is missing"});
+        bad.push_back({{{wal.id, begin}, "object " + key + " is missing"}, extent});
       } else if (*size < least) {
-        bad.push_back({{wal.id, begin},
-                       fmt::format("object {}: expected {} bytes, found {}", key, least, *size)});
+        const auto what = fmt::format("object {}: expected {} bytes, found {}", key, least, *size);
+        bad.push_back({{{wal.id, begin}, what}, extent});
       }
       begin = extent.end;
     }

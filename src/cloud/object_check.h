@@ -23,9 +23,14 @@ class ObjectCheck final {
   /// Lists the bucket.
   ObjectCheck(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts);
 
+  struct Bad {
+    BadPlace place;
+    Extent extent;
+  };
+
   /// Objects of WALs of version 1 that are missing, or too small. What was not listed is asked for
   /// once more, because it may have come since.
-  std::vector<BadPlace> find_bad(const WALIndex& index) const;
+  std::vector<Bad> find_bad(const WALIndex& index) const;
   /// As list_unknown_merges().
   std::vector<SegmentName> unknown_merges(const WALIndex& index) const;
 

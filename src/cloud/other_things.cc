@@ -16,11 +16,13 @@ namespace {
 /// belongs to none.
 std::string behind_tests(const std::string& key) {
   constexpr std::size_t kUUID = 36;
-  if (key.starts_with(kProbePrefix)) return "probe0";  // '0' comes after '/'
-  const std::size_t begin = std::string_view(kDoctorPrefix).size();
-  const bool is_of_doctor = key.starts_with(kDoctorPrefix) && key.size() > begin + kUUID &&
-                            key[begin + kUUID] == '/' && UUID::parse(key.substr(begin, kUUID));
-  return is_of_doctor ? key.substr(0, begin + kUUID) + "0" : "";
+  const auto has_uuid_behind = [&](std::string_view prefix) {
+    return key.starts_with(prefix) && UUID::parse(key.substr(prefix.size(), kUUID));
+  };
+  if (has_uuid_behind(kProbePrefix) && key.size() == kProbePrefix.size() + kUUID) return key;
+  const std::size_t end = kDoctorPrefix.size() + kUUID;
+  const bool is_of_doctor = has_uuid_behind(kDoctorPrefix) && key.size() > end && key[end] == '/';
+  return is_of_doctor ? key.substr(0, end) + "0" : "";  // '0' comes after '/'
 }
 
 }  // namespace

@@ -4,16 +4,17 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "cloud/retry.h"
 #include "protobase/cloud_storage_client.h"
 
 namespace protobase::cloud {
 
-/// In front of what create_object() tests conditions with.
-inline constexpr const char* kProbePrefix = "probe/";
+/// In front of the UUIDs on which create_object() tests conditions with.
+inline constexpr std::string_view kProbePrefix = "probe/";
 /// In front of the directories, each named by a UUID, in which examine_bucket() tries a bucket.
-inline constexpr const char* kDoctorPrefix = "doctor/";
+inline constexpr std::string_view kDoctorPrefix = "doctor/";
 
 /// The first key below the prefix, but for what create_object() may have left of its test, and what
 /// examine_bucket() may have left or is about to remove.

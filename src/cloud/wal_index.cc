@@ -33,6 +33,16 @@ std::optional<WALIndex::Place> WALIndex::find_place(const UUID& wal,
   return Place{begin_of(*found, extent), *extent};
 }
 
+std::uint64_t WALIndex::oldest_slot() const noexcept {
+  std::uint64_t oldest = 0;
+  for (const IndexedWAL& wal : wals_) {
+    for (const Extent& extent : wal.extents) {
+      if (extent.slot != 0 && (oldest == 0 || extent.slot < oldest)) oldest = extent.slot;
+    }
+  }
+  return oldest;
+}
+
 void WALIndex::add(const UUID& wal, const Extent& extent) {
   const auto [place, is_new] = places_.try_emplace(wal, wals_.size());
   if (is_new) wals_.emplace_back().id = wal;

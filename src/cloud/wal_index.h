@@ -56,6 +56,9 @@ class WALIndex final {
   /// nullopt: beyond the end, or no such WAL.
   std::optional<Place> find_place(const UUID& wal, std::uint64_t offset) const noexcept;
 
+  /// The oldest slot that holds bytes; 0: none does.
+  std::uint64_t oldest_slot() const noexcept;
+
   /// Continues a WAL, or begins it. Precondition: extent.end is larger than the WAL's end.
   void add(const UUID& wal, const Extent& extent);
   /// Begins a WAL of the Python storage. Precondition: there is no such WAL.

@@ -61,7 +61,8 @@ TEST_F(StoppedMergeTest, WhatIsCompleteThenIsMergedAndTheNextOneGoesOn) {
     cloud::RetryParts parts{clock_, os::system_random(), 1'000};
     cloud::CommitLog log(client, parts, pool, [](const auto&...) {});
     ASSERT_TRUE(log.open());
-    const CloudMergeReport report = cloud::Merger(log, client, parts, pool).run(stop.get_token());
+    const CloudMergeReport report =
+        cloud::Merger(log, client, parts, pool).run(stop.get_token()).value();
     EXPECT_GT(report.slots, 0u);
     EXPECT_LT(report.slots, 20u) << "those under way were ended, no more begun";
     EXPECT_EQ(report.removed, 0u);
