@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <optional>
 #include <system_error>
 
@@ -32,11 +33,20 @@ bool read_until(int socket, std::string& text, Done done) {
   return true;
 }
 
-void send_all(int socket, std::string_view bytes) {
+/// False: the client has gone.
+bool send_all(int socket, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (n <= 0) return;  // the client has gone
+    if (n <= 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+void send_late(int socket, const LoopbackHTTPServer::Reply& reply) {
+  for (const std::string& piece : reply.late_pieces) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(reply.pause_ms));
+    if (!send_all(socket, piece)) return;
   }
 }
 
@@ -146,6 +156,7 @@ void LoopbackHTTPServer::serve(int socket, std::size_t connection) {
     const Reply reply = handler_(*request);
     send_all(socket, reply.bytes);
     send_all(socket, reply.second_piece);
+    send_late(socket, reply);
     if (reply.close) break;
   }
   ::shutdown(socket, SHUT_RDWR);

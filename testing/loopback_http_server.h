@@ -29,11 +29,14 @@ class LoopbackHTTPServer final {
     std::size_t count(std::string_view name) const;
   };
   struct Reply {
-    std::string bytes;   ///< sent as they stand
+    std::string bytes;   ///< sent as they stand; none: the client waits
     bool close = false;  ///< the connection, behind the bytes
     /// If not empty: sent behind them as a piece of its own, which the kernel keeps back (Nagle)
     /// until the first piece is acknowledged.
     std::string second_piece{};
+    /// Sent behind all that, each after a pause, until the other side is gone.
+    std::vector<std::string> late_pieces{};
+    std::uint64_t pause_ms = 0;
   };
   /// Runs in the connection's thread.
   using Handler = std::function<Reply(const Request&)>;

@@ -35,6 +35,9 @@ struct PROTOBASE_EXPORT GoogleCloudClientOptions {
   std::uint64_t connect_timeout_ms = 5'000;  ///< 1 - 600,000
   /// A request that has not ended by then has failed. 1 - 3,600,000.
   std::uint64_t request_timeout_ms = 60'000;
+  /// A get, head or list of which less than 1 KiB/s came for so long has failed: who answers not at
+  /// all is told from who answers slowly. Rounded up to seconds. 1 - 3,600,000.
+  std::uint64_t read_stall_timeout_ms = 10'000;
   /// Of certificates to trust. Empty: CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE, else the system's.
   std::string ca_file;
   Logger logger{};  ///< silent when empty; never hears a secret

@@ -49,6 +49,9 @@ struct PROTOBASE_EXPORT S3ClientOptions {
   /// A request that has not ended by then has failed; part_size and
   /// max_whole_conditional_put bytes must get through. 1 - 3,600,000.
   std::uint64_t request_timeout_ms = 60'000;
+  /// A get, head or list of which less than 1 KiB/s came for so long has failed: who answers not at
+  /// all is told from who answers slowly. Rounded up to seconds. 1 - 3,600,000.
+  std::uint64_t read_stall_timeout_ms = 10'000;
   std::string ca_file;  ///< of certificates to trust; empty: AWS_CA_BUNDLE, else the system's
   Logger logger{};      ///< silent when empty; never hears a secret
 

@@ -43,6 +43,8 @@ void GoogleCloudClientOptions::validate() const {
   base::check_range<std::uint64_t>("max_parallel_deletes", max_parallel_deletes, 1, 64);
   base::check_range<std::uint64_t>("connect_timeout_ms", connect_timeout_ms, 1, kLongestConnectMs);
   base::check_range<std::uint64_t>("request_timeout_ms", request_timeout_ms, 1, kLongestTimeoutMs);
+  base::check_range<std::uint64_t>("read_stall_timeout_ms", read_stall_timeout_ms, 1,
+                                   kLongestTimeoutMs);
 }
 
 }  // namespace protobase

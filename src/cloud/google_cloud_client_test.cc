@@ -417,6 +417,7 @@ TEST_F(GoogleCloudClientTest, OptionsOutOfRangeAreNamed) {
   is_refused([](auto& o) { o.max_parallel_deletes = 0; });
   is_refused([](auto& o) { o.connect_timeout_ms = 0; });
   is_refused([](auto& o) { o.request_timeout_ms = 0; });
+  is_refused([](auto& o) { o.read_stall_timeout_ms = 0; });
 }
 
 }  // namespace

@@ -113,6 +113,7 @@ GoogleConnection::GoogleConnection(const GoogleCloudClientOptions& options)
       project_id_(options.project_id),
       connect_timeout_ms_(options.connect_timeout_ms),
       request_timeout_ms_(options.request_timeout_ms),
+      read_stall_timeout_ms_(options.read_stall_timeout_ms),
       http_(http_of(options)),
       credentials_(credentials_of(options, endpoint_, http_)) {}
 
@@ -144,6 +145,7 @@ os::HTTPResponse GoogleConnection::send(const GoogleOperation& operation, Reques
                                         os::HTTPRequest request) {
   request.connect_timeout_ms = connect_timeout_ms_;
   request.timeout_ms = request_timeout_ms_;
+  if (is_reading(kind)) request.stall_timeout_ms = read_stall_timeout_ms_;
   const std::size_t own_headers = request.headers.size();
   for (bool is_second_time = false;; is_second_time = true) {
     const std::string authorization = credentials_.authorization();

@@ -69,6 +69,7 @@ class GoogleConnection final {
   const std::string project_id_;
   const std::uint64_t connect_timeout_ms_;
   const std::uint64_t request_timeout_ms_;
+  const std::uint64_t read_stall_timeout_ms_;
   const std::shared_ptr<os::HTTPClient> http_;
   RequestCounter counter_;
   GoogleCredentials credentials_;

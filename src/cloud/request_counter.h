@@ -10,6 +10,10 @@ namespace protobase::cloud {
 
 /// What a request is counted as.
 enum class RequestKind { kPut, kGet, kList, kDelete };
+/// Whether such a request changes nothing.
+constexpr bool is_reading(RequestKind kind) noexcept {
+  return kind == RequestKind::kGet || kind == RequestKind::kList;
+}
 
 /// Thread-safe. Each number is exact; several of them read together need not fit each other.
 class RequestCounter final {

@@ -37,6 +37,7 @@ TEST_F(S3ClientTest, OptionsOutOfRangeAreNamed) {
   expect_refused([](auto& options) { options.max_parallel_parts = 0; }, "max_parallel_parts");
   expect_refused([](auto& options) { options.connect_timeout_ms = 0; }, "connect_timeout_ms");
   expect_refused([](auto& options) { options.request_timeout_ms = 0; }, "request_timeout_ms");
+  expect_refused([](auto& options) { options.read_stall_timeout_ms = 0; }, "read_stall_timeout_ms");
 }
 
 /// Not every store heeds the condition of an upload in parts.

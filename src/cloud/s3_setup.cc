@@ -51,6 +51,7 @@ void S3ClientOptions::validate() const {
   base::check_range<unsigned>("max_parallel_parts", max_parallel_parts, 1, 64);
   base::check_range<std::uint64_t>("connect_timeout_ms", connect_timeout_ms, 1, 600'000);
   base::check_range<std::uint64_t>("request_timeout_ms", request_timeout_ms, 1, 3'600'000);
+  base::check_range<std::uint64_t>("read_stall_timeout_ms", read_stall_timeout_ms, 1, 3'600'000);
 }
 
 namespace cloud {
@@ -131,6 +132,7 @@ std::unique_ptr<S3Transport> make_s3_transport(const S3ClientOptions& options,
                          (options.endpoint_url.empty() && profile("s3.addressing_style") == "path");
   transport.connect_timeout_ms = options.connect_timeout_ms;
   transport.request_timeout_ms = options.request_timeout_ms;
+  transport.read_stall_timeout_ms = options.read_stall_timeout_ms;
   transport.logger = options.logger;
   transport.clock = options.clock ? options.clock : os::system_clock();
   transport.http = options.http;

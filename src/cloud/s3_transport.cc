@@ -73,6 +73,7 @@ os::HTTPRequest S3Transport::signed_request(const S3Request& request, const AWSK
   http.max_response_bytes = request.max_response_bytes;
   http.connect_timeout_ms = options_.connect_timeout_ms;
   http.timeout_ms = options_.request_timeout_ms;
+  if (is_reading(request.kind)) http.stall_timeout_ms = options_.read_stall_timeout_ms;
   return http;
 }
 

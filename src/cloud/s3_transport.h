@@ -39,6 +39,7 @@ struct S3TransportOptions {
   std::string region;
   std::uint64_t connect_timeout_ms = 0;
   std::uint64_t request_timeout_ms = 0;
+  std::uint64_t read_stall_timeout_ms = 0;
   Logger logger{};
   std::shared_ptr<os::HTTPClient> http;
   std::shared_ptr<os::Clock> clock;

@@ -295,6 +295,10 @@ void CurlHTTPClient::set_up_connection(CURL* handle, const HTTPRequest& request)
   set(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   set(handle, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request.connect_timeout_ms));
   set(handle, CURLOPT_TIMEOUT_MS, milliseconds(request.timeout_ms));
+  if (request.stall_timeout_ms > 0) {
+    set(handle, CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(kStallBytesPerSecond));
+    set(handle, CURLOPT_LOW_SPEED_TIME, (milliseconds(request.stall_timeout_ms) + 999) / 1000);
+  }
   set(handle, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   set(handle, CURLOPT_SSL_VERIFYPEER, 1L);
   set(handle, CURLOPT_SSL_VERIFYHOST, 2L);

@@ -333,6 +333,36 @@ TEST(CurlHTTPClient, AnAnswerThatTakesTooLongIsGivenUp) {
   released.notify_all();
 }
 
+/// Pieces of an answer, one each 100 ms.
+Server::Reply slow_reply(std::size_t pieces, std::size_t piece_size) {
+  Server::Reply reply;
+  reply.bytes =
+      "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(pieces * piece_size) + "\r\n\r\n";
+  reply.late_pieces.assign(pieces, std::string(piece_size, 'x'));
+  reply.pause_ms = 100;
+  return reply;
+}
+
+TEST(CurlHTTPClient, WhoSendsNothingOrNextToNothingIsGivenUp) {
+  for (const auto& reply : {Server::Reply{}, slow_reply(600, 1)}) {
+    Server server([&](const Server::Request&) { return reply; });
+    HTTPRequest request = get(server, "/stalled");
+    request.stall_timeout_ms = 1000;
+    const auto begin = std::chrono::steady_clock::now();
+    const HTTPError error = failure_of(*curl_http_client(), request);
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+    EXPECT_TRUE(error.was_sent());
+    EXPECT_NE(std::string(error.what()).find("1024 bytes/sec"), std::string::npos) << error.what();
+  }
+}
+
+TEST(CurlHTTPClient, AnAnswerThatTakesLongButGoesOnIsTaken) {
+  Server server([](const Server::Request&) { return slow_reply(30, 1000); });
+  HTTPRequest request = get(server, "/slow");
+  request.stall_timeout_ms = 1000;
+  EXPECT_EQ(curl_http_client()->perform(request).body.size(), 30'000u);
+}
+
 TEST(CurlHTTPClient, WithoutAConnectionNothingWasSent) {
   std::string url;
   {

@@ -16,6 +16,9 @@
 
 namespace protobase::os {
 
+/// Slower than the slowest modem is no transfer; 64 MiB at this rate would take 18 hours.
+inline constexpr std::uint64_t kStallBytesPerSecond = 1024;
+
 using HTTPHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HTTPRequest {
@@ -26,6 +29,10 @@ struct HTTPRequest {
   std::uint64_t max_response_bytes = std::uint64_t{1} << 20;
   std::uint64_t connect_timeout_ms = 5'000;
   std::uint64_t timeout_ms = 60'000;  ///< of the whole request
+  /// A request of which, in both directions together, fewer than kStallBytesPerSecond went over the
+  /// wire for so long has failed; waiting for the answer counts. In whole seconds, rounded up; 0:
+  /// no such limit.
+  std::uint64_t stall_timeout_ms = 0;
 };
 
 struct HTTPResponse {
