@@ -99,7 +99,8 @@ std::size_t LoopbackHTTPServer::Request::count(std::string_view name) const {
       headers.begin(), headers.end(), [&](const auto& header) { return header.first == name; }));
 }
 
-LoopbackHTTPServer::LoopbackHTTPServer(Handler handler) : handler_(std::move(handler)) {
+LoopbackHTTPServer::LoopbackHTTPServer(Handler handler, std::string greeting)
+    : handler_(std::move(handler)), greeting_(std::move(greeting)) {
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   check(listener_ >= 0, "socket");
   sockaddr_in address{};
@@ -151,6 +152,7 @@ void LoopbackHTTPServer::accept_connections() {
 
 void LoopbackHTTPServer::serve(int socket, std::size_t connection) {
   std::string text;
+  send_all(socket, greeting_);
   while (auto request = read_request(socket, text)) {
     request->connection = connection;
     const Reply reply = handler_(*request);

@@ -41,7 +41,8 @@ class LoopbackHTTPServer final {
   /// Runs in the connection's thread.
   using Handler = std::function<Reply(const Request&)>;
 
-  explicit LoopbackHTTPServer(Handler handler);
+  /// `greeting`: sent when a connection comes, before any request.
+  explicit LoopbackHTTPServer(Handler handler, std::string greeting = "");
   ~LoopbackHTTPServer();
   LoopbackHTTPServer(const LoopbackHTTPServer&) = delete;
   LoopbackHTTPServer& operator=(const LoopbackHTTPServer&) = delete;
@@ -63,6 +64,7 @@ class LoopbackHTTPServer final {
   void serve(int socket, std::size_t connection);
 
   const Handler handler_;
+  const std::string greeting_;
   int listener_ = -1;
   std::uint16_t port_ = 0;
   std::atomic<std::size_t> connections_{0};

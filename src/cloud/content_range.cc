@@ -31,10 +31,9 @@ std::optional<ContentRange> parse_content_range(std::string_view text) {
 CloudFailure failure_of_long_answer(RequestKind kind, const os::HTTPHeaders& headers) {
   // What a request that changes something is answered at such length, it may have done. A range may
   // be answered as such the next time.
-  const bool is_reading = kind == RequestKind::kGet || kind == RequestKind::kList;
   const bool has_range =
       std::ranges::any_of(headers, [](const auto& header) { return header.first == "Range"; });
-  const bool is_final = is_reading && !has_range;
+  const bool is_final = is_reading(kind) && !has_range;
   return is_final ? CloudFailure::kRefused : CloudFailure::kUnknown;
 }
 

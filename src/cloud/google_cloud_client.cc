@@ -6,6 +6,7 @@
 
 #include "cloud/client_arguments.h"
 #include "cloud/content_range.h"
+#include "cloud/endpoint_advice.h"
 #include "cloud/google_connection.h"
 #include "cloud/google_json.h"
 #include "cloud/google_upload.h"
@@ -119,8 +120,9 @@ CloudObject GoogleCloudClient::Impl::object_of(const cloud::GoogleOperation& ope
   try {
     cloud::check_generation(metadata.version);
   } catch (const ValidationError& error) {
-    connection_.fail(operation, CloudFailure::kUnknown, status,
-                     std::string(error.what()) + ": is this an endpoint of Google Cloud Storage?");
+    connection_.fail(
+        operation, CloudFailure::kRefused, status,
+        "no usable x-goog-generation: " + std::string(error.what()) + cloud::kIsItGoogle);
   }
   const auto modified = cloud::parse_http_date(response.header("last-modified"));
   metadata.last_modified_us = modified ? *modified * kUsPerSecond : 0;
@@ -196,8 +198,7 @@ std::optional<CloudObjectMetadata> GoogleCloudClient::Impl::head(const std::stri
     if (metadata.key != key) throw ValidationError("it is of another object");
     return metadata;
   } catch (const ValidationError& error) {
-    connection_.fail(operation, CloudFailure::kUnknown, response.status,
-                     std::string("the answer is not understood: ") + error.what());
+    connection_.fail_to_understand(operation, response, error.what());
   }
 }
 
@@ -248,8 +249,7 @@ cloud::GoogleListPage GoogleCloudClient::Impl::list_page(const cloud::QueryParam
     }
     return page;
   } catch (const ValidationError& error) {
-    connection_.fail(operation, CloudFailure::kUnknown, response.status,
-                     std::string("the answer is not understood: ") + error.what());
+    connection_.fail_to_understand(operation, response, error.what());
   }
 }
 

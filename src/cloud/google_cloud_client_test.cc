@@ -130,13 +130,11 @@ TEST_F(GoogleCloudClientTest, WhoGetsNoAnswerIsToldWhereToLook) {
     return std::string(failure_of([&] { other.get("a"); }).what());
   };
   for (const bool was_sent : {true, false}) {
-    EXPECT_NE(words("http://x", was_sent)
-                  .find("Could not resolve host: x; look at the endpoint (http:// or https://, "
-                        "host, port), and whether its server runs; nothing was"),
-              std::string::npos)
+    EXPECT_TRUE(words("http://x", was_sent)
+                    .ends_with("Could not resolve host: x; look at the endpoint (http:// or "
+                               "https://, host, port), and whether its server runs"))
         << words("http://x", was_sent);
-    EXPECT_NE(words("", was_sent).find("host: x; look at the network; nothing was"),
-              std::string::npos)
+    EXPECT_TRUE(words("", was_sent).ends_with("host: x; look at the network"))
         << words("", was_sent);
   }
 }

@@ -25,7 +25,6 @@ constexpr int kConflict = 409;
 constexpr int kTooManyRequests = 429;
 constexpr int kServerErrors = 500;
 constexpr std::string_view kGoogle = "https://storage.googleapis.com";
-constexpr const char* kIsItGoogle = "; is this an endpoint of Google Cloud Storage?";
 constexpr const char* kCAVariable = "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE";  // as gcloud has it
 
 std::shared_ptr<os::Environment> environment_of(const GoogleCloudClientOptions& options) {
@@ -97,11 +96,6 @@ std::string_view advice_for(CloudFailure failure) {
   return "";
 }
 
-/// HTML or XML: of whatever answers there, it is not the JSON API.
-bool is_page(const os::HTTPResponse& response) {
-  const std::string_view text = response.text();
-  const auto begin = text.find_first_not_of(" \t\r\n");
-  return begin != std::string_view::npos && text[begin] == '<';
 }
 
 }  // namespace
@@ -165,20 +159,29 @@ os::HTTPResponse GoogleConnection::send_once(const GoogleOperation& operation, R
     counter_.add_received(response.body.size());
     return response;
   } catch (const os::HTTPTooLargeError& error) {
-    fail(operation, failure_of_long_answer(kind, request.headers), 0, error.what());
+    const CloudFailure failure = failure_of_long_answer(kind, request.headers);
+    fail(operation, failure, 0,
+         std::string(error.what()) + (failure == CloudFailure::kRefused ? kIsItGoogle : ""));
   } catch (const os::HTTPUntrustedError& error) {
     fail(operation, CloudFailure::kRefused, 0,
          std::string(error.what()) +
              "; the certificate to trust must stand in the file that "
              "ca_file or " +
              kCAVariable + " names");
+  } catch (const os::HTTPForeignError& error) {
+    const bool may_be_done = error.was_sent() && !is_reading(kind);
+    fail(operation, may_be_done ? CloudFailure::kUnknown : CloudFailure::kRefused, 0,
+         error.what() + endpoint_advice());
   } catch (const os::HTTPError& error) {
     const CloudFailure sent =
         operation.is_harmless ? CloudFailure::kNotNow : CloudFailure::kUnknown;
     fail(operation, error.was_sent() ? sent : CloudFailure::kNotSent, 0,
-         std::string(error.what()) +
-             (endpoint_ == kGoogle ? "; look at the network" : kLookAtEndpoint));
+         error.what() + endpoint_advice());
   }
+}
+
+std::string GoogleConnection::endpoint_advice() const {
+  return endpoint_ == kGoogle ? "; look at the network" : kLookAtEndpoint;
 }
 
 void GoogleConnection::fail(const GoogleOperation& operation,
@@ -198,7 +201,7 @@ void GoogleConnection::fail(const GoogleOperation& operation,
   }
   const bool is_redirect = response.status >= kRedirects && response.status < kRequestErrors;
   CloudFailure failure = failure_of(response.status);
-  if (failure == CloudFailure::kRefused && (is_redirect || is_page(response))) {
+  if (failure == CloudFailure::kRefused && (is_redirect || is_page(response.text()))) {
     fail(operation, failure, response.status, words + kIsItGoogle);
   }
   if (response.status == kNotFound) {
@@ -211,14 +214,26 @@ void GoogleConnection::fail(const GoogleOperation& operation,
 void GoogleConnection::fail(const GoogleOperation& operation, CloudFailure failure, int status,
                             const std::string& words) const {
   const bool is_open = failure == CloudFailure::kUnknown && !operation.is_harmless;
-  const std::string_view advice =
-      is_open ? "; it may or may not have taken effect" : advice_for(failure);
+  const bool was_answered = status != 0;  // else the words say what to look at
+  const std::string_view advice = is_open        ? "; it may or may not have taken effect"
+                                  : was_answered ? advice_for(failure)
+                                                 : "";
   throw CloudStorageError(failure, status, where(operation) + words + std::string(advice));
+}
+
+void GoogleConnection::fail_to_understand(const GoogleOperation& operation,
+                                          const os::HTTPResponse& response,
+                                          const std::string& why) const {
+  const std::string_view body = response.text();
+  const auto begin = body.find_first_not_of(" \t\r\n");
+  const bool is_foreign = begin != std::string_view::npos && body[begin] != '{';
+  fail(operation, is_foreign ? CloudFailure::kRefused : CloudFailure::kUnknown, response.status,
+       "the answer is not understood: " + why + (is_foreign ? kIsItGoogle : ""));
 }
 
 void GoogleConnection::expect_bucket(const GoogleOperation& operation,
                                      const os::HTTPResponse& response) const {
-  if (is_page(response)) fail(operation, response);
+  if (is_page(response.text())) fail(operation, response);
   // Both are "notFound"; only the words tell them apart: "The specified bucket does not exist."
   const std::string words = parse_google_error(response.text()).message;
   const bool is_object = words.find("object") != std::string::npos;

@@ -50,6 +50,11 @@ class GoogleConnection final {
   /// An answer came, but it cannot be used.
   [[noreturn]] void fail(const GoogleOperation& operation, CloudFailure failure, int status,
                          const std::string& words) const;
+  /// What only reads was answered by `response`, which is no JSON object of the kind; kRefused when
+  /// it is no JSON object at all.
+  [[noreturn]] void fail_to_understand(const GoogleOperation& operation,
+                                       const os::HTTPResponse& response,
+                                       const std::string& why) const;
   /// Whether a 404 means the object, not its bucket: NotFoundError for that.
   void expect_bucket(const GoogleOperation& operation, const os::HTTPResponse& response) const;
 
@@ -59,6 +64,7 @@ class GoogleConnection final {
 
  private:
   std::string where(const GoogleOperation& operation) const;
+  std::string endpoint_advice() const;
   os::HTTPResponse send_once(const GoogleOperation& operation, RequestKind kind,
                              const os::HTTPRequest& request);
   QueryParameters with_project(QueryParameters query) const;

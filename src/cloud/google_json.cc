@@ -74,14 +74,19 @@ GoogleListPage parse_google_list(std::string_view text, std::string_view prefix)
   return page;
 }
 
+bool is_page(std::string_view body) {
+  const auto begin = body.find_first_not_of(" \t\r\n");
+  return begin != std::string_view::npos && body[begin] == '<';
+}
+
 GoogleErrorAnswer parse_google_error(std::string_view body) {
   GoogleErrorAnswer result;
   try {
     result = error_of(parse_google_json(body));
   } catch (const ValidationError&) {
-    // Downloads and proxies answer in plain text or HTML: then these are the words.
+    // Downloads answer in plain text: then these are the words. A page is made to be looked at.
   }
-  if (result.message.empty()) result.message = body.substr(0, 4 * kMaxStoreWords);
+  if (result.message.empty() && !is_page(body)) result.message = body.substr(0, 4 * kMaxStoreWords);
   result.message = store_words(result.message);
   result.reason = store_words(result.reason);
   return result;

@@ -32,6 +32,9 @@ struct GoogleErrorAnswer {
   std::string message;  ///< at most kMaxStoreWords, printable
 };
 /// Of any body, JSON or not; also of what a token server answers. Never throws for its content.
+/// HTML or XML: of whatever answers there, it is not the JSON API.
+bool is_page(std::string_view body);
+
 GoogleErrorAnswer parse_google_error(std::string_view body);
 
 }  // namespace protobase::cloud

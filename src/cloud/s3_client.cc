@@ -36,7 +36,6 @@ constexpr std::uint64_t kErrorBytes = 64 << 10;
 // 1,000 keys of 1,024 bytes, each as %XX, and what stands around them.
 constexpr std::uint64_t kListBytes = 8 << 20;
 constexpr std::int64_t kMicrosPerSecond = 1'000'000;
-constexpr const char* kIsItS3 = "; is this the endpoint of an S3 store?";
 
 }  // namespace
 
@@ -155,6 +154,9 @@ CloudGetResult S3Client::Impl::found(const S3Request& request, const std::string
     cloud::throw_unusable(transport_->asked(request), response.status, why);
   };
   std::uint64_t size = response.body.size();
+  if (response.header("etag").empty()) {
+    cloud::throw_foreign(transport_->asked(request), response.status, "no ETag");
+  }
   if (options.range) {
     const auto told = cloud::parse_content_range(response.header("content-range"));
     if (response.status != kPartialContent || !told) unusable("no Content-Range for a range");
@@ -170,7 +172,6 @@ CloudGetResult S3Client::Impl::found(const S3Request& request, const std::string
                                 std::to_string(options.max_bytes) + " were expected");
   }
   CloudGetResult result{CloudGetStatus::kFound, {metadata(key, size, response), {}}};
-  if (result.object.metadata.version.empty()) unusable(std::string("no ETag") + kIsItS3);
   result.object.bytes = SharedBytes(std::move(response.body));
   return result;
 }
@@ -250,10 +251,9 @@ std::optional<CloudObjectMetadata> S3Client::Impl::head(const std::string& key) 
   if (response.status != kOK) transport_->fail(request, response);
   const auto size = cloud::parse_size(response.header("content-length"));
   auto result = metadata(key, size.value_or(0), response);
-  if (!size || result.version.empty()) {
-    cloud::throw_unusable(transport_->asked(request), response.status,
-                          "no Content-Length or no ETag");
-  }
+  const auto asked = transport_->asked(request);
+  if (result.version.empty()) cloud::throw_foreign(asked, response.status, "no ETag");
+  if (!size) cloud::throw_unusable(asked, response.status, "no Content-Length");
   return result;
 }
 
@@ -282,13 +282,15 @@ CloudListPage S3Client::Impl::list(const std::string& prefix, const std::string&
   if (!full_start.empty()) request.query.emplace_back("start-after", full_start);
   request.max_response_bytes = kListBytes;
   const HTTPResponse response = send(request);
-  if (response.status != kOK) transport_->fail(request, response);
+  const std::string_view body = response.text();
+  if (response.status != kOK || cloud::parse_s3_error(body)) transport_->fail(request, response);
   try {
-    return checked_page(request, cloud::parse_s3_list(response.text()), full_prefix, full_start,
-                        max_keys);
+    return checked_page(request, cloud::parse_s3_list(body), full_prefix, full_start, max_keys);
   } catch (const ValidationError& error) {
-    cloud::throw_unusable(transport_->asked(request), response.status,
-                          std::string(error.what()) + kIsItS3);
+    const bool is_foreign = !body.empty() && body.find("<ListBucketResult") == body.npos;
+    const auto asked = transport_->asked(request);
+    if (is_foreign) cloud::throw_foreign(asked, response.status, error.what());
+    cloud::throw_unusable(asked, response.status, error.what());
   }
 }
 

@@ -189,7 +189,7 @@ TEST_F(S3ClientTest, EachFailureHasItsClass) {
   EXPECT_EQ(get_failure(503, "<html>"), kUnknown) << "of something on the way";
   EXPECT_EQ(get_failure(504), kUnknown);
   EXPECT_EQ(get_failure(408), kUnknown);
-  EXPECT_EQ(get_failure(200, "x"), kUnknown) << "no ETag";
+  EXPECT_EQ(get_failure(200, "x"), CloudFailure::kRefused) << "no ETag: of no store";
   EXPECT_EQ(get_failure(400, error_xml("InvalidArgument")), kRefused);
   EXPECT_EQ(get_failure(409, error_xml("BucketNotEmpty")), kRefused);
   EXPECT_EQ(get_failure(501, error_xml("NotImplemented")), kRefused);
@@ -418,6 +418,17 @@ TEST_F(S3ClientTest, AHeadThatFindsNothingLooksForTheBucketOnce) {
   EXPECT_THROW(client().head("key"), CloudStorageError) << "no Content-Length";
 }
 
+/// As the answer to a HEAD: refused by its headers alone.
+TEST_F(S3ClientTest, AHeadWithoutAnETagIsOfNoStore) {
+  http_->answer(200, "", {{"content-length", "12"}});
+  try {
+    client().head("key");
+    ADD_FAILURE() << "no error";
+  } catch (const CloudStorageError& error) {
+    EXPECT_EQ(error.failure(), CloudFailure::kRefused) << error.what();
+  }
+}
+
 std::string list_xml(const std::vector<std::string>& keys, bool is_truncated = false) {
   std::string xml = "<ListBucketResult>";
   for (const auto& key : keys) {
@@ -442,13 +453,14 @@ TEST_F(S3ClientTest, AListIsAskedForByPrefixAndStart) {
 }
 
 TEST_F(S3ClientTest, AListThatWasNotAskedForIsNoAnswer) {
-  const auto expect_unusable = [&](const std::string& xml) {
+  const auto expect_unusable = [&](const std::string& xml,
+                                   CloudFailure failure = CloudFailure::kUnknown) {
     http_->answer(200, xml);
     try {
       client().list("a", "a1", 2);
       ADD_FAILURE() << xml;
     } catch (const CloudStorageError& error) {
-      EXPECT_EQ(error.failure(), CloudFailure::kUnknown) << error.what();
+      EXPECT_EQ(error.failure(), failure) << error.what();
     }
   };
   expect_unusable(list_xml({"a2", "a3", "a4"}));
@@ -457,8 +469,12 @@ TEST_F(S3ClientTest, AListThatWasNotAskedForIsNoAnswer) {
   expect_unusable(list_xml({"a1"}));
   expect_unusable(list_xml({"b"}));
   expect_unusable(list_xml({}, true));
-  expect_unusable("<html/>");
   expect_unusable("");
+  expect_unusable("<ListBucketResult><Contents>");
+  expect_unusable(error_xml("InternalError"));
+  expect_unusable(error_xml("SlowDown"), CloudFailure::kNotNow);
+  expect_unusable("<html/>", CloudFailure::kRefused);
+  expect_unusable("hello", CloudFailure::kRefused);
 }
 
 TEST_F(S3ClientTest, KeysAreRemovedAThousandAtATimeWithAChecksum) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "cloud/endpoint_advice.h"
 #include "cloud/store_words.h"
 #include "protobase/errors.h"
 
@@ -63,6 +64,11 @@ std::string_view advice_for(int status, const S3Error& error) {
   return "";
 }
 
+std::string unusable_words(const S3Asked& asked, int status, const std::string& why) {
+  return s3_where(asked) + ": status " + std::to_string(status) +
+         ", but no usable answer: " + store_words(why);
+}
+
 }  // namespace
 
 CloudFailure s3_failure(int status, std::string_view code) noexcept {
@@ -106,9 +112,12 @@ void throw_s3_error(const S3Asked& asked, int status, const S3Error& error) {
 }
 
 void throw_unusable(const S3Asked& asked, int status, const std::string& why) {
-  throw CloudStorageError(CloudFailure::kUnknown, status,
-                          s3_where(asked) + ": status " + std::to_string(status) +
-                              ", but no usable answer: " + store_words(why));
+  throw CloudStorageError(CloudFailure::kUnknown, status, unusable_words(asked, status, why));
+}
+
+void throw_foreign(const S3Asked& asked, int status, const std::string& why) {
+  throw CloudStorageError(CloudFailure::kRefused, status,
+                          unusable_words(asked, status, why) + kIsItS3);
 }
 
 }  // namespace protobase::cloud

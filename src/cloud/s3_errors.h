@@ -31,6 +31,8 @@ CloudFailure s3_failure(int status, std::string_view code) noexcept;
 
 /// An answer that says it is a success and is none.
 [[noreturn]] void throw_unusable(const S3Asked& asked, int status, const std::string& why);
+/// The same, of what only reads, where the answer shows that no store gave it: kRefused.
+[[noreturn]] void throw_foreign(const S3Asked& asked, int status, const std::string& why);
 
 /// `get s3://bucket/prefix at https://endpoint, key "a"`
 std::string s3_where(const S3Asked& asked);

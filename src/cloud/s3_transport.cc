@@ -85,14 +85,20 @@ os::HTTPResponse S3Transport::send_once(const S3Request& request, const AWSKeys&
     counter_.add_received(response.body.size());
     return response;
   } catch (const os::HTTPTooLargeError& error) {
-    throw CloudStorageError(failure_of_long_answer(request.kind, request.headers), 0,
-                            s3_where(asked(request)) + ": " + error.what());
+    const CloudFailure failure = failure_of_long_answer(request.kind, request.headers);
+    throw CloudStorageError(failure, 0,
+                            s3_where(asked(request)) + ": " + error.what() +
+                                (failure == CloudFailure::kRefused ? kIsItS3 : ""));
   } catch (const os::HTTPUntrustedError& error) {
     throw CloudStorageError(CloudFailure::kRefused, 0,
                             s3_where(asked(request)) + ": " + error.what() +
                                 "; the certificate to trust must stand in the file that ca_file or "
                                 "AWS_CA_BUNDLE names" +
                                 host_advice());
+  } catch (const os::HTTPForeignError& error) {
+    const bool may_be_done = error.was_sent() && !is_reading(request.kind);
+    throw CloudStorageError(may_be_done ? CloudFailure::kUnknown : CloudFailure::kRefused, 0,
+                            s3_where(asked(request)) + ": " + error.what() + endpoint_advice());
   } catch (const os::HTTPError& error) {
     const bool was_sent = error.was_sent();
     throw CloudStorageError(was_sent ? CloudFailure::kUnknown : CloudFailure::kNotSent, 0,

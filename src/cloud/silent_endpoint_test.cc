@@ -10,6 +10,7 @@
 
 #include "protobase/google_cloud_client.h"
 #include "protobase/s3_client.h"
+#include "protobase/shared_bytes.h"
 #include "testing/fixed_environment.h"
 #include "testing/loopback_http_server.h"
 #include "testing/memory_file_system.h"
@@ -65,6 +66,10 @@ void expect_words(const CloudStorageError& error, const std::string& words) {
   EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
 }
 
+void expect_no_page(const CloudStorageError& error) {
+  EXPECT_EQ(std::string(error.what()).find("<html>"), std::string::npos) << error.what();
+}
+
 /// request_timeout_ms, a minute, is for who sends or gets much.
 TEST(SilentEndpoint, AReadThatGetsNoByteIsGivenUpEarly) {
   Server server([](const Server::Request&) { return Server::Reply{}; });
@@ -74,6 +79,57 @@ TEST(SilentEndpoint, AReadThatGetsNoByteIsGivenUpEarly) {
     expect_words(error, "look at the endpoint");
   });
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(40)) << "of 6 reads";
+}
+
+constexpr const char* kPage = "<!DOCTYPE html><html><body>Welcome!</body></html>";
+
+TEST(SilentEndpoint, APageInPlaceOfAnAnswerIsRefusedAtOnce) {
+  Server server([](const Server::Request& request) {
+    auto reply = Server::reply(200, kPage, "Content-Type: text/html\r\n");
+    if (request.method == "HEAD") reply.bytes.resize(reply.bytes.find("\r\n\r\n") + 4);
+    return reply;
+  });
+  for_each_read_failure(server.url(), [](const CloudStorageError& error) {
+    EXPECT_FALSE(error.may_retry()) << error.what();
+    expect_words(error, "; is this ");
+    expect_no_page(error);
+  });
+}
+
+TEST(SilentEndpoint, APageOfAProxyThatReachesNobodyIsTriedAgain) {
+  for (const int status : {502, 503, 504}) {
+    Server server([&](const Server::Request& request) {
+      return request.method == "HEAD" ? Server::reply(status) : Server::reply(status, kPage);
+    });
+    for_each_read_failure(server.url(), [](const CloudStorageError& error) {
+      EXPECT_TRUE(error.may_retry()) << error.what();
+      expect_no_page(error);
+    });
+  }
+}
+
+TEST(SilentEndpoint, AnotherProtocolIsRefusedAtOnce) {
+  Server server([](const Server::Request&) { return Server::Reply{}; }, "SSH-2.0-OpenSSH_9.2\r\n");
+  const std::string address = server.url().substr(4);
+  for (const std::string scheme : {"http", "https"}) {  // neither is spoken there
+    for_each_read_failure(scheme + address, [](const CloudStorageError& error) {
+      EXPECT_FALSE(error.may_retry()) << error.what();
+      expect_words(error, "look at the endpoint");
+    });
+  }
+}
+
+TEST(SilentEndpoint, WhatAPageAnswersToAPutMayHaveBeenDone) {
+  Server server([](const Server::Request&) { return Server::reply(200, kPage); });
+  const auto bytes = as_bytes("x");
+  for (const auto& client : clients_at(server.url())) {
+    try {
+      client->put("key", {&bytes, 1}, CloudPutCondition::if_absent());
+      ADD_FAILURE() << "no error";
+    } catch (const CloudStorageError& error) {
+      EXPECT_EQ(error.failure(), CloudFailure::kUnknown) << error.what();
+    }
+  }
 }
 
 }  // namespace

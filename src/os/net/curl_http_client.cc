@@ -3,15 +3,12 @@
 #include <curl/curl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
-#include <ctime>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,6 +18,7 @@
 #include "base/ascii.h"
 #include "base/byte_spans.h"
 #include "os/net/http.h"
+#include "os/net/no_sigpipe.h"
 #include "protobase/errors.h"
 
 namespace protobase::os {
@@ -48,33 +46,6 @@ struct FreeList {
 };
 using Handle = std::unique_ptr<CURL, CloseHandle>;
 using HeaderList = std::unique_ptr<curl_slist, FreeList>;
-
-/// Blocks SIGPIPE in this thread, so that a connection that broke is an error and not the end of
-/// the process; a library may not change that for the whole process.
-class NoSIGPIPE final {
- public:
-  NoSIGPIPE() {
-    sigset_t pending;
-    was_pending_ = ::sigpending(&pending) == 0 && ::sigismember(&pending, SIGPIPE) == 1;
-    ::sigemptyset(&pipe_);
-    ::sigaddset(&pipe_, SIGPIPE);
-    blocked_ = !was_pending_ && ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_) == 0;
-  }
-  ~NoSIGPIPE() {
-    if (!blocked_) return;
-    const std::timespec no_time{};
-    ::sigtimedwait(&pipe_, nullptr, &no_time);  // takes the one that came, if one did
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  NoSIGPIPE(const NoSIGPIPE&) = delete;
-  NoSIGPIPE& operator=(const NoSIGPIPE&) = delete;
-
- private:
-  sigset_t pipe_{};
-  sigset_t before_{};
-  bool was_pending_ = false;
-  bool blocked_ = false;
-};
 
 /// libcurl counts its users; the last one tidies up.
 class Library final {
@@ -354,6 +325,19 @@ void set_up_callbacks(CURL* handle, Transfer& transfer) {
   set(handle, CURLOPT_PREREQDATA, &transfer);
 }
 
+/// Whether the very first bytes of a connection show that the other side speaks something else. On
+/// one that was used before they may be the rest of an earlier answer.
+bool is_foreign(const Transfer& transfer, CURLcode code, std::string_view reason) {
+  const bool is_new = transfer.socket == CURL_SOCKET_BAD;
+  if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY) return is_new;
+  if (code != CURLE_SSL_CONNECT_ERROR) return false;
+  // No code of its own; the words are OpenSSL's and GnuTLS's for a first record that is none.
+  constexpr std::array<std::string_view, 4> kNoTLS = {
+      "wrong version number", "packet length too long", "unexpected TLS packet", "http request"};
+  return std::any_of(kNoTLS.begin(), kNoTLS.end(),
+                     [&](auto words) { return reason.find(words) != std::string_view::npos; });
+}
+
 [[noreturn]] void throw_failure(const Transfer& transfer, CURLcode code, const char* words) {
   const HTTPRequest& request = transfer.request;
   const std::string where = request.method + " " + request.url.substr(0, request.url.find('?'));
@@ -366,6 +350,9 @@ void set_up_callbacks(CURL* handle, Transfer& transfer) {
   if (code == CURLE_ABORTED_BY_CALLBACK) reason = "the connection was closed without an answer";
   if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE) {
     throw HTTPUntrustedError(where + ": " + reason);
+  }
+  if (is_foreign(transfer, code, reason)) {
+    throw HTTPForeignError(transfer.was_sent, where + ": " + reason);
   }
   throw HTTPError(transfer.was_sent, where + ": " + reason);
 }

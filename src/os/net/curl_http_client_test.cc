@@ -302,6 +302,24 @@ TEST(CurlHTTPClient, AShortBodyIsAnError) {
 TEST(CurlHTTPClient, WhatIsNoHTTPIsAnError) {
   Server server([](const Server::Request&) { return Server::Reply{"hello\r\n\r\n", true}; });
   EXPECT_TRUE(failure_of(*curl_http_client(), get(server, "/")).was_sent());
+  expect_error<HTTPForeignError>([&] { curl_http_client()->perform(get(server, "/")); },
+                                 {"HTTP/0.9"});
+}
+
+TEST(CurlHTTPClient, WhatComesBehindAnEarlierAnswerIsNoForeignProtocol) {
+  Server server([](const Server::Request& request) {
+    return request.target == "/" ? Server::reply(200) : Server::Reply{"junk\r\n\r\n", true};
+  });
+  const auto client = curl_http_client();
+  client->perform(get(server, "/"));
+  try {
+    client->perform(get(server, "/again"));
+    ADD_FAILURE() << "no error";
+  } catch (const HTTPForeignError& error) {
+    ADD_FAILURE() << error.what();
+  } catch (const HTTPError& error) {
+    EXPECT_TRUE(error.was_sent()) << error.what();
+  }
 }
 
 TEST(CurlHTTPClient, ARedirectIsAnAnswerLikeOthers) {
@@ -383,6 +401,13 @@ TEST(CurlHTTPClient, WithoutTLSNothingWasSent) {
   request.url.replace(0, 4, "https");
   request.timeout_ms = 200;
   EXPECT_FALSE(failure_of(*curl_http_client(), request).was_sent());
+}
+
+TEST(CurlHTTPClient, AServerWithoutTLSIsForeign) {
+  Server server([](const Server::Request&) { return Server::Reply{}; }, "HTTP/1.1 400 no\r\n\r\n");
+  HTTPRequest request = get(server, "/");
+  request.url.replace(0, 4, "https");
+  expect_error<HTTPForeignError>([&] { curl_http_client()->perform(request); }, {"127.0.0.1"});
 }
 
 TEST(CurlHTTPClient, WithoutCertificatesNobodyIsTrusted) {

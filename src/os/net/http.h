@@ -73,6 +73,13 @@ class HTTPUntrustedError final : public HTTPError {
   explicit HTTPUntrustedError(const std::string& message) : HTTPError(false, message) {}
 };
 
+/// Whoever answers there speaks another protocol: no HTTP or an old one, no TLS. Asked again it
+/// would be the same.
+class HTTPForeignError final : public HTTPError {
+ public:
+  using HTTPError::HTTPError;
+};
+
 /// Thread-safe; requests of several threads run at the same time, connections are kept and used
 /// again.
 class HTTPClient {
@@ -80,8 +87,8 @@ class HTTPClient {
   virtual ~HTTPClient() = default;
   /// Throws HTTPError when no whole answer came: broken off, too late, larger than
   /// max_response_bytes (HTTPTooLargeError), shorter than its Content-Length, from nobody to trust
-  /// (HTTPUntrustedError). ValidationError when the request itself is none: a header with a line
-  /// break, a URL that is neither http nor https.
+  /// (HTTPUntrustedError), in another protocol (HTTPForeignError). ValidationError when the request
+  /// itself is none: a header with a line break, a URL that is neither http nor https.
   virtual HTTPResponse perform(const HTTPRequest& request) = 0;
 };
 
