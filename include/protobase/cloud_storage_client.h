@@ -131,8 +131,10 @@ class PROTOBASE_EXPORT CloudStorageError : public UnexpectedError {
 /// Contract, held by test/conformance/cloud_client_conformance.h; thread-safe, calls run in
 /// parallel:
 ///  - A client has one bucket and one prefix; keys are relative to it, UTF-8, 1 - 1,024 bytes with
-///    the prefix, no control characters, not "." or "..". ValidationError for others, before any
-///    request.
+///    the prefix, no control characters. "." and "..", and segments like these, are keys like
+///    others; only where the prefix is empty the two would be URLs of the bucket, and are none.
+///    ValidationError for others, before any request. (Amazon itself refuses a key with more ".."
+///    than segments in front of them.)
 ///  - After a put was answered, every get, head and list of any client sees it (strong consistency,
 ///    as S3, Google Cloud Storage and what speaks their API have it).
 ///  - Of several conditional puts at once at most one takes effect.

@@ -17,7 +17,7 @@ inline constexpr unsigned kMaxListedKeys = 1000;
 std::string checked_prefix(std::string_view prefix);
 
 /// `prefix` + `key`, the key of the object in the bucket: UTF-8, 1 - kMaxKeyBytes, no control
-/// characters; neither "." nor "..", which would make a URL that means the bucket.
+/// characters; as a whole neither "." nor "..", which would make a URL that means the bucket.
 std::string full_key(std::string_view prefix, std::string_view key);
 
 /// For the arguments of list(): the same, but `part` may be empty.
