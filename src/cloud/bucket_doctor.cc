@@ -38,9 +38,14 @@ constexpr std::int64_t kClockGrainUs = 1 * kMicrosPerSecond;
 // Amazon refuses requests at 15 minutes, Google's tokens live for an hour.
 constexpr std::int64_t kClockToleranceUs = 60 * kMicrosPerSecond;
 
-constexpr auto kNoStoreHere =
-    "a store is not safe here: two writers would lose each other's commits. Use another endpoint, "
-    "or a version of this one that honours If-None-Match and If-Match";
+/// In the words of the store's own documents.
+std::string no_store_here(const CloudStorageClient& client) {
+  const bool is_google = client.location().starts_with("gs:");
+  return std::string(
+             "a store is not safe here: two writers would lose each other's commits. Use "
+             "another endpoint, or a version of this one that honours ") +
+         (is_google ? "ifGenerationMatch" : "If-None-Match and If-Match");
+}
 
 std::string text_of(const CloudGetResult& got) { return std::string(got.object.bytes.as_text()); }
 
@@ -52,6 +57,7 @@ BucketDoctor::BucketDoctor(CloudStorageClient& client, const BucketDoctorOptions
       rounds_(options.rounds),
       retry_parts_{options.clock ? options.clock : os::system_clock(),
                    options.random ? options.random : os::system_random(), kRetryTimeoutMs},
+      no_store_here_(no_store_here(client)),
       directory_(std::string(kDoctorPrefix) +
                  UUID::from_random(retry_parts_.random->bytes16()).to_string() + "/") {}
 
@@ -172,11 +178,11 @@ BucketDoctor::Result BucketDoctor::compare_clocks(const std::string& probe) {
 std::optional<std::string> BucketDoctor::judge(const RaceOutcome& outcome, const std::string& key) {
   if (outcome.winners > 1) {
     return fmt::format("{} of {} at once were told that they won; {}", outcome.winners, threads_,
-                       kNoStoreHere);
+                       no_store_here_);
   }
   if (outcome.winners == 0 && outcome.losers == threads_) {
     return fmt::format("all {} at once were refused, though one should win; {}", threads_,
-                       kNoStoreHere);
+                       no_store_here_);
   }
   if (outcome.winners == 0) {
     last_error_ = outcome.error;  // says nothing about the store
@@ -184,7 +190,7 @@ std::optional<std::string> BucketDoctor::judge(const RaceOutcome& outcome, const
   }
   ++decided_;
   if (text_of(retried([&] { return client_.get(key); })) != outcome.winner) {
-    return fmt::format("what is there is not what the winner put; {}", kNoStoreHere);
+    return fmt::format("what is there is not what the winner put; {}", no_store_here_);
   }
   return std::nullopt;
 }
@@ -197,7 +203,7 @@ BucketDoctor::Result BucketDoctor::race_to_create() {
     if (auto wrong = judge(outcome, fresh)) return {false, *std::move(wrong)};
     if (outcome.winners == 1 &&
         put_text(client_, fresh, "late", CloudPutCondition::if_absent()).stored) {
-      return {false, fmt::format("an object that is there was created again; {}", kNoStoreHere)};
+      return {false, fmt::format("an object that is there was created again; {}", no_store_here_)};
     }
   }
   return conclusion("creations");
@@ -216,15 +222,16 @@ BucketDoctor::Result BucketDoctor::race_to_replace() {
     if (auto wrong = judge(outcome, fresh)) return {false, *std::move(wrong)};
     if (outcome.winners == 0) continue;
     if (put_text(client_, fresh, "late", unchanged).stored) {
-      return {false, fmt::format("a version that is gone was replaced; {}", kNoStoreHere)};
+      return {false, fmt::format("a version that is gone was replaced; {}", no_store_here_)};
     }
     const auto current = CloudPutCondition::if_version(outcome.version);
     if (!put_text(client_, fresh, "new", current).stored) {
-      return {false, fmt::format("the version that is there cannot be replaced; {}", kNoStoreHere)};
+      return {false,
+              fmt::format("the version that is there cannot be replaced; {}", no_store_here_)};
     }
   }
   if (put_text(client_, key("absent"), "late", CloudPutCondition::if_version(old_version)).stored) {
-    return {false, fmt::format("an object that is not there was replaced; {}", kNoStoreHere)};
+    return {false, fmt::format("an object that is not there was replaced; {}", no_store_here_)};
   }
   return conclusion("replacements");
 }

@@ -50,6 +50,7 @@ class BucketDoctor final {
   const unsigned threads_;
   const unsigned rounds_;
   const RetryParts retry_parts_;
+  const std::string no_store_here_;
   const std::string directory_;  ///< what stands in front of every key
   std::vector<std::string> keys_;
   std::vector<DoctorFinding> findings_;

@@ -44,7 +44,9 @@ class ChangedClient final : public testing::ForwardingCloudClient {
   void remove(std::span<const std::string> keys) override {
     if (!keeps_all) inner().remove(keys);
   }
+  std::string location() const override { return place; }
 
+  std::string place = inner().location();
   std::function<void(const std::string& key, CloudGetResult& result)> on_get;
   std::function<CloudPutResult(const std::string&, Parts, const CloudPutCondition&)> on_put;
   std::function<CloudListPage(const std::string& prefix)> on_list;
@@ -107,6 +109,20 @@ TEST(BucketDoctorTest, IgnoredCreateIfAbsentIsFound) {
     return client.inner().put(key, parts, ignored ? CloudPutCondition::overwrite() : condition);
   };
   EXPECT_EQ(failed_check(client), "create if absent");
+}
+
+TEST(BucketDoctorTest, TheConditionIsCalledAsTheStoreCallsIt) {
+  for (const bool is_google : {true, false}) {
+    ChangedClient client;
+    client.on_put = [&](const auto& key, Parts parts, const auto& /*condition*/) {
+      return client.inner().put(key, parts, CloudPutCondition::overwrite());
+    };
+    if (is_google) client.place = "gs://bucket";
+    std::string all;
+    for (const auto& finding : examine_bucket(client, {})) all += finding.detail + "\n";
+    EXPECT_EQ(all.find("ifGenerationMatch") != std::string::npos, is_google) << all;
+    EXPECT_EQ(all.find("If-None-Match") != std::string::npos, !is_google) << all;
+  }
 }
 
 TEST(BucketDoctorTest, IgnoredIfVersionMatchesIsFound) {

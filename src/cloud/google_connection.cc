@@ -96,8 +96,6 @@ std::string_view advice_for(CloudFailure failure) {
   return "";
 }
 
-}
-
 }  // namespace
 
 GoogleConnection::GoogleConnection(const GoogleCloudClientOptions& options)
