@@ -59,8 +59,22 @@ std::shared_ptr<CloudStorageClient> google_client(const BucketLocation& location
 std::string cache_directory(const std::string& location) {
   const std::string all = os::process_environment()->get("PROTOBASE_CACHE_DIR").value_or("");
   if (all.empty()) return {};
-  os::posix_file_system()->make_directory(all);
-  return fmt::format("{}/{:016x}", all, base::xxh3(std::as_bytes(std::span(location))));
+  std::string own = fmt::format("{}/{:016x}", all, base::xxh3(std::as_bytes(std::span(location))));
+  const auto advise = [](const std::exception& error) {
+    return fmt::format(
+        "{}; PROTOBASE_CACHE_DIR must name a directory that can be made and written, or be unset",
+        error.what());
+  };
+  try {
+    const auto file_system = os::posix_file_system();
+    file_system->make_directory(all);
+    file_system->make_directory(own);
+  } catch (const NotAuthorizedError& error) {
+    throw NotAuthorizedError(advise(error));
+  } catch (const UnexpectedError& error) {
+    throw UnexpectedError(advise(error));
+  }
+  return own;
 }
 
 CloudCopyOptions copy_options(const Progress& progress) {

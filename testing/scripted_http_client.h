@@ -25,6 +25,7 @@ struct RecordedHTTPRequest {
   std::uint64_t max_response_bytes = 0;
   std::uint64_t connect_timeout_ms = 0;
   std::uint64_t timeout_ms = 0;
+  std::uint64_t stall_timeout_ms = 0;
 
   /// The first header of that name in any case; "" when there is none.
   std::string header(std::string_view name) const {
@@ -90,7 +91,8 @@ class ScriptedHTTPClient final : public os::HTTPClient {
                                  {},
                                  request.max_response_bytes,
                                  request.connect_timeout_ms,
-                                 request.timeout_ms};
+                                 request.timeout_ms,
+                                 request.stall_timeout_ms};
     for (const auto part : request.body) {
       recorded.body.append(reinterpret_cast<const char*>(part.data()), part.size());
     }

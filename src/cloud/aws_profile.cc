@@ -3,13 +3,11 @@
 #include <vector>
 
 #include "base/ascii.h"
+#include "cloud/small_file.h"
 #include "protobase/errors.h"
-#include "protobase/shared_bytes.h"
 
 namespace protobase::cloud {
 namespace {
-
-constexpr std::uint64_t kMaxFileBytes = 1 << 20;
 
 using Sections = std::map<std::string, std::map<std::string, std::string>>;
 
@@ -35,10 +33,13 @@ std::optional<std::string> file_path(os::Environment& environment, const std::st
   return *home + below_home;
 }
 
-Sections read_sections(os::FileSystem& file_system, const std::optional<std::string>& path) {
+/// Of the file that `variable` or, without it, a place below the home directory gives.
+Sections read_sections(os::Environment& environment, os::FileSystem& file_system,
+                       const std::string& variable, const std::string& below_home) {
+  const auto path = file_path(environment, variable, below_home);
   if (!path) return {};
-  const auto text = read_small_file(file_system, *path);
-  return text ? parse_aws_profiles(*text, *path) : Sections{};
+  const auto text = read_small_file(file_system, *path, variable);
+  return text ? parse_aws_profiles(*text, *path, variable) : Sections{};
 }
 
 }  // namespace
@@ -48,18 +49,8 @@ std::string AWSProfile::get(const std::string& setting) const {
   return found == settings.end() ? "" : found->second;
 }
 
-std::optional<std::string> read_small_file(os::FileSystem& file_system, const std::string& path) {
-  const auto file = file_system.open(path, os::OpenMode::kRead);
-  if (!file) return std::nullopt;
-  std::string text(kMaxFileBytes + 1, '\0');
-  text.resize(file->read(0, std::as_writable_bytes(std::span(text))));
-  if (text.size() > kMaxFileBytes) {
-    throw ValidationError(path + ": more than 1 MiB; this is no such file");
-  }
-  return text;
-}
-
-Sections parse_aws_profiles(std::string_view text, const std::string& path) {
+Sections parse_aws_profiles(std::string_view text, const std::string& path,
+                            const std::string& setting) {
   Sections sections;
   std::map<std::string, std::string>* section = nullptr;
   std::string group;  // the setting that indented ones belong to
@@ -73,7 +64,9 @@ Sections parse_aws_profiles(std::string_view text, const std::string& path) {
     if (line.empty()) continue;
     const bool is_indented = whole[0] == ' ' || whole[0] == '\t';
     const auto fail = [&](const std::string& why) {
-      throw ValidationError(path + ", line " + std::to_string(number) + ": " + why);
+      throw ValidationError(path + ", line " + std::to_string(number) + ": " + why +
+                            "; look at that line, and whether " + setting +
+                            " names the file that was meant");
     };
     const auto equals = line.find('=');
     if (is_indented) {
@@ -109,11 +102,9 @@ AWSProfile read_aws_profile(const std::string& name, os::Environment& environmen
     profile.is_there = true;
     for (const auto& [setting, value] : found->second) profile.settings.emplace(setting, value);
   };
-  take(read_sections(file_system,
-                     file_path(environment, "AWS_SHARED_CREDENTIALS_FILE", "/.aws/credentials")),
+  take(read_sections(environment, file_system, kCredentialsFileVariable, "/.aws/credentials"),
        profile.name);
-  const auto config =
-      read_sections(file_system, file_path(environment, "AWS_CONFIG_FILE", "/.aws/config"));
+  const auto config = read_sections(environment, file_system, kConfigFileVariable, "/.aws/config");
   take(config, "profile " + profile.name);
   if (profile.name == "default") take(config, "default");
   if (const std::string services = profile.get("services"); !services.empty()) {

@@ -30,11 +30,11 @@ struct AWSProfile {
 AWSProfile read_aws_profile(const std::string& name, os::Environment& environment,
                             os::FileSystem& file_system);
 
-/// The sections of a text of this kind. `path` is for messages.
+/// The sections of a text of this kind. `path` and the setting that names it are for messages.
 std::map<std::string, std::map<std::string, std::string>> parse_aws_profiles(
-    std::string_view text, const std::string& path);
+    std::string_view text, const std::string& path, const std::string& setting);
 
-/// All of a small file; nullopt when there is none. ValidationError: longer than 1 MiB.
-std::optional<std::string> read_small_file(os::FileSystem& file_system, const std::string& path);
+inline constexpr const char* kCredentialsFileVariable = "AWS_SHARED_CREDENTIALS_FILE";
+inline constexpr const char* kConfigFileVariable = "AWS_CONFIG_FILE";
 
 }  // namespace protobase::cloud

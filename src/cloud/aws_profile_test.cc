@@ -102,6 +102,16 @@ TEST_F(AWSProfiles, WhatCannotBeReadNamesFileAndLineAndNothingElse) {
   }
 }
 
+TEST_F(AWSProfiles, TheSettingThatNamesABadFileIsNamed) {
+  environment_.set("AWS_SHARED_CREDENTIALS_FILE", "/garbage");
+  write("/garbage", "garbage");
+  expect_error<ValidationError>([&] { read(); }, {"/garbage", "AWS_SHARED_CREDENTIALS_FILE"});
+  environment_.set("AWS_SHARED_CREDENTIALS_FILE", "");
+  files_.make_directory("/folder");
+  environment_.set("AWS_CONFIG_FILE", "/folder");
+  expect_error<ValidationError>([&] { read(); }, {"/folder is a directory", "AWS_CONFIG_FILE"});
+}
+
 TEST_F(AWSProfiles, AFileOfAnotherSizeIsAnotherFile) {
   environment_.set("AWS_CONFIG_FILE", "/.aws/config");
   write("/.aws/config", std::string((1 << 20) + 1, '\n'));

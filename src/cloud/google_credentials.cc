@@ -3,15 +3,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "cloud/small_file.h"
 #include "protobase/errors.h"
-#include "protobase/shared_bytes.h"
 
 namespace protobase::cloud {
 
 namespace {
 
 constexpr std::string_view kAnonymous = "anonymous";
-constexpr std::uint64_t kMaxFileBytes = std::uint64_t{64} << 10;
+constexpr const char* kFileVariable = "GOOGLE_APPLICATION_CREDENTIALS";
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 // The metadata server hands out a new token when the old one has less than five minutes left; who
 // asks earlier gets the same again.
@@ -89,12 +89,11 @@ GoogleCredentials::Held GoogleCredentials::fetch() {
 }
 
 std::unique_ptr<GoogleTokenSource> GoogleCredentials::find_source() const {
-  if (!options_.path.empty()) return source_of_file(options_.path);
-  if (const auto path = options_.environment->get("GOOGLE_APPLICATION_CREDENTIALS");
-      path && !path->empty()) {
-    return source_of_file(*path);
+  if (!options_.path.empty()) return source_of_file(options_.path, "credentials_path");
+  if (const auto path = options_.environment->get(kFileVariable); path && !path->empty()) {
+    return source_of_file(*path, kFileVariable);
   }
-  if (const auto path = well_known_file()) return source_of_file(*path);
+  if (const auto path = well_known_file()) return source_of_file(*path, kFileVariable);
   const auto host = options_.environment->get("GCE_METADATA_HOST");
   const bool has_host = host && !host->empty();
   // Without TLS and on this machine it is no Google: fetch() lets nothing else through.
@@ -106,16 +105,13 @@ std::unique_ptr<GoogleTokenSource> GoogleCredentials::find_source() const {
                                           options_.surroundings);
 }
 
+/// `setting`: that names it, or could name another.
 std::unique_ptr<GoogleTokenSource> GoogleCredentials::source_of_file(
-    const std::string& path) const {
-  const auto file = options_.file_system->open(path, os::OpenMode::kRead);
-  if (!file) throw NotAuthorizedError("no credentials file at " + path);
-  if (file->size() > kMaxFileBytes) throw ValidationError(path + ": too large for credentials");
-  Bytes bytes(file->size());
-  bytes.resize(file->read(0, bytes));
+    const std::string& path, const std::string& setting) const {
+  const auto text = read_small_file(*options_.file_system, path, setting);
+  if (!text) throw NotAuthorizedError("no credentials file at " + path + "; look at " + setting);
   log(LogLevel::kInfo, "Google Cloud Storage: credentials from " + path);
-  return google_tokens_of_file(path, SharedBytes(std::move(bytes)).as_text(),
-                               options_.surroundings);
+  return google_tokens_of_file(path, setting, *text, options_.surroundings);
 }
 
 std::optional<std::string> GoogleCredentials::well_known_file() const {

@@ -52,7 +52,8 @@ class GoogleCredentials final {
 
   Held fetch();
   std::unique_ptr<GoogleTokenSource> find_source() const;
-  std::unique_ptr<GoogleTokenSource> source_of_file(const std::string& path) const;
+  std::unique_ptr<GoogleTokenSource> source_of_file(const std::string& path,
+                                                    const std::string& setting) const;
   std::optional<std::string> well_known_file() const;
   void log(LogLevel level, const std::string& message) const;
 

@@ -322,7 +322,9 @@ TEST_F(GoogleCredentialsTest, BadFilesAreNamedAndNotShown) {
     EXPECT_EQ(message.find("secret words"), std::string::npos) << message;
   }
   auto bad_key = credentials("/key.json");
-  EXPECT_EQ(message_of<ValidationError>(bad_key).find("secret words"), std::string::npos);
+  const std::string of_key = message_of<ValidationError>(bad_key);
+  EXPECT_EQ(of_key.find("secret words"), std::string::npos);
+  EXPECT_NE(of_key.find("(/key.json): private_key: "), std::string::npos) << of_key;
   auto other = credentials("/other.json");
   EXPECT_NE(message_of<NotSupportedError>(other).find("external_account"), std::string::npos);
   put_file("/elsewhere.json", R"({"type":"service_account","universe_domain":"cloud.example"})");
@@ -330,6 +332,42 @@ TEST_F(GoogleCredentialsTest, BadFilesAreNamedAndNotShown) {
   EXPECT_NE(message_of<NotSupportedError>(elsewhere).find("cloud.example"), std::string::npos);
   auto missing = credentials("/missing.json");
   EXPECT_NE(message_of<NotAuthorizedError>(missing).find("/missing.json"), std::string::npos);
+}
+
+TEST_F(GoogleCredentialsTest, TheSettingThatNamesABadFileIsNamed) {
+  files->make_directory("/folder");
+  put_file("/no.json", "no JSON");
+  const auto told = [&](auto message) {
+    EXPECT_NE(message.find("GOOGLE_APPLICATION_CREDENTIALS"), std::string::npos) << message;
+  };
+  environment->set("GOOGLE_APPLICATION_CREDENTIALS", "/folder");
+  auto folder = credentials("");
+  told(message_of<ValidationError>(folder));
+  environment->set("GOOGLE_APPLICATION_CREDENTIALS", "/nope");
+  auto missing = credentials("");
+  told(message_of<NotAuthorizedError>(missing));
+  environment->set("GOOGLE_APPLICATION_CREDENTIALS", "/no.json");
+  auto other = credentials("");
+  told(message_of<ValidationError>(other));
+}
+
+TEST_F(GoogleCredentialsTest, ATokenServerThatSaysNothingIsGivenUpEarly) {
+  put_file("/user.json", kUserFile);
+  http->answer(200, kToken);
+  credentials("/user.json").authorization();
+  EXPECT_EQ(http->request(0).stall_timeout_ms, 10'000u);
+}
+
+TEST_F(GoogleCredentialsTest, ARefusalSaysWhatToDo) {
+  put_file("/user.json", kUserFile);
+  http->answer(400, R"({"error":"invalid_grant","error_description":"Token has expired"})");
+  auto user = credentials("/user.json");
+  const std::string message = message_of<NotAuthorizedError>(user);
+  EXPECT_NE(message.find("invalid_grant: Token has expired; run `gcloud auth"), std::string::npos)
+      << message;
+  http->answer(404, "<html>Not here</html>");
+  auto page = credentials("/user.json");
+  EXPECT_NE(message_of<NotAuthorizedError>(page).find("HTTP 404; run `gcloud"), std::string::npos);
 }
 
 TEST_F(GoogleCredentialsTest, NoSecretGetsOut) {

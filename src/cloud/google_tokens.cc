@@ -29,8 +29,18 @@ constexpr std::int64_t kTolerableSkewUs = 60 * kUsPerSecond;
 constexpr std::uint64_t kMaxAnswerBytes = std::uint64_t{64} << 10;
 constexpr std::size_t kMaxTokenBytes = std::size_t{16} << 10;
 constexpr std::uint64_t kMaxLifetimeS = 24 * 3600;
+// A token server that says nothing for so long does not get better.
+constexpr std::uint64_t kStallTimeoutMs = 10'000;
 // The metadata server is next door, or there is none.
 constexpr std::uint64_t kMetadataTimeoutMs = 3'000;
+
+constexpr const char* kLookAtTokenURI = "; look at token_uri in that file";
+constexpr const char* kLookAtAccount =
+    "; look at this machine's service account, and at GCE_METADATA_HOST";
+constexpr const char* kNewKey =
+    "; make a new key for the account, set this machine's clock, look at token_uri in that file";
+constexpr const char* kLogInAgain =
+    "; run `gcloud auth application-default login` again, look at token_uri in that file";
 
 using Secrets = std::vector<std::string>;
 
@@ -41,10 +51,12 @@ std::string words_of(const os::HTTPResponse& response, const Secrets& secrets) {
     if (!secret.empty() && body.find(secret) != std::string_view::npos) return "(not shown)";
   }
   const GoogleErrorAnswer answer = parse_google_error(body);
-  return answer.reason.empty() ? answer.message : answer.reason + ": " + answer.message;
+  if (answer.reason.empty() || answer.message.empty()) return answer.reason + answer.message;
+  return answer.reason + ": " + answer.message;
 }
 
-GoogleToken parse_token(const os::HTTPResponse& response, const std::string& who) {
+GoogleToken parse_token(const os::HTTPResponse& response, const std::string& who,
+                        const std::string& advice) {
   try {
     const Atom answer = parse_google_json(response.text());
     const Atom* const lifetime = answer.find("expires_in");
@@ -60,7 +72,7 @@ GoogleToken parse_token(const os::HTTPResponse& response, const std::string& who
   } catch (const ValidationError&) {
     // No JSON: refused below, without its text, which may hold a token.
   }
-  throw NotAuthorizedError(who + ": the answer holds no usable token");
+  throw NotAuthorizedError(who + ": the answer holds no usable token" + advice);
 }
 
 os::HTTPResponse perform(const GoogleTokenSurroundings& around, const os::HTTPRequest& request,
@@ -68,23 +80,26 @@ os::HTTPResponse perform(const GoogleTokenSurroundings& around, const os::HTTPRe
   try {
     return around.http->perform(request);
   } catch (const os::HTTPUntrustedError& error) {
-    throw NotAuthorizedError(who + ": " + error.what());
+    throw NotAuthorizedError(who + ": " + error.what() + kLookAtTokenURI);
+  } catch (const os::HTTPForeignError& error) {
+    throw NotAuthorizedError(who + ": " + error.what() + kLookAtTokenURI);
   } catch (const os::HTTPError& error) {
-    throw CloudStorageError(
-        CloudFailure::kNotSent, 0,
-        who + ": " + error.what() + "; look at token_uri in that file, and the network");
+    throw CloudStorageError(CloudFailure::kNotSent, 0,
+                            who + ": " + error.what() + kLookAtTokenURI + ", and the network");
   }
 }
 
-/// What a refusal means; `who`: "service account a@b (path)".
+/// What a refusal means; `who`: "service account a@b (path)"; `advice`: when it is for good.
 [[noreturn]] void refuse(const os::HTTPResponse& response, const std::string& who,
-                         const Secrets& secrets) {
-  const std::string message = who + ": no token: HTTP " + std::to_string(response.status) + ", " +
-                              words_of(response, secrets);
-  if (response.status >= 500 || response.status == 429 || response.status == 408) {
-    throw CloudStorageError(CloudFailure::kNotSent, response.status, message);
+                         const Secrets& secrets, const std::string& advice) {
+  std::string message = who + ": no token: HTTP " + std::to_string(response.status);
+  if (const std::string words = words_of(response, secrets); !words.empty()) {
+    message += ", " + words;
   }
-  throw NotAuthorizedError(message);
+  if (response.status >= 500 || response.status == 429 || response.status == 408) {
+    throw CloudStorageError(CloudFailure::kNotSent, response.status, message + "; try again later");
+  }
+  throw NotAuthorizedError(message + advice);
 }
 
 os::HTTPRequest form_request(const GoogleTokenSurroundings& around, const std::string& url,
@@ -97,6 +112,7 @@ os::HTTPRequest form_request(const GoogleTokenSurroundings& around, const std::s
   request.max_response_bytes = kMaxAnswerBytes;
   request.connect_timeout_ms = around.connect_timeout_ms;
   request.timeout_ms = around.timeout_ms;
+  request.stall_timeout_ms = kStallTimeoutMs;
   return request;
 }
 
@@ -135,8 +151,8 @@ class ServiceAccountTokens final : public GoogleTokenSource {
   GoogleToken fetch() override {
     os::HTTPResponse response = request_token();
     if (response.status == 400 && learn_skew(response)) response = request_token();
-    if (response.status != 200) refuse(response, who_, {key_, assertion_});
-    return parse_token(response, who_);
+    if (response.status != 200) refuse(response, who_, {key_, assertion_}, kNewKey);
+    return parse_token(response, who_, kLookAtTokenURI);
   }
 
  private:
@@ -157,7 +173,16 @@ class ServiceAccountTokens final : public GoogleTokenSource {
                                       {"iat", now},
                                       {"exp", now + kAssertionLifetimeS}});
     const std::string text = base64url(header.to_json()) + "." + base64url(claims.to_json());
-    return text + "." + base64url(os::rsa_sha256_sign(key_, text));
+    return text + "." + base64url(signature_of(text));
+  }
+
+  std::string signature_of(const std::string& text) const {
+    try {
+      return os::rsa_sha256_sign(key_, text);
+    } catch (const ValidationError& error) {
+      throw ValidationError(who_ + ": private_key: " + error.what() +
+                            "; make a new key for the account, and take its file as it comes");
+    }
   }
 
   /// Whether the server's clock shows why it refused: ours is wrong, and now we know by how much.
@@ -201,8 +226,8 @@ class AuthorizedUserTokens final : public GoogleTokenSource {
                              "&client_secret=" + percent_encode(secret_) +
                              "&refresh_token=" + percent_encode(refresh_token_);
     const auto response = perform(around_, form_request(around_, url_, form), who_);
-    if (response.status != 200) refuse(response, who_, {secret_, refresh_token_});
-    return parse_token(response, who_);
+    if (response.status != 200) refuse(response, who_, {secret_, refresh_token_}, kLogInAgain);
+    return parse_token(response, who_, kLookAtTokenURI);
   }
 
  private:
@@ -225,10 +250,11 @@ class MetadataServerTokens final : public GoogleTokenSource {
     if (response.header("metadata-flavor") != "Google") throw NotAuthorizedError(no_server());
     const std::string who = "metadata server " + host_;
     if (response.status == 404) {
-      throw NotAuthorizedError(who + ": this machine has no service account");
+      throw NotAuthorizedError(who + ": this machine has no service account; give it one, or set " +
+                               "GOOGLE_APPLICATION_CREDENTIALS");
     }
-    if (response.status != 200) refuse(response, who, {});
-    return parse_token(response, who);
+    if (response.status != 200) refuse(response, who, {}, kLookAtAccount);
+    return parse_token(response, who, kLookAtAccount);
   }
 
  private:
@@ -270,6 +296,7 @@ bool keeps_secrets(const std::string& url) {
 }
 
 std::unique_ptr<GoogleTokenSource> google_tokens_of_file(const std::string& path,
+                                                         const std::string& setting,
                                                          std::string_view text,
                                                          GoogleTokenSurroundings surroundings) {
   std::optional<Atom> file;
@@ -277,7 +304,10 @@ std::unique_ptr<GoogleTokenSource> google_tokens_of_file(const std::string& path
     file = parse_google_json(text);
   } catch (const ValidationError&) {
     // What is wrong is not told: the words might show a piece of a key.
-    throw ValidationError(path + ": no JSON credentials of Google");
+    throw ValidationError(path +
+                          ": no JSON credentials of Google; name a service_account or "
+                          "authorized_user file in " +
+                          setting);
   }
   const std::string universe = text_member(*file, "universe_domain");
   if (!universe.empty() && universe != kUniverse) {
@@ -292,7 +322,9 @@ std::unique_ptr<GoogleTokenSource> google_tokens_of_file(const std::string& path
     return std::make_unique<AuthorizedUserTokens>(path, *file, std::move(surroundings));
   }
   throw NotSupportedError(path + ": credentials of type \"" + store_words(type) +
-                          "\"; service_account and authorized_user are supported");
+                          "\"; service_account and authorized_user are supported; name such a "
+                          "file in " +
+                          setting);
 }
 
 std::unique_ptr<GoogleTokenSource> google_tokens_of_metadata_server(

@@ -37,9 +37,11 @@ struct GoogleTokenSurroundings {
   std::uint64_t timeout_ms = 60'000;
 };
 
-/// From the text of a credentials file: `service_account` or `authorized_user`. `path` is for
-/// messages. ValidationError: it is none; NotSupportedError: of another type.
+/// From the text of a credentials file: `service_account` or `authorized_user`. `path` and the
+/// setting that names it are for messages. ValidationError: it is none; NotSupportedError: of
+/// another type.
 std::unique_ptr<GoogleTokenSource> google_tokens_of_file(const std::string& path,
+                                                         const std::string& setting,
                                                          std::string_view text,
                                                          GoogleTokenSurroundings surroundings);
 

@@ -47,6 +47,16 @@ TEST_F(S3ClientTest, NoSlotAndNoCheckpointIsPutInParts) {
   EXPECT_GT(most, cloud::kMaxCheckpointSize);
 }
 
+TEST_F(S3ClientTest, OnlyWhatReadsMayNotStall) {
+  http_->set_fallback([](const auto&) { return ScriptedHTTPClient::response(500); });
+  EXPECT_THROW(client().get("key"), CloudStorageError);
+  EXPECT_EQ(last().stall_timeout_ms, options_.read_stall_timeout_ms);
+  EXPECT_THROW(client().list("", "", 1), CloudStorageError);
+  EXPECT_EQ(last().stall_timeout_ms, options_.read_stall_timeout_ms);
+  EXPECT_THROW(put("key", "x"), CloudStorageError);
+  EXPECT_EQ(last().stall_timeout_ms, 0u) << "a store may think long about it";
+}
+
 TEST_F(S3ClientTest, AKeyStandsInTheURLAsItIs) {
   options_.prefix = "a b/c";
   http_->set_fallback(

@@ -5,101 +5,36 @@
 #include <utility>
 
 #include "base/ascii.h"
-#include "cloud/http_date.h"
+#include "cloud/s3_credentials_service.h"
 #include "cloud/s3_xml.h"
+#include "cloud/small_file.h"
 #include "cloud/url.h"
-#include "protobase/atom.h"
-#include "protobase/cloud_storage_client.h"
 #include "protobase/errors.h"
-#include "protobase/shared_bytes.h"
 
 namespace protobase::cloud {
 namespace {
 
-constexpr int kOK = 200;
-constexpr std::uint64_t kMaxAnswerBytes = 64 << 10;
-// A service on the machine itself or next to it: it answers at once or is not there.
-constexpr std::uint64_t kNearConnectMs = 1'000;
-constexpr std::uint64_t kNearTimeoutMs = 5'000;
-constexpr std::uint64_t kFarConnectMs = 5'000;
-constexpr std::uint64_t kFarTimeoutMs = 30'000;
 constexpr const char* kHopAdvice =
     "; in a container the instance's hop limit for metadata must be 2 or more";
 
-os::HTTPRequest near_request(std::string method, std::string url, os::HTTPHeaders headers) {
-  return {std::move(method), std::move(url), std::move(headers), {},
-          kMaxAnswerBytes,   kNearConnectMs, kNearTimeoutMs};
-}
-
-/// What went wrong without the path that was asked for: a container's is as good as a key.
-std::string words_of(const os::HTTPError& error, const os::HTTPRequest& request) {
-  std::string words = error.what();
-  const std::string url = request.url.substr(0, request.url.find('?'));
-  const auto path = url.find('/', url.find("://") + 3);
-  const auto at = words.find(url);
-  if (path != url.npos && at != words.npos) words.erase(at + path, url.size() - path);
-  return words;
-}
-
-/// `setting`: of the environment, says where the service is.
-os::HTTPResponse perform(os::HTTPClient& http, const os::HTTPRequest& request,
-                         const std::string& whom, const std::string& setting) {
-  const std::string what = "no S3 credentials from " + whom + ": ";
-  try {
-    return http.perform(request);
-  } catch (const os::HTTPUntrustedError& error) {
-    throw NotAuthorizedError(what + words_of(error, request));
-  } catch (const os::HTTPError& error) {
-    const std::string advice = "; look at " + setting + ", and the network";
-    throw CloudStorageError(CloudFailure::kNotSent, 0, what + words_of(error, request) + advice);
-  }
-}
-
-/// The answer of a service that gives credentials. No body goes into an error: it may hold them.
-os::HTTPResponse ask(os::HTTPClient& http, const os::HTTPRequest& request, const std::string& whom,
-                     const std::string& setting) {
-  os::HTTPResponse response = perform(http, request, whom, setting);
-  if (response.status == kOK) return response;
-  std::string text =
-      "no S3 credentials from " + whom + ": status " + std::to_string(response.status);
-  const auto error = parse_s3_error(response.text());
-  if (error) text += ", " + error->code.substr(0, 100);
-  if (response.status == 429 || response.status >= 500) {
-    throw CloudStorageError(CloudFailure::kNotSent, response.status, text);
-  }
-  throw NotAuthorizedError(text);
-}
-
-[[noreturn]] void throw_unusable(const std::string& whom, const std::string& why) {
-  throw CloudStorageError(CloudFailure::kNotSent, kOK,
-                          "no S3 credentials from " + whom + ": " + why);
-}
-
-/// The JSON of the container and the instance metadata services.
-S3Credentials parse_json_credentials(std::string_view text, const std::string& whom) {
-  S3Credentials credentials;
-  bool is_good = false;
-  try {
-    const Atom answer = Atom::parse_json(text);
-    const Atom* const code = answer.find("Code");
-    is_good = code == nullptr || *code == Atom("Success");
-    const auto expires_us = parse_iso_time_us(answer.at("Expiration").as_string());
-    credentials.keys = {answer.at("AccessKeyId").as_string(),
-                        answer.at("SecretAccessKey").as_string(), answer.at("Token").as_string()};
-    credentials.expires_us = expires_us;
-    is_good = is_good && expires_us && !credentials.keys.access_key.empty();
-  } catch (const ValidationError&) {
-    is_good = false;  // its words may repeat what was read
-  }
-  if (!is_good) throw_unusable(whom, "the answer is not what it should be");
-  return credentials;
+/// Such as it comes into a request, or is signed with.
+void check_key(const char* setting, std::string_view key) {
+  if (std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c < 0x7F; })) return;
+  throw NotAuthorizedError(std::string(setting) +
+                           " holds a blank, a line break or another character that is in no key; "
+                           "set it anew without");
 }
 
 class FixedSource final : public S3CredentialsSource {
  public:
   explicit FixedSource(AWSKeys keys) : keys_(std::move(keys)) {}
   std::string name() const override { return "the options"; }
-  std::optional<S3Credentials> load() override { return S3Credentials{keys_}; }
+  std::optional<S3Credentials> load() override {
+    check_key("access_key", keys_.access_key);
+    check_key("secret_key", keys_.secret_key);
+    check_key("session_token", keys_.session_token);
+    return S3Credentials{keys_};
+  }
 
  private:
   const AWSKeys keys_;
@@ -119,8 +54,11 @@ class EnvironmentSource final : public S3CredentialsSource {
       throw NotAuthorizedError(
           "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not: set both or none");
     }
-    return S3Credentials{
-        {access_key, secret_key, environment_->get("AWS_SESSION_TOKEN").value_or("")}};
+    const std::string token = environment_->get("AWS_SESSION_TOKEN").value_or("");
+    check_key("AWS_ACCESS_KEY_ID", access_key);
+    check_key("AWS_SECRET_ACCESS_KEY", secret_key);
+    check_key("AWS_SESSION_TOKEN", token);
+    return S3Credentials{{access_key, secret_key, token}};
   }
 
  private:
@@ -129,6 +67,7 @@ class EnvironmentSource final : public S3CredentialsSource {
 
 /// What turns the token of another identity provider into keys.
 struct WebIdentity {
+  std::string token_file_setting;  ///< for messages
   std::string token_file;
   std::string role;
   std::string session;
@@ -145,29 +84,26 @@ std::string sts_url(const S3CredentialsSurroundings& surroundings) {
 
 S3Credentials assume_role(const WebIdentity& identity,
                           const S3CredentialsSurroundings& surroundings) {
-  const auto token = read_small_file(*surroundings.file_system, identity.token_file);
+  const std::string& setting = identity.token_file_setting;
+  const auto token = read_small_file(*surroundings.file_system, identity.token_file, setting);
   if (!token) {
-    throw NotAuthorizedError("the web identity token " + identity.token_file + " is not there");
+    throw NotAuthorizedError("the web identity token " + identity.token_file +
+                             " is not there; look at " + setting);
   }
   const std::string body = query_text({{"Action", "AssumeRoleWithWebIdentity"},
                                        {"Version", "2011-06-15"},
                                        {"RoleArn", identity.role},
                                        {"RoleSessionName", identity.session},
                                        {"WebIdentityToken", std::string(base::trimmed(*token))}});
-  const os::HTTPRequest request{"POST",
-                                sts_url(surroundings),
-                                {{"Content-Type", "application/x-www-form-urlencoded"}},
-                                {as_bytes(body)},
-                                kMaxAnswerBytes,
-                                kFarConnectMs,
-                                kFarTimeoutMs};
-  const std::string whom = "the token service for the role " + identity.role;
-  const auto response = ask(*surroundings.http, request, whom, "AWS_ENDPOINT_URL_STS");
+  const S3CredentialsService service{
+      "the token service for the role " + identity.role,
+      "look at the role, the token in " + identity.token_file + ", AWS_ENDPOINT_URL_STS"};
+  const auto response = ask(*surroundings.http, far_post(sts_url(surroundings), body), service);
   try {
     const STSCredentials given = parse_sts_credentials(response.text());
     return {{given.access_key, given.secret_key, given.session_token}, given.expires_us};
   } catch (const ValidationError& error) {
-    throw_unusable(whom, error.what());
+    throw_unusable(service, error.what());
   }
 }
 
@@ -181,11 +117,13 @@ class WebIdentitySource final : public S3CredentialsSource {
     const auto get = [&](const char* variable) {
       return surroundings_.environment->get(variable).value_or("");
     };
-    WebIdentity identity{get("AWS_WEB_IDENTITY_TOKEN_FILE"), get("AWS_ROLE_ARN"),
+    constexpr const char* kTokenFile = "AWS_WEB_IDENTITY_TOKEN_FILE";
+    WebIdentity identity{kTokenFile, get(kTokenFile), get("AWS_ROLE_ARN"),
                          get("AWS_ROLE_SESSION_NAME")};
     if (identity.token_file.empty()) return std::nullopt;
     if (identity.role.empty()) {
-      throw NotAuthorizedError("AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not");
+      throw NotAuthorizedError(
+          "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not: set both or none");
     }
     if (identity.session.empty()) identity.session = "protobase";
     return assume_role(identity, surroundings_);
@@ -206,16 +144,25 @@ class ProfileSource final : public S3CredentialsSource {
         read_aws_profile(profile_, *surroundings_.environment, *surroundings_.file_system);
     if (!profile.is_there && profile.was_named) {
       throw NotAuthorizedError("profile \"" + profile.name +
-                               "\" is neither in the credentials nor in the config file of AWS");
+                               "\" is neither in the credentials nor in the config file of AWS; "
+                               "look at " +
+                               (profile_.empty() ? "AWS_PROFILE" : "the option profile") + ", " +
+                               kCredentialsFileVariable + " and " + kConfigFileVariable);
     }
     const AWSKeys keys{profile.get("aws_access_key_id"), profile.get("aws_secret_access_key"),
                        profile.get("aws_session_token")};
     if (!profile.get("role_arn").empty()) return assume(profile);
-    if (!keys.access_key.empty() && !keys.secret_key.empty()) return S3Credentials{keys};
+    if (!keys.access_key.empty() && !keys.secret_key.empty()) {
+      check_key("aws_access_key_id of the profile", keys.access_key);
+      check_key("aws_secret_access_key of the profile", keys.secret_key);
+      check_key("aws_session_token of the profile", keys.session_token);
+      return S3Credentials{keys};
+    }
     refuse_others(profile);
     if (keys.access_key.empty() && keys.secret_key.empty()) return std::nullopt;
     throw NotAuthorizedError("profile \"" + profile.name +
-                             "\" has only one of aws_access_key_id and aws_secret_access_key");
+                             "\" has only one of aws_access_key_id and aws_secret_access_key; "
+                             "set both");
   }
 
  private:
@@ -227,9 +174,9 @@ class ProfileSource final : public S3CredentialsSource {
                                "the role's keys by another tool and put them into the environment");
     }
     const std::string session = profile.get("role_session_name");
-    return assume_role(
-        {token_file, profile.get("role_arn"), session.empty() ? "protobase" : session},
-        surroundings_);
+    return assume_role({"web_identity_token_file of the profile", token_file,
+                        profile.get("role_arn"), session.empty() ? "protobase" : session},
+                       surroundings_);
   }
 
   static void refuse_others(const AWSProfile& profile) {
@@ -264,15 +211,23 @@ class ContainerSource final : public S3CredentialsSource {
     if (target.empty()) return std::nullopt;
     os::HTTPHeaders headers;
     if (auto token = authorization(); !token.empty()) headers.emplace_back("Authorization", token);
-    const std::string whom = "the container's service";
-    const auto response = ask(*surroundings_.http, near_request("GET", target, std::move(headers)),
-                              whom, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
-    return parse_json_credentials(response.text(), whom);
+    const S3CredentialsService service{
+        "the container's service",
+        std::string("look at ") + uri_variable() + ", AWS_CONTAINER_AUTHORIZATION_TOKEN"};
+    const auto response =
+        ask(*surroundings_.http, near_request("GET", target, std::move(headers)), service);
+    return parse_json_credentials(response.text(), service);
   }
 
  private:
   std::string get(const char* variable) const {
     return surroundings_.environment->get(variable).value_or("");
+  }
+
+  const char* uri_variable() const {
+    const bool is_relative = !get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").empty();
+    return is_relative ? "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
+                       : "AWS_CONTAINER_CREDENTIALS_FULL_URI";
   }
 
   std::string url() const {
@@ -300,11 +255,14 @@ class ContainerSource final : public S3CredentialsSource {
   }
 
   std::string authorization() const {
-    const std::string path = get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-    if (path.empty()) return get("AWS_CONTAINER_AUTHORIZATION_TOKEN");
-    const auto token = read_small_file(*surroundings_.file_system, path);
+    constexpr const char* kTokenFile = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+    const std::string path = get(kTokenFile);
+    if (path.empty()) {
+      return std::string(base::trimmed(get("AWS_CONTAINER_AUTHORIZATION_TOKEN")));
+    }
+    const auto token = read_small_file(*surroundings_.file_system, path, kTokenFile);
     if (!token) {
-      throw NotAuthorizedError("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: " + path + " is not there");
+      throw NotAuthorizedError(path + " is not there; look at " + kTokenFile);
     }
     return std::string(base::trimmed(*token));
   }
@@ -328,22 +286,26 @@ class InstanceSource final : public S3CredentialsSource {
     const os::HTTPHeaders headers = {{"X-aws-ec2-metadata-token", *token}};
     const std::string roles = origin + "/latest/meta-data/iam/security-credentials/";
     os::HTTPClient& http = *surroundings_.http;
-    const auto list = perform(http, near_request("GET", roles, headers), name(), kSetting);
+    const auto list = perform(http, near_request("GET", roles, headers), service());
     if (list.status == 404 && !was_there_) return std::nullopt;  // the instance has no role
     const std::string_view names = list.text();
     const std::string role(base::trimmed(names.substr(0, names.find('\n'))));
-    if (list.status != kOK || role.empty()) {
-      throw_unusable(name(), "status " + std::to_string(list.status) + " for the list of roles");
+    if (list.status != kServiceAnswered || role.empty()) {
+      throw_unusable(service(), "status " + std::to_string(list.status) + " for the list of roles");
     }
     const auto request = near_request("GET", roles + percent_encode(role), headers);
-    const auto response = ask(http, request, name(), kSetting);
-    auto credentials = parse_json_credentials(response.text(), name());
+    const auto response = ask(http, request, service());
+    auto credentials = parse_json_credentials(response.text(), service());
     was_there_ = true;
     return credentials;
   }
 
  private:
   static constexpr const char* kSetting = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
+  S3CredentialsService service() const {
+    return {name(), std::string("look at the instance's role, ") + kSetting +
+                        ", or leave it out by AWS_EC2_METADATA_DISABLED=true"};
+  }
   std::string origin() const {
     const auto get = [&](const char* variable) {
       return surroundings_.environment->get(variable).value_or("");
@@ -354,19 +316,22 @@ class InstanceSource final : public S3CredentialsSource {
     return mode == "IPv6" || mode == "ipv6" ? "http://[fd00:ec2::254]" : "http://169.254.169.254";
   }
 
-  /// nullopt: there is no such service, as on most machines.
+  /// nullopt: there is no such service, as on most machines. One that fails is there.
   std::optional<std::string> session_token(const std::string& origin) {
     const auto request = near_request("PUT", origin + "/latest/api/token",
                                       {{"X-aws-ec2-metadata-token-ttl-seconds", "21600"}});
     try {
       const auto response = surroundings_.http->perform(request);
       const std::string token(base::trimmed(response.text()));
-      if (response.status == kOK && !token.empty()) return token;
-      if (was_there_) throw_unusable(name(), "status " + std::to_string(response.status));
+      if (response.status == kServiceAnswered && !token.empty()) return token;
+      const bool has_failed = response.status >= 500 || response.status == 429;
+      if (was_there_ || has_failed) {
+        throw_unusable(service(), "status " + std::to_string(response.status));
+      }
     } catch (const os::HTTPError& error) {
-      if (was_there_) throw_unusable(name(), error.what());
+      if (was_there_) throw_unusable(service(), error.what());
       // Somebody listens there: on its way back the answer has no hops left.
-      if (error.was_sent()) throw_unusable(name(), std::string(error.what()) + kHopAdvice);
+      if (error.was_sent()) throw_unusable(service(), std::string(error.what()) + kHopAdvice);
     }
     return std::nullopt;
   }

@@ -23,11 +23,11 @@ using testing::ScriptedHTTPClient;
 
 constexpr std::int64_t kExpiresUs = 1369353600'000'000;
 const std::string kJSON =
-    R"({"Code":"Success","AccessKeyId":"KEY","SecretAccessKey":"SECRET","Token":"TOKEN",)"
+    R"({"Code":"Success","AccessKeyId":"KEY","SecretAccessKey":"SECRET","Token":"TOK3N",)"
     R"("Expiration":"2013-05-24T00:00:00Z"})";
 const std::string kSTS =
     "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>"
-    "<SessionToken>TOKEN</SessionToken><SecretAccessKey>SECRET</SecretAccessKey>"
+    "<SessionToken>TOK3N</SessionToken><SecretAccessKey>SECRET</SecretAccessKey>"
     "<Expiration>2013-05-24T00:00:00Z</Expiration><AccessKeyId>KEY</AccessKeyId></Credentials>"
     "</AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>";
 
@@ -52,7 +52,7 @@ class S3Sources : public ::testing::Test {
     ASSERT_TRUE(found);
     EXPECT_EQ(found->keys.access_key, "KEY");
     EXPECT_EQ(found->keys.secret_key, "SECRET");
-    EXPECT_EQ(found->keys.session_token, "TOKEN");
+    EXPECT_EQ(found->keys.session_token, "TOK3N");
     EXPECT_EQ(found->expires_us, kExpiresUs);
   }
 
@@ -64,7 +64,7 @@ class S3Sources : public ::testing::Test {
       ADD_FAILURE() << "nothing was thrown";
     } catch (const Error& error) {
       const std::string text = error.what();
-      for (const char* secret : {"SECRET", "TOKEN", "KEY"}) {
+      for (const char* secret : {"SECRET", "TOK3N", "KEY"}) {
         EXPECT_EQ(text.find(secret), std::string::npos) << text;
       }
     }
@@ -104,6 +104,31 @@ TEST_F(S3Sources, HalfAPairIsAMistake) {
   expect_error<NotAuthorizedError>([&] { load(); }, {"AWS_SECRET_ACCESS_KEY"});
 }
 
+TEST_F(S3Sources, AKeyThatNoRequestCanHoldIsNamedAndNotShown) {
+  const auto expect_refused = [&](const char* setting, const AWSKeys& given = {}) {
+    try {
+      load(given);
+      ADD_FAILURE() << setting;
+    } catch (const NotAuthorizedError& error) {
+      const std::string text = error.what();
+      EXPECT_TRUE(text.starts_with(setting)) << text;
+      for (const char* key : {"S3CRET", "TOK3N", "K3Y"}) {
+        EXPECT_EQ(text.find(key), std::string::npos) << text;
+      }
+    }
+  };
+  environment_->set("AWS_ACCESS_KEY_ID", " K3Y\r\n");
+  environment_->set("AWS_SECRET_ACCESS_KEY", "S3CRET");
+  expect_refused("AWS_ACCESS_KEY_ID");
+  environment_->set("AWS_ACCESS_KEY_ID", "K3Y");
+  environment_->set("AWS_SECRET_ACCESS_KEY", "S3CRET\n");
+  expect_refused("AWS_SECRET_ACCESS_KEY");
+  environment_->set("AWS_SECRET_ACCESS_KEY", "S3CRET");
+  environment_->set("AWS_SESSION_TOKEN", "TOK3N ");
+  expect_refused("AWS_SESSION_TOKEN");
+  expect_refused("secret_key", {"K3Y", "S3CRET\n", ""});
+}
+
 TEST_F(S3Sources, AProfileHasKeys) {
   environment_->set("AWS_SHARED_CREDENTIALS_FILE", "/c");
   write("/c",
@@ -112,9 +137,10 @@ TEST_F(S3Sources, AProfileHasKeys) {
   EXPECT_EQ(load()->keys.access_key, "A");
   EXPECT_EQ(load()->keys.session_token, "T");
   expect_error<NotAuthorizedError>([&] { load({}, "half"); }, {"half", "only one"});
-  expect_error<NotAuthorizedError>([&] { load({}, "none"); }, {"none"});
+  expect_error<NotAuthorizedError>([&] { load({}, "none"); },
+                                   {"none", "option profile", "AWS_SHARED_CREDENTIALS_FILE"});
   environment_->set("AWS_PROFILE", "nobody");
-  expect_error<NotAuthorizedError>([&] { load(); }, {"nobody"});
+  expect_error<NotAuthorizedError>([&] { load(); }, {"nobody", "AWS_PROFILE", "AWS_CONFIG_FILE"});
 }
 
 TEST_F(S3Sources, WhatIsNotDoneSaysSo) {
@@ -164,12 +190,12 @@ TEST_F(S3Sources, ATokenServiceThatRefusesIsNotPassedOver) {
   environment_->set("AWS_WEB_IDENTITY_TOKEN_FILE", "/token");
   expect_error<NotAuthorizedError>([&] { load(); }, {"AWS_ROLE_ARN"});
   environment_->set("AWS_ROLE_ARN", "arn");
-  expect_error<NotAuthorizedError>([&] { load(); }, {"/token"});
+  expect_error<NotAuthorizedError>([&] { load(); }, {"/token", "AWS_WEB_IDENTITY_TOKEN_FILE"});
   write("/token", "SECRET");
   http_->answer(403,
                 "<ErrorResponse><Error><Code>AccessDenied</Code><Message>SECRET</Message></Error></"
                 "ErrorResponse>");
-  expect_error<NotAuthorizedError>([&] { load(); }, {"403", "AccessDenied", "arn"});
+  expect_error<NotAuthorizedError>([&] { load(); }, {"403", "AccessDenied", "arn", "/token"});
   http_->answer(500);
   expect_silent_error<CloudStorageError>();
   http_->fail(true);
@@ -215,11 +241,11 @@ TEST_F(S3Sources, ABadAnswerIsNotRepeated) {
       const std::string& text :
       {std::string(), std::string("SECRET"), std::string("[\"SECRET\"]"), kJSON.substr(0, 90),
        std::string(
-           R"({"AccessKeyId":"KEY","SecretAccessKey":"SECRET","Token":"TOKEN","Expiration":"TOKEN"})"),
+           R"({"AccessKeyId":"KEY","SecretAccessKey":"SECRET","Token":"TOK3N","Expiration":"TOK3N"})"),
        std::string(
-           R"({"AccessKeyId":"","SecretAccessKey":"SECRET","Token":"TOKEN","Expiration":"2013-05-24T00:00:00Z"})"),
+           R"({"AccessKeyId":"","SecretAccessKey":"SECRET","Token":"TOK3N","Expiration":"2013-05-24T00:00:00Z"})"),
        std::string(
-           R"({"Code":"Failed","AccessKeyId":"KEY","SecretAccessKey":"SECRET","Token":"TOKEN","Expiration":"2013-05-24T00:00:00Z"})")}) {
+           R"({"Code":"Failed","AccessKeyId":"KEY","SecretAccessKey":"SECRET","Token":"TOK3N","Expiration":"2013-05-24T00:00:00Z"})")}) {
     http_->answer(200, text);
     expect_silent_error<CloudStorageError>();
   }
@@ -231,6 +257,28 @@ TEST_F(S3Sources, AServiceThatIsNotReachedIsNamedWithWhatSaysWhereItIs) {
   expect_error<CloudStorageError>(
       [&] { load(); }, {"no S3 credentials from the container's service: Failed to connect",
                         "look at AWS_CONTAINER_CREDENTIALS_FULL_URI", "the network"});
+}
+
+TEST_F(S3Sources, AServiceThatRefusesIsToldWithWhatToLookAt) {
+  environment_->set("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/x");
+  http_->answer(403);
+  expect_error<NotAuthorizedError>([&] { load(); }, {"the container's service: status 403; look at "
+                                                     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                                                     "AWS_CONTAINER_AUTHORIZATION_TOKEN"});
+  http_->answer(200, "hello");
+  expect_error<CloudStorageError>([&] { load(); }, {"look at AWS_CONTAINER_CREDENTIALS_FULL_URI"});
+  environment_->set("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/nope");
+  expect_error<NotAuthorizedError>([&] { load(); },
+                                   {"/nope", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"});
+}
+
+TEST_F(S3Sources, WhoSpeaksNoHTTPGivesNoCredentials) {
+  environment_->set("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/x");
+  http_->answer([](const auto&) -> os::HTTPResponse {
+    throw os::HTTPForeignError(true, "Received HTTP/0.9 when not allowed");
+  });
+  expect_error<NotAuthorizedError>([&] { load(); },
+                                   {"HTTP/0.9", "AWS_CONTAINER_CREDENTIALS_FULL_URI"});
 }
 
 TEST_F(S3Sources, ThePathOfAContainerIsNotRepeated) {
@@ -298,6 +346,19 @@ TEST_F(S3InstanceSource, AMachineWithoutServiceOrRoleHasNone) {
 TEST_F(S3InstanceSource, AnAnswerThatGotLostIsNotNobody) {
   http_->fail(true, "timed out");
   expect_error<CloudStorageError>([&] { load(); }, {"instance metadata", "timed out", "hop limit"});
+}
+
+/// A service that fails may do better the next time; "there are none" would be untrue.
+TEST_F(S3InstanceSource, AServiceThatFailsIsNotNobody) {
+  for (const int status : {500, 503, 429}) {
+    http_->answer(status);
+    expect_error<CloudStorageError>(
+        [&] { load(); }, {"from the instance metadata: status " + std::to_string(status),
+                          "AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_DISABLED"});
+    http_->answer(200, "SESSION");
+    http_->answer(status);
+    expect_error<CloudStorageError>([&] { load(); }, {"status " + std::to_string(status)});
+  }
 }
 
 TEST_F(S3InstanceSource, OnceFoundItIsMissed) {

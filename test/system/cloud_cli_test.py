@@ -7,6 +7,7 @@ import re
 import ssl
 import sys
 import threading
+import time
 import unittest
 import urllib.request
 
@@ -258,11 +259,21 @@ class Moto(_cloud_cli.Essentials):
         self.assertRegex(result.stdout.decode(), r"^FAILED +answer .*look at the endpoint")
 
     def test_an_endpoint_that_is_no_object_store(self):
-        for status in (302, 404):
+        for status in (200, 302, 404):
             with self.subTest(status), answering(status, {}, b"<html>Not here</html>") as endpoint:
                 for scheme in ("s3", "gs"):
-                    self.fails(FAILED, "root", f"{scheme}://bucket/p?endpoint={endpoint}",
-                               mentions=["is this", "endpoint"])
+                    begin = time.monotonic()
+                    result = self.fails(FAILED, "root", f"{scheme}://bucket/p?endpoint={endpoint}",
+                                        mentions=["is this", "endpoint"])
+                    self.assertLess(time.monotonic() - begin, 8, "tried again and again")
+                    self.assertNotIn(b"<html>", result.stderr)
+
+    def test_a_cache_directory_that_cannot_be(self):
+        self.push("1", "--root")
+        file = self.directory / "file"
+        file.write_text("")
+        self.environment = {**self.environment, "PROTOBASE_CACHE_DIR": str(file)}
+        self.fails(FAILED, "root", self.space, mentions=[str(file), "PROTOBASE_CACHE_DIR must name a directory"])
 
     def test_the_wrong_region(self):
         body = (b"<Error><Code>AuthorizationHeaderMalformed</Code><Message>the region 'us-east-1' is wrong; expecting "
