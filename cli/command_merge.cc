@@ -48,6 +48,8 @@ void merge(const MergeOptions& options, Output& out) {
   space->close();
   if (options.json) {
     out.write_line(to_atom(merged).to_json());
+  } else if (!is_bucket) {
+    out.write_line(options.space + " is a directory, which needs no merging; nothing was done");
   } else {
     print_text(merged, out);
   }

@@ -205,6 +205,8 @@ class WrongUsage(SpaceTest):
         before = snapshot(self.space)
         merged = json.loads(self.ok("merge", self.space, "--json"))
         self.assertEqual({"slots": 0, "segments": 0, "bytes": 0, "removed": 0}, merged)
+        self.assertEqual(f"{self.space} is a directory, which needs no merging; nothing was done\n",
+                         self.ok("merge", self.space).decode())
         self.assertEqual(before, snapshot(self.space))
         self.fails(NOT_THERE, "merge", self.space + "/absent", mentions=["absent"])
 
