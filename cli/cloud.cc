@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "cli/exit_status.h"
+#include "cloud/url.h"
 #include "os/environment.h"
 #include "os/file_system.h"
 #include "protobase/cloud_copy.h"
@@ -27,11 +28,13 @@ constexpr std::uint64_t kCommitTimeoutMs = 30'000;
 
 /// What the user typed and no client can be made of is wrong usage.
 template <typename Options>
-void validate(const Options& options) {
+void validate(const BucketLocation& location, const Options& options) {
   try {
+    // Here it is typed as `endpoint`.
+    if (!location.endpoint_url.empty()) cloud::parse_endpoint(location.endpoint_url, "endpoint");
     options.validate();
   } catch (const ValidationError& error) {
-    throw UsageError(std::string("SPACE: ") + error.what());
+    throw UsageError(location.argument + ": " + error.what());
   }
 }
 
@@ -42,7 +45,7 @@ std::shared_ptr<CloudStorageClient> s3_client(const BucketLocation& location) {
   options.endpoint_url = location.endpoint_url;
   options.region = location.region;
   options.path_style = location.path_style;
-  validate(options);
+  validate(location, options);
   return std::make_shared<S3Client>(std::move(options));
 }
 
@@ -51,7 +54,7 @@ std::shared_ptr<CloudStorageClient> google_client(const BucketLocation& location
   options.bucket = location.bucket;
   options.prefix = location.prefix;
   options.endpoint_url = location.endpoint_url;
-  validate(options);
+  validate(location, options);
   return std::make_shared<GoogleCloudClient>(std::move(options));
 }
 

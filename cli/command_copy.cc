@@ -29,8 +29,8 @@ CopyReport copy_with_progress(const Location& from, const Location& to) {
 }
 
 void copy(const CopyOptions& options, Output& out) {
-  const Location from = parse_location(options.from);
-  const Location to = parse_location(options.to);
+  const Location from = parse_location(options.from, "FROM");
+  const Location to = parse_location(options.to, "TO");
   const CopyReport report = copy_with_progress(from, to);
   out.write_line(fmt::format("WALs     {}", human_count(report.wals)));
   out.write_line(fmt::format("content  {}", human_bytes(report.bytes)));

@@ -24,7 +24,7 @@ std::vector<DoctorFinding> examine_location(const Location& location) {
 }
 
 void doctor(const std::string& text, Output& out) {
-  const std::vector<DoctorFinding> findings = examine_location(parse_location(text));
+  const std::vector<DoctorFinding> findings = examine_location(parse_location(text, "LOCATION"));
   for (const DoctorFinding& finding : findings) {
     out.write_line(fmt::format("{:<7} {:<21} {}", finding.is_ok ? "ok" : "FAILED", finding.check,
                                one_line(finding.detail)));

@@ -57,7 +57,7 @@ void print_text(const SalvageReport& report, Output& out) {
 
 void salvage(const SalvageOptions& options, Output& out) {
   const auto report =
-      salvage_with_progress(parse_location(options.from), parse_location(options.to));
+      salvage_with_progress(parse_location(options.from, "FROM"), parse_location(options.to, "TO"));
   if (options.json) {
     out.write_line(to_atom(report).to_json());
   } else {

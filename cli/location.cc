@@ -32,8 +32,8 @@ std::string_view scheme_of(std::string_view text) {
   return std::ranges::all_of(scheme, is_scheme_character) ? scheme : std::string_view{};
 }
 
-DirectoryLocation directory_at(std::string_view path) {
-  if (path.empty()) throw UsageError("SPACE is empty: name a directory");
+DirectoryLocation directory_at(std::string_view path, const std::string& argument) {
+  if (path.empty()) throw UsageError(argument + " is empty: name a directory");
   return {std::string(path)};
 }
 
@@ -46,15 +46,18 @@ std::pair<std::string_view, std::string_view> split(std::string_view text, char 
 
 const char* form_of(BucketKind kind) { return kind == BucketKind::kS3 ? kS3Form : kGoogleForm; }
 
-[[noreturn]] void throw_wrong(BucketKind kind, const std::string& what) {
-  throw UsageError(fmt::format("{}; a bucket is written {}", what, form_of(kind)));
+/// `what`: said of the argument.
+[[noreturn]] void throw_wrong(const BucketLocation& location, const std::string& what) {
+  throw UsageError(
+      fmt::format("{}{}; a bucket is written {}", location.argument, what, form_of(location.kind)));
 }
 
 /// `place`: of a URL where people put `user:password@`, up to the first slash.
-void refuse_credentials(BucketKind kind, std::string_view place, const char* characters) {
+void refuse_credentials(const BucketLocation& location, std::string_view place,
+                        const char* characters) {
   if (place.find_first_of(characters) == std::string_view::npos) return;
-  throw_wrong(kind,
-              "SPACE holds a user or a password: credentials come from the environment or the "
+  throw_wrong(location,
+              " holds a user or a password: credentials come from the environment or the "
               "vendor's files, never from the command line");
 }
 
@@ -64,24 +67,24 @@ std::string_view authority_of(std::string_view url) {
   return url.substr(0, url.find_first_of("/?#"));
 }
 
-bool parse_bool(BucketKind kind, const std::string& value) {
+bool parse_bool(const BucketLocation& location, const std::string& value) {
   if (value == "true") return true;
-  if (value != "false") throw_wrong(kind, "SPACE: path_style is true or false");
+  if (value != "false") throw_wrong(location, ": path_style is true or false");
   return false;
 }
 
 void set_parameter(BucketLocation& location, const std::string& name, std::string value) {
   const bool is_s3 = location.kind == BucketKind::kS3;
   if (name == "endpoint") {
-    refuse_credentials(location.kind, authority_of(value), "@");
+    refuse_credentials(location, authority_of(value), "@");
     location.endpoint_url = std::move(value);
   } else if (is_s3 && name == "region") {
     location.region = std::move(value);
   } else if (is_s3 && name == "path_style") {
-    location.path_style = parse_bool(location.kind, value);
+    location.path_style = parse_bool(location, value);
   } else {
     // Its value is not repeated: somebody may have taken this for the place of a key.
-    throw_wrong(location.kind, fmt::format("SPACE: \"{}\" is no parameter of a location", name));
+    throw_wrong(location, fmt::format(": \"{}\" is no parameter of a location", name));
   }
 }
 
@@ -94,41 +97,43 @@ void parse_query(std::string_view query, BucketLocation& location) {
     const std::string name(raw_name);
     auto value = base::percent_decode(raw_value, false);
     if (!value) {
-      throw_wrong(location.kind, fmt::format("SPACE: {}: a % has no two digits behind it", name));
+      throw_wrong(location, fmt::format(": {}: a % has no two digits behind it", name));
     }
     if (!seen.insert(name).second) {
-      throw_wrong(location.kind, fmt::format("SPACE: \"{}\" is given twice", name));
+      throw_wrong(location, fmt::format(": \"{}\" is given twice", name));
     }
-    if (value->empty()) throw_wrong(location.kind, fmt::format("SPACE: \"{}\" is empty", name));
+    if (value->empty()) throw_wrong(location, fmt::format(": \"{}\" is empty", name));
     set_parameter(location, name, *std::move(value));
   }
 }
 
 /// `rest`: what stands behind "s3:" or "gs:".
-BucketLocation bucket_at(BucketKind kind, std::string_view rest) {
-  if (!rest.starts_with("//")) throw_wrong(kind, "SPACE lacks the two slashes");
+BucketLocation bucket_at(BucketKind kind, std::string_view rest, const std::string& argument) {
+  BucketLocation location{kind, {}, {}, {}, {}, false, argument};
+  if (!rest.starts_with("//")) throw_wrong(location, " lacks the two slashes");
   const auto [path, query] = split(rest.substr(2), '?');
   const auto [bucket, prefix] = split(path, '/');
-  refuse_credentials(kind, bucket, "@:");
-  if (bucket.empty()) throw_wrong(kind, "SPACE names no bucket");
-  BucketLocation location{kind, std::string(bucket), std::string(prefix), {}, {}, false};
+  refuse_credentials(location, bucket, "@:");
+  if (bucket.empty()) throw_wrong(location, " names no bucket");
+  location.bucket = bucket;
+  location.prefix = prefix;
   parse_query(query, location);
   return location;
 }
 
 }  // namespace
 
-Location parse_location(std::string_view text) {
+Location parse_location(std::string_view text, const std::string& argument) {
   const std::string scheme = base::lower_case(scheme_of(text));
-  if (scheme.empty()) return directory_at(text);
+  if (scheme.empty()) return directory_at(text, argument);
   const std::string_view rest = text.substr(scheme.size() + 1);
-  if (scheme == "file") return directory_at(rest);
-  if (scheme == "s3") return bucket_at(BucketKind::kS3, rest);
-  if (scheme == "gs") return bucket_at(BucketKind::kGoogle, rest);
+  if (scheme == "file") return directory_at(rest, argument);
+  if (scheme == "s3") return bucket_at(BucketKind::kS3, rest, argument);
+  if (scheme == "gs") return bucket_at(BucketKind::kGoogle, rest, argument);
   const bool may_hold_password = authority_of(text).find('@') != std::string_view::npos;
   throw UsageError(
-      fmt::format("{0}: unknown scheme \"{1}:\"; for a directory of that name write file:{0}",
-                  may_hold_password ? scheme + "://..." : std::string(text), scheme));
+      fmt::format("{2} {0}: unknown scheme \"{1}:\"; for a directory of that name write file:{0}",
+                  may_hold_password ? scheme + "://..." : std::string(text), scheme, argument));
 }
 
 const std::string& directory_of(const Location& location, std::string_view advice) {
@@ -136,9 +141,9 @@ const std::string& directory_of(const Location& location, std::string_view advic
     return directory->path;
   }
   const auto& bucket = std::get<BucketLocation>(location);
-  throw NotSupportedError(fmt::format("{}://{}/{} is a bucket: {}",
-                                      bucket.kind == BucketKind::kS3 ? "s3" : "gs", bucket.bucket,
-                                      bucket.prefix, advice));
+  throw UsageError(fmt::format("{} {}://{}/{} is a bucket: {}", bucket.argument,
+                               bucket.kind == BucketKind::kS3 ? "s3" : "gs", bucket.bucket,
+                               bucket.prefix, advice));
 }
 
 AtomPointer parse_pointer(const std::string& text) {

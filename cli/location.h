@@ -24,6 +24,7 @@ struct BucketLocation {
   std::string endpoint_url;  ///< "": not given
   std::string region;        ///< "": not given; of S3 only
   bool path_style = false;   ///< of S3 only
+  std::string argument{};    ///< that it was typed as, for messages: "SPACE"
 };
 
 /// Where a space lies.
@@ -34,11 +35,10 @@ using Location = std::variant<DirectoryLocation, BucketLocation>;
 /// - `gs://BUCKET[/PREFIX][?endpoint=URL]`
 ///
 /// What stands behind the first `?` is percent-decoded, a prefix is not. Throws UsageError, which
-/// does not repeat what may be a secret.
-Location parse_location(std::string_view text);
+/// names the argument and does not repeat what may be a secret.
+Location parse_location(std::string_view text, const std::string& argument = "SPACE");
 
-/// The path, of what can only be a directory: NotSupportedError that names the bucket, with
-/// `advice`.
+/// The path, of what can only be a directory: UsageError that names the bucket, with `advice`.
 const std::string& directory_of(const Location& location, std::string_view advice);
 
 /// `UUID:OFFSET`. Throws UsageError.

@@ -95,6 +95,21 @@ TEST(LocationTest, WrongLocationsOfBucketsAreToldTheRightForm) {
   }
 }
 
+TEST(LocationTest, TheArgumentIsNamedAsTheCommandNamesIt) {
+  for (const char* text : {"", "ftp:x", "s3:bucket", "s3://", "s3://a@b/p", "s3://b/p?region=",
+                           "s3://b/p?bucket=x", "gs://b/p?endpoint=a&endpoint=b"}) {
+    for (const char* argument : {"SPACE", "FROM", "TO"}) {
+      try {
+        parse_location(text, argument);
+        ADD_FAILURE() << text;
+      } catch (const UsageError& error) {
+        EXPECT_TRUE(std::string_view(error.what()).starts_with(argument)) << error.what();
+      }
+    }
+  }
+  EXPECT_EQ(std::get<BucketLocation>(parse_location("s3://data", "TO")).argument, "TO");
+}
+
 TEST(LocationTest, CredentialsDoNotBelongOnTheCommandLineAndAreNotRepeated) {
   for (const char* text :
        {"s3://AKIA:hidden@bucket/p", "s3://user@bucket/hidden", "gs://AKIA:hidden@bucket/p",
@@ -112,10 +127,10 @@ TEST(LocationTest, CredentialsDoNotBelongOnTheCommandLineAndAreNotRepeated) {
 TEST(LocationTest, ABucketInPlaceOfADirectoryIsNamedWithAdvice) {
   EXPECT_EQ(directory_of(parse_location("people"), "copy it"), "people");
   try {
-    directory_of(parse_location("gs://data/p"), "copy it");
+    directory_of(parse_location("gs://data/p", "TO"), "copy it");
     FAIL() << "accepted";
-  } catch (const NotSupportedError& error) {
-    EXPECT_STREQ(error.what(), "gs://data/p is a bucket: copy it");
+  } catch (const UsageError& error) {
+    EXPECT_STREQ(error.what(), "TO gs://data/p is a bucket: copy it");
   }
 }
 

@@ -30,7 +30,7 @@ bool is_name(std::string_view text) {
 }
 
 void require(bool good, const std::string& message) {
-  if (!good) throw ValidationError("S3ClientOptions: " + message);
+  if (!good) throw ValidationError(message);
 }
 
 }  // namespace

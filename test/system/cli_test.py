@@ -198,7 +198,7 @@ class WrongUsage(SpaceTest):
                 self.assertNotIn(b"hidden", result.stderr)
 
     def test_what_buckets_cannot_do_so_far(self):
-        self.fails(FAILED, "salvage", self.space, "s3://bucket/x", mentions=["s3://bucket/x", "then copy that"])
+        self.fails(USAGE, "salvage", self.space, "s3://bucket/x", mentions=["TO s3://bucket/x", "then copy that"])
 
     def test_a_directory_has_nothing_to_merge(self):
         self.push("1")

@@ -218,7 +218,7 @@ class Moto(_cloud_cli.Essentials):
         self.send("DELETE", self.path("log/" + "4".zfill(20)))  # the second one's, behind its claim
         self.fails(CORRUPT, "root", self.space, mentions=["4".zfill(20), "protobase salvage"])
         self.send("DELETE", self.path("checkpoint"))
-        self.fails(FAILED, "salvage", self.space, self.location(_cloud_cli.BUCKET, "other"),
+        self.fails(USAGE, "salvage", self.space, self.location(_cloud_cli.BUCKET, "other"),
                    mentions=["is a bucket", "then copy that"])
         result = json.loads(self.ok("salvage", self.space, saved, "--json"))
         self.assertEqual((3, 3, pointers[3]), (result["records"], result["commits"], result["root"]))
@@ -249,7 +249,12 @@ class Moto(_cloud_cli.Essentials):
                               ("s3://bucket/p?endpoint=http://host/path", "endpoint"),
                               ("s3://bucket/p?region=a/b", "region"), ("gs://bucket/p?endpoint=host", "endpoint")):
             with self.subTest(location):
-                self.fails(USAGE, "root", location, mentions=[why])
+                self.fails(USAGE, "root", location, mentions=["SPACE: ", why])
+                directory = str(self.directory / "unused")
+                self.fails(USAGE, "copy", location, directory, mentions=["FROM: ", why])
+                self.fails(USAGE, "copy", self.space, location, mentions=["TO: ", why])
+                result = self.fails(USAGE, "doctor", location, mentions=["LOCATION: ", why])
+                self.assertNotRegex(result.stderr, rb"Options|endpoint_url")
 
     def test_an_endpoint_where_nobody_listens(self):
         self.parameters = f"endpoint=http://127.0.0.1:{_cloud_servers.free_port()}"
