@@ -226,7 +226,7 @@ void GoogleConnection::fail_to_understand(const GoogleOperation& operation,
   const auto begin = body.find_first_not_of(" \t\r\n");
   const bool is_foreign = begin != std::string_view::npos && body[begin] != '{';
   fail(operation, is_foreign ? CloudFailure::kRefused : CloudFailure::kUnknown, response.status,
-       "the answer is not understood: " + why + (is_foreign ? kIsItGoogle : ""));
+       "the answer is not understood: " + why + kIsItGoogle);
 }
 
 void GoogleConnection::expect_bucket(const GoogleOperation& operation,

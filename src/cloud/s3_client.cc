@@ -8,6 +8,7 @@
 #include "base/byte_spans.h"
 #include "cloud/client_arguments.h"
 #include "cloud/content_range.h"
+#include "cloud/endpoint_advice.h"
 #include "cloud/http_date.h"
 #include "cloud/s3_multipart.h"
 #include "cloud/s3_preconditions.h"
@@ -283,14 +284,14 @@ CloudListPage S3Client::Impl::list(const std::string& prefix, const std::string&
   request.max_response_bytes = kListBytes;
   const HTTPResponse response = send(request);
   const std::string_view body = response.text();
-  if (response.status != kOK || cloud::parse_s3_error(body)) transport_->fail(request, response);
+  if (response.status != kOK) transport_->fail(request, response);
   try {
     return checked_page(request, cloud::parse_s3_list(body), full_prefix, full_start, max_keys);
   } catch (const ValidationError& error) {
-    const bool is_foreign = !body.empty() && body.find("<ListBucketResult") == body.npos;
+    if (cloud::parse_s3_error(body)) transport_->fail(request, response);
     const auto asked = transport_->asked(request);
-    if (is_foreign) cloud::throw_foreign(asked, response.status, error.what());
-    cloud::throw_unusable(asked, response.status, error.what());
+    if (cloud::is_foreign_page(body)) cloud::throw_foreign(asked, response.status, error.what());
+    cloud::throw_unusable(asked, response.status, std::string(error.what()) + cloud::kIsItS3);
   }
 }
 

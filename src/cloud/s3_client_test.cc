@@ -483,7 +483,9 @@ TEST_F(S3ClientTest, AListThatWasNotAskedForIsNoAnswer) {
   expect_unusable("<ListBucketResult><Contents>");
   expect_unusable(error_xml("InternalError"));
   expect_unusable(error_xml("SlowDown"), CloudFailure::kNotNow);
-  expect_unusable("<html/>", CloudFailure::kRefused);
+  expect_unusable("<?xml version=\"1.0\" enc");
+  expect_unusable(" <html/>", CloudFailure::kRefused);
+  expect_unusable("<?xml version=\"1.0\"?>\n<!DOCTYPE html>...", CloudFailure::kRefused);
   expect_unusable("hello", CloudFailure::kRefused);
 }
 

@@ -2,6 +2,7 @@
 
 #include <pugixml.hpp>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "cloud/content_range.h"
 #include "cloud/http_date.h"
@@ -118,6 +119,14 @@ std::optional<S3Error> parse_s3_error(std::string_view xml) {
   } catch (const ValidationError&) {
     return std::nullopt;  // a page of something else on the way: the status has to do
   }
+}
+
+bool is_foreign_page(std::string_view body) {
+  constexpr std::size_t kBeginning = 512;  // behind a declaration and comments
+  const std::string begin = base::lower_case(base::trimmed(body.substr(0, kBeginning)));
+  if (begin.empty()) return false;
+  return begin[0] != '<' || begin.find("<!doctype html") != begin.npos ||
+         begin.find("<html") != begin.npos;
 }
 
 S3ListAnswer parse_s3_list(std::string_view xml) {

@@ -25,6 +25,9 @@ struct S3Error {
 /// nullopt when the body is no error of S3: another server's page, nothing at all.
 std::optional<S3Error> parse_s3_error(std::string_view xml);
 
+/// HTML, or no markup at all: what answers so is no S3, and was not merely cut off.
+bool is_foreign_page(std::string_view body);
+
 /// The answer to ListObjectsV2, keys decoded but otherwise as they came: which ones, how many and
 /// in which order is the caller's to check.
 struct S3ListAnswer {
