@@ -74,11 +74,12 @@ bool CommitLog::open() {
   if (!read_base()) return false;
   // Slots may be merged away meanwhile, and then the checkpoint is a newer one.
   constexpr int kLooks = 8;
+  int missed = 0;  // twice, as one answer may be wrong
   for (int looks = 0; looks < kLooks && !has_oldest_slot(); ++looks) {
-    if (read_checkpoint_if_new() != Look::kRead) {
+    if (read_checkpoint_if_new() != Look::kRead && ++missed == 2) {
       known_.set_outdated(fmt::format(
           "{}: object {} is missing, the oldest that the object {} names (or that is an older one, "
-          "whose newest version is missing){}",
+          "whose newest version is missing){}; then open the storage again",
           location_, slot_key(known_.oldest_slot()), kCheckpointKey, kWayOut));
       break;
     }

@@ -17,12 +17,21 @@ namespace {
 constexpr const char* kHopAdvice =
     "; in a container the instance's hop limit for metadata must be 2 or more";
 
-/// Such as it comes into a request, or is signed with.
+/// Such as it comes into a request.
 void check_key(const char* setting, std::string_view key) {
   if (std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c < 0x7F; })) return;
   throw NotAuthorizedError(std::string(setting) +
                            " holds a blank, a line break or another character that is in no key; "
                            "set it anew without");
+}
+
+/// Requests are signed with it, nothing more, so it may be any text.
+void check_secret(const char* setting, std::string_view secret) {
+  const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == 0x7F; };
+  if (std::none_of(secret.begin(), secret.end(), is_control)) return;
+  throw NotAuthorizedError(std::string(setting) +
+                           " holds a line break or another control character, which is in no "
+                           "secret; set it anew without");
 }
 
 class FixedSource final : public S3CredentialsSource {
@@ -31,7 +40,7 @@ class FixedSource final : public S3CredentialsSource {
   std::string name() const override { return "the options"; }
   std::optional<S3Credentials> load() override {
     check_key("access_key", keys_.access_key);
-    check_key("secret_key", keys_.secret_key);
+    check_secret("secret_key", keys_.secret_key);
     check_key("session_token", keys_.session_token);
     return S3Credentials{keys_};
   }
@@ -56,7 +65,7 @@ class EnvironmentSource final : public S3CredentialsSource {
     }
     const std::string token = environment_->get("AWS_SESSION_TOKEN").value_or("");
     check_key("AWS_ACCESS_KEY_ID", access_key);
-    check_key("AWS_SECRET_ACCESS_KEY", secret_key);
+    check_secret("AWS_SECRET_ACCESS_KEY", secret_key);
     check_key("AWS_SESSION_TOKEN", token);
     return S3Credentials{{access_key, secret_key, token}};
   }
@@ -154,7 +163,7 @@ class ProfileSource final : public S3CredentialsSource {
     if (!profile.get("role_arn").empty()) return assume(profile);
     if (!keys.access_key.empty() && !keys.secret_key.empty()) {
       check_key("aws_access_key_id of the profile", keys.access_key);
-      check_key("aws_secret_access_key of the profile", keys.secret_key);
+      check_secret("aws_secret_access_key of the profile", keys.secret_key);
       check_key("aws_session_token of the profile", keys.session_token);
       return S3Credentials{keys};
     }

@@ -121,6 +121,8 @@ TEST_F(S3Sources, AKeyThatNoRequestCanHoldIsNamedAndNotShown) {
   environment_->set("AWS_SECRET_ACCESS_KEY", "S3CRET");
   expect_refused("AWS_ACCESS_KEY_ID");
   environment_->set("AWS_ACCESS_KEY_ID", "K3Y");
+  environment_->set("AWS_SECRET_ACCESS_KEY", "of any \xc3\xa4 text");
+  EXPECT_EQ(load()->keys.secret_key, "of any \xc3\xa4 text") << "nothing but signed with";
   environment_->set("AWS_SECRET_ACCESS_KEY", "S3CRET\n");
   expect_refused("AWS_SECRET_ACCESS_KEY");
   environment_->set("AWS_SECRET_ACCESS_KEY", "S3CRET");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <exception>
 #include <functional>
 #include <future>
 #include <memory>
@@ -21,7 +22,12 @@ class Beside final {
   Beside(WorkerPool& pool, std::function<Result()> function) {
     if (!function) return;
     work_ = std::make_shared<Work>(std::move(function));
-    if (pool.workers() > 0) pool.try_submit([work = work_] { work->run_once(); });
+    if (pool.workers() == 0) return;
+    try {
+      pool.try_submit([work = work_] { work->run_once(); });
+    } catch (const std::exception&) {
+      // Closed meanwhile, or out of threads or memory: get() does it alone.
+    }
   }
   ~Beside() {
     if (work_ && work_->is_begun.exchange(true) && work_->result.valid()) work_->result.wait();
