@@ -54,6 +54,38 @@ class OlderCheckpointTest : public testing::CloudSalvageTest {
     bucket_->put("checkpoint", older);
     return older;
   }
+  /// By one version: the older one knows all slots but the newest, so no gap behind it tells.
+  void merge_and_roll_back() {
+    const Bytes older = checkpoint();
+    ASSERT_GT(open()->merge().removed, 0u);
+    remember();
+    bucket_->put("checkpoint", older);
+  }
+  void expect_root_commit_merge_and_copy_refused() const {
+    const std::initializer_list<std::string_view> words = {"checkpoint", "older", "salvage"};
+    const Bytes before = checkpoint();
+    const auto reader = open(SpaceAccess::kReadOnly);
+    expect_error<CorruptionError>([&] { reader->read_current_root(); }, words);
+    EXPECT_GE(reader->verify({}).bad_places, 1u);
+    const auto writer = open();
+    const AtomPointer root = writer->push_bytes(as_bytes(std::string("lost")));
+    expect_error<CorruptionError>([&] { writer->set_current_root(root); }, words);
+    expect_error<CorruptionError>([&] { open()->merge(); }, words);
+    expect_error<CorruptionError>([&] { copy_to(target()); }, words);
+    EXPECT_EQ(checkpoint(), before) << "the newest version could not be restored behind it";
+    EXPECT_EQ(bucket_->object_count(), objects_.size());
+  }
+  void expect_all_is_well_when_restored() {
+    restore();
+    EXPECT_EQ(open()->verify({}).bad_places, 0u);
+    commit(*open(), "behind all others");
+    EXPECT_EQ(open()->root_history(100).size(), history_.size() + 1);
+  }
+  void copy_to(const std::string& place) const {
+    CloudCopyOptions options;
+    options.clock = clock_;
+    copy_space({{}, std::make_shared<MockS3Client>(bucket_)}, {place}, options);
+  }
   /// Puts segments, and stops before the checkpoint.
   static void merge_halfway(const Machine& machine) {
     machine.client->set_before([](CloudCall call, const std::string& key) {
@@ -83,20 +115,53 @@ TEST_F(OlderCheckpointTest, NobodyWritesBehindItAndVerifyNamesIt) {
           {"checkpoint", "older than what was merged", "newest version", "protobase salvage"});
       expect_error<CorruptionError>([&] { open()->merge(); }, {"older than what was merged"});
     }
-    CloudCopyOptions options;
-    options.clock = clock_;
-    expect_error<CorruptionError>(
-        [&] {
-          copy_space({{}, std::make_shared<MockS3Client>(bucket_)}, {target()}, options);
-        },
-        {"older than what was merged"});
+    expect_error<CorruptionError>([&] { copy_to(target()); }, {"older than what was merged"});
     EXPECT_EQ(checkpoint(), older);
     EXPECT_EQ(bucket_->object_count(), objects);
-    restore();
-    EXPECT_EQ(open()->verify({}).bad_places, 0u);
-    commit(*open(), "behind all others");
-    EXPECT_EQ(open()->root_history(100).size(), history_.size() + 1);
+    expect_all_is_well_when_restored();
   }
+}
+
+TEST_F(OlderCheckpointTest, OfAWriterWithManyCommitsIsFoundWithoutAGap) {
+  commit_some(*open(), 20);
+  merge_and_roll_back();
+  expect_root_commit_merge_and_copy_refused();
+  salvage();
+  expect_all_but({});
+  expect_all_is_well_when_restored();
+}
+
+/// How much the older one knows differs from number to number: a process that closes puts one when
+/// 16 slots lie behind the last.
+TEST_F(OlderCheckpointTest, OfProcessesOfOneCommitEachIsFoundHoweverManyTheyWere) {
+  for (int processes = 8; processes <= 24; ++processes) {
+    SCOPED_TRACE(std::to_string(processes) + " processes");
+    empty();
+    for (int i = 0; i < processes; ++i) commit_some(*open(), 1);
+    merge_and_roll_back();
+    expect_root_commit_merge_and_copy_refused();
+    if (processes % 8 == 0) {  // takes longer than all the rest
+      salvage();
+      expect_all_but({});
+    }
+    expect_all_is_well_when_restored();
+  }
+}
+
+TEST_F(OlderCheckpointTest, AMergeThatRemovedNothingYetLeavesAnOlderOneThatIsStillWhole) {
+  commit_some(*open(), 20);
+  const Bytes older = checkpoint();
+  const Machine merging = open_machine();
+  merging.client->set_before([](CloudCall call, const std::string&) {
+    if (call == CloudCall::kRemove) throw std::runtime_error("broken off");
+  });
+  EXPECT_THROW(merging.storage->merge(), std::runtime_error);
+  merging.client->set_before({});
+  ASSERT_NE(checkpoint(), older);
+  bucket_->put("checkpoint", older);
+  EXPECT_EQ(open()->verify({}).bad_places, 0u);
+  commit(*open(), "behind all others");
+  EXPECT_EQ(open()->root_history(100).size(), 21u);
 }
 
 /// Their bytes lie in segments of flushes, so that the merge made none: the slot that it left
@@ -131,10 +196,7 @@ TEST_F(OlderCheckpointTest, BehindLargeCommitsOnlyTheSlotThatTheMergeLeftTells) 
   const SalvageReport report = salvage();
   EXPECT_TRUE(names(report, "is missing") || names(report, "are missing")) << all(report);
   expect_all_but({});
-  restore();
-  EXPECT_EQ(open()->verify({}).bad_places, 0u);
-  commit(*open(), "behind all others");
-  EXPECT_EQ(open()->root_history(100).size(), history_.size() + 1);
+  expect_all_is_well_when_restored();
 }
 
 TEST_F(OlderCheckpointTest, AMergeThatWasBrokenOffIsNoDamage) {
