@@ -1,17 +1,16 @@
 // Merges of stores that short-lived writers made, each a WAL of its own: their requests go side by
 // side, and what is done when they are stopped counts.
+#include "testing/stopped_merge.h"
+
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
-#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "cloud/log_checkpoint.h"
-#include "cloud/merger.h"
 #include "cloud/slot.h"
-#include "os/random.h"
 #include "testing/cloud_machines.h"
 
 namespace protobase {
@@ -52,17 +51,7 @@ TEST_F(StoppedMergeTest, WhatIsCompleteThenIsMergedAndTheNextOneGoesOn) {
   std::uint64_t boundary = 1;
   std::uint64_t merged = 0;
   for (int stops = 0; stops < 3; ++stops) {
-    const auto client = new_client();
-    std::stop_source stop;
-    client->set_after([&](CloudCall call, const std::string& key) {
-      if (call == CloudCall::kPut && key.starts_with("segments/")) stop.request_stop();
-    });
-    engine::WorkerPool pool(3);
-    cloud::RetryParts parts{clock_, os::system_random(), 1'000};
-    cloud::CommitLog log(client, parts, pool, [](const auto&...) {});
-    ASSERT_TRUE(log.open());
-    const CloudMergeReport report =
-        cloud::Merger(log, client, parts, pool).run(stop.get_token()).value();
+    const CloudMergeReport report = testing::merge_and_stop(new_client(), clock_, 1, 3).value();
     EXPECT_GT(report.slots, 0u);
     EXPECT_LT(report.slots, 20u) << "those under way were ended, no more begun";
     EXPECT_EQ(report.removed, 0u);
