@@ -13,8 +13,6 @@
 
 #include "base/endian.h"
 #include "base/hash.h"
-#include "cloud/commit_log.h"
-#include "os/random.h"
 #include "protobase/errors.h"
 #include "testing/cloud_machines.h"
 #include "testing/expect_error.h"
@@ -426,32 +424,6 @@ TEST_F(LocalDurabilityTest, ASlotOfUnknownOutcomeThatSomebodyMergedIsNotPutAgain
   EXPECT_EQ(reader->root_history(10).size(), 3u);
   EXPECT_EQ(get(reader, root), "put, and nobody says so");
   EXPECT_EQ(reader->verify({}).bad_places, 0u);
-}
-
-/// Who loses so many claims in a row gives up a call, not what it acknowledged.
-TEST_F(LocalDurabilityTest, ManyClaimsThatOthersWereFasterWithAreNoTakeover) {
-  Machine writer = open();
-  commit(writer, "in the bucket");
-  ASSERT_TRUE(writer->wait_until_uploaded(kPatienceMs));
-  writer.client->cut_off(true);
-  const AtomPointer waiting = commit(writer, "waits in the journal");
-  kill(writer);
-  int claims = 0;
-  const auto client = new_client();
-  client->set_before([&](CloudCall call, const std::string& key) {
-    constexpr int kAsManyAsAreTried = 64;
-    if (call != CloudCall::kPut || !key.starts_with("log/") || claims == kAsManyAsAreTried) return;
-    ++claims;
-    const cloud::RetryParts parts{clock_, os::system_random(), 1'000};
-    engine::WorkerPool pool(1);
-    cloud::CommitLog faster(new_client(), parts, pool, [](const auto&...) {});
-    ASSERT_TRUE(faster.open());
-    faster.claim();
-  });
-  CloudFileStorage again(client, local());
-  EXPECT_TRUE(again.wait_until_uploaded(kPatienceMs));
-  EXPECT_EQ(claims, 64);
-  EXPECT_EQ(open_elsewhere()->read_current_root(), waiting);
 }
 
 TEST_F(LocalDurabilityTest, AJournalOfANewerFormatIsRefusedAndKept) {
