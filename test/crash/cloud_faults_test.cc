@@ -22,6 +22,7 @@
 #include "test/crash/workload.h"
 #include "testing/cloud_fault_client.h"
 #include "testing/manual_clock.h"
+#include "testing/seeded_random.h"
 
 namespace protobase {
 namespace {
@@ -67,7 +68,7 @@ struct Draws {
 class CloudRun {
  public:
   CloudRun(std::uint64_t seed, bool is_google, Totals& totals)
-      : random_(std::make_shared<crash::SeededRandom>(seed)),
+      : random_(std::make_shared<testing::SeededRandom>(seed)),
         draws_{std::mt19937_64(seed)},
         is_google_(is_google),
         totals_(totals),

@@ -6,6 +6,7 @@
 #include "protobase/engine_storage.h"
 #include "protobase/errors.h"
 #include "protobase/shared_bytes.h"
+#include "testing/seeded_random.h"
 
 namespace protobase::crash {
 namespace {
@@ -34,16 +35,6 @@ std::string make_payload(unsigned number, std::size_t size) {
 
 }  // namespace
 
-std::array<std::uint8_t, 16> SeededRandom::bytes16() {
-  std::array<std::uint8_t, 16> bytes;
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    std::uint64_t x = state_ += 0x9E3779B97F4A7C15ull;
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;
-    bytes[i] = static_cast<std::uint8_t>(x >> 56);
-  }
-  return bytes;
-}
-
 std::unique_ptr<SharedStorage> open_storage(std::shared_ptr<os::FileSystem> files,
                                             std::uint64_t seed, SpaceAccess access) {
   const auto clock = std::make_shared<StepClock>();
@@ -51,7 +42,7 @@ std::unique_ptr<SharedStorage> open_storage(std::shared_ptr<os::FileSystem> file
   provider.access = access;
   provider.file_system = std::move(files);
   provider.clock = clock;
-  provider.random = std::make_shared<SeededRandom>(seed);
+  provider.random = std::make_shared<testing::SeededRandom>(seed);
   StorageOptions options;
   options.buffer_size = kBufferSize;
   options.wal_max_size = kWALMaxSize;

@@ -11,7 +11,6 @@
 
 #include "os/clock.h"
 #include "os/file_system.h"
-#include "os/random.h"
 #include "protobase/file_block_provider.h"
 #include "protobase/storage.h"
 #include "test/crash/oracle.h"
@@ -31,16 +30,6 @@ class StepClock final : public os::Clock {
 
  private:
   std::atomic<std::int64_t> now_us_{0};
-};
-
-/// Numbers that look random and are the same in every run.
-class SeededRandom final : public os::Random {
- public:
-  explicit SeededRandom(std::uint64_t seed) : state_(seed) {}
-  std::array<std::uint8_t, 16> bytes16() override;
-
- private:
-  std::atomic<std::uint64_t> state_;
 };
 
 /// Opens a storage at kSpace with small buffers, small WALs and no caches.
