@@ -139,7 +139,8 @@ TEST_F(SideBySideMergesTest, ACommitWithSegmentsDoesNotWaitForTheMergeOfItsOwnSt
   const auto wait_for = [&](const auto& condition) {
     std::unique_lock lock(mutex);
     changed.notify_all();
-    has_waited &= changed.wait_for(lock, std::chrono::seconds(20), condition);
+    const auto is_over = [&] { return condition() || !has_waited; };
+    has_waited &= changed.wait_for(lock, std::chrono::seconds(20), is_over);
   };
   writer.client->set_before([&](CloudCall call, const std::string& key) {
     if (!is_put_of_merge(call, key)) return;
