@@ -18,6 +18,8 @@ namespace {
 constexpr std::uint64_t kLimit = 500;
 constexpr std::uint64_t kSlots = 20;  // each a WAL of its own, 28 bytes of a checkpoint
 
+const std::string kRecord = "record";
+
 class LimitedCheckpointTest : public ::testing::Test {
  protected:
   LimitedCheckpointTest() {
@@ -25,11 +27,14 @@ class LimitedCheckpointTest : public ::testing::Test {
     for (std::uint64_t i = 0; i < kSlots; ++i) append();
   }
   void append() {
+    append(UUID::from_random(os::system_random()->bytes16()), kWALFirstRecordOffset);
+  }
+  void append(const UUID& wal, std::uint64_t begin) {
     SlotContents contents;
     contents.commit_id = UUID::from_random(os::system_random()->bytes16());
-    contents.wal = UUID::from_random(os::system_random()->bytes16());
-    contents.begin = kWALFirstRecordOffset;
-    contents.inline_parts.push_back(SharedBytes::copy_of(as_bytes(std::string("record"))));
+    contents.wal = wal;
+    contents.begin = begin;
+    contents.inline_parts.push_back(SharedBytes::copy_of(as_bytes(kRecord)));
     contents.records = 1;
     log_.append(contents);
   }
@@ -83,6 +88,25 @@ TEST_F(LimitedCheckpointTest, ItsSizeIsKnownToWhoPutsItAndToWhoReadsIt) {
   EXPECT_EQ(reader.checkpoint_size(), stored().size());
   EXPECT_TRUE((CloudCheckpointSize{501, 1000}.is_large()));
   EXPECT_FALSE((CloudCheckpointSize{500, 1000}.is_large()));
+}
+
+/// A merge that was stopped knew a newer slot of the WAL, and left older ones of others.
+TEST_F(LimitedCheckpointTest, ShorterSegmentsAreNotNamedInPlaceOfThoseOfAnotherMerge) {
+  constexpr std::uint64_t kBegin = kWALFirstRecordOffset;
+  const UUID wal = UUID::from_random({7});
+  append(wal, kBegin);
+  CommitLog slower = new_log(kMaxCheckpointSize);
+  ASSERT_TRUE(slower.open());
+  append(wal, kBegin + kRecord.size());
+  CommitLog stopped = new_log(kMaxCheckpointSize);
+  ASSERT_TRUE(stopped.open());
+  const MergedSegment longer{wal, kBegin, kBegin + 2 * kRecord.size()};
+  ASSERT_TRUE(stopped.publish_segments(std::span(&longer, 1), 2));
+  const Bytes merged = stored();
+  const MergedSegment shorter{wal, kBegin, kBegin + kRecord.size()};
+  EXPECT_FALSE(slower.publish_segments(std::span(&shorter, 1), slower.known().newest_slot() + 1))
+      << "nothing was merged by it";
+  EXPECT_EQ(stored(), merged);
 }
 
 /// A PUT that came late, into a prefix that was emptied and made anew.
