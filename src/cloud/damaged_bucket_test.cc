@@ -48,6 +48,15 @@ class DamagedBucketTest : public ::testing::Test {
   std::uint64_t gets_ = 0;
 };
 
+/// What it gave is asked for again when it gives nothing else; a merge may have removed it.
+TEST_F(DamagedBucketTest, WhatWasMergedAwayMeanwhileIsNotTakenForARefusal) {
+  bucket_->put("there as well", Bytes(1));
+  ASSERT_TRUE(get(0));
+  bucket_->remove("there");
+  for (int i = 0; i < 20; ++i) get_dead();
+  EXPECT_TRUE(get(0, "there as well"));
+}
+
 TEST_F(DamagedBucketTest, AStoreThatListsAndGivesNothingIsLeftAfterAFewObjects) {
   const auto get_many = [&] {
     for (int i = 0; i < 4096; ++i) get_dead();
