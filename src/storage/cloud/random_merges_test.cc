@@ -18,6 +18,11 @@ namespace {
 using testing::CloudCall;
 using testing::CloudFault;
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t kRuns = 30;  // each takes 20 times as long
+#else
+constexpr std::uint64_t kRuns = 200;
+#endif
 constexpr int kMaxDepth = 3;
 
 class RandomMergesTest : public testing::CloudMachinesTest {
@@ -126,7 +131,6 @@ class RandomMergesTest : public testing::CloudMachinesTest {
 };
 
 TEST_F(RandomMergesTest, LoseNothingThatWasAcknowledgedAndNothingIsTakenForDamage) {
-  constexpr std::uint64_t kRuns = 200;
   std::uint64_t faults = 0, acknowledged = 0;
   for (std::uint64_t seed = 1; seed <= kRuns && !HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
