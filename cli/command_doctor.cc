@@ -38,12 +38,13 @@ void doctor(const std::string& text, Output& out) {
 
 constexpr auto kFooter =
     R"text(A line is `ok` or `FAILED`, what was looked at, and what was found. Of a bucket: whether it
-answers, takes the credentials, has a clock near this machine's; whether objects can be put,
-read, listed and removed; and by races of 8 threads on fresh keys, whether of several that
-create one object, or replace one version of it, exactly one wins. A bucket that fails these
-must not carry a store. The objects of the check lie below PREFIX/doctor/ and are removed
-again; nothing else is touched. Of a directory: whether it is there, can be written, and has
-working fdatasync and locks. Exit status 1 when a check failed.
+answers, takes the credentials, has a clock near this machine's; whether the prefix is free
+or has a store that opens; whether objects can be put, read, listed and removed; and by races
+of 8 threads on fresh keys, whether of several that create one object, or replace one version
+of it, exactly one wins. A bucket that fails these must not carry a store. The objects of the
+check lie below PREFIX/doctor/ and are removed again; nothing else is touched. Of a directory:
+whether it is there, can be written, and has working fdatasync and locks. Exit status 1 when
+a check failed.
 
 Examples:
   protobase doctor s3://bucket/people

@@ -11,7 +11,7 @@
 
 namespace protobase::cloud {
 
-/// In front of the UUIDs on which create_object() tests conditions with.
+/// In front of the objects, each named by a UUID, with which create_object() tests conditions.
 inline constexpr std::string_view kProbePrefix = "probe/";
 /// In front of the directories, each named by a UUID, in which examine_bucket() tries a bucket.
 inline constexpr std::string_view kDoctorPrefix = "doctor/";
