@@ -120,7 +120,7 @@ class FileBlockProvider::Impl {
     {
       const std::lock_guard lock(mutex_);
       const auto found = writers_.find(wal);
-      if (found == writers_.end()) throw NotFoundError("no WAL " + wal.to_string() + " is claimed");
+      if (found == writers_.end()) throw_not_claimed(wal);
       writer = std::move(found->second);
       writers_.erase(found);
       // It is sealed once a successor names it. Without one it is only closed.
@@ -185,6 +185,7 @@ class FileBlockProvider::Impl {
       const std::uint64_t written = writer->written();
       return {id, WALLayout::kVersion1, wal->file->size(), written, durable, records};
     }
+    throw_if_closed();  // a close() beside this call takes the writers away
     const std::uint64_t proven = proven_by_others(id);
     const auto head = file::read_wal_head(*wal->file, id);
     const std::uint64_t durable = std::max(head.checkpoint.durable_offset, proven);
@@ -357,6 +358,12 @@ class FileBlockProvider::Impl {
     if (predecessor) predecessor->close(/*sealed=*/true);
   }
 
+  /// Unless a close() beside the call took it away.
+  [[noreturn]] void throw_not_claimed(const UUID& wal) const {
+    throw_if_closed();
+    throw NotFoundError("no WAL " + wal.to_string() + " is claimed");
+  }
+
   bool has_writer() {
     const std::lock_guard lock(mutex_);
     return !writers_.empty() || predecessor_;
@@ -371,7 +378,7 @@ class FileBlockProvider::Impl {
 
   std::shared_ptr<file::WALWriter> begun_writer(const UUID& id) {
     auto writer = find_or_make_writer(id);
-    if (!writer) throw NotFoundError("no WAL " + id.to_string() + " is claimed");
+    if (!writer) throw_not_claimed(id);
     writer->begin();
     seal_predecessor();
     return writer;

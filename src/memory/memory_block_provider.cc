@@ -75,8 +75,8 @@ bool MemoryRootRegister::compare_and_set(std::optional<std::uint64_t> expected_s
 }
 
 AtomPointer MemoryBlockProvider::claim_wal() {
-  throw_if_closed();
   const std::unique_lock lock(mutex_);
+  throw_if_closed();
   UUID id = UUID::from_random(random_->bytes16());
   while (wals_.contains(id)) id = UUID::from_random(random_->bytes16());
   wals_.emplace(id, WAL{});
@@ -84,8 +84,8 @@ AtomPointer MemoryBlockProvider::claim_wal() {
 }
 
 void MemoryBlockProvider::write(const WALWriteOperation& operation) {
-  throw_if_closed();
   const std::unique_lock lock(mutex_);
+  throw_if_closed();
   const auto found = wals_.find(operation.transaction_id);
   if (found == wals_.end()) {
     throw NotFoundError("no WAL " + operation.transaction_id.to_string());
@@ -102,21 +102,21 @@ void MemoryBlockProvider::write(const WALWriteOperation& operation) {
 }
 
 std::uint64_t MemoryBlockProvider::sync(const UUID& wal) {
-  throw_if_closed();
   const std::shared_lock lock(mutex_);
+  throw_if_closed();
   return find(wal).end;
 }
 
 void MemoryBlockProvider::release_wal(const UUID& wal, bool /*resumable*/) {
-  throw_if_closed();
   const std::shared_lock lock(mutex_);
+  throw_if_closed();
   find(wal);
 }
 
 std::size_t MemoryBlockProvider::read(const UUID& id, std::uint64_t offset,
                                       std::span<std::byte> out, std::size_t at_least) {
-  throw_if_closed();
   const std::shared_lock lock(mutex_);
+  throw_if_closed();
   const WAL& wal = find(id);
   const std::uint64_t available = offset < wal.end ? wal.end - offset : 0;
   if (available < at_least) {
@@ -139,32 +139,34 @@ std::size_t MemoryBlockProvider::read(const UUID& id, std::uint64_t offset,
 }
 
 WALDescription MemoryBlockProvider::describe(const UUID& id) {
-  throw_if_closed();
   const std::shared_lock lock(mutex_);
+  throw_if_closed();
   const WAL& wal = find(id);
   return {id, WALLayout::kVersion1, wal.end, wal.end, wal.end, wal.records};
 }
 
 std::vector<BadPlace> MemoryBlockProvider::find_damage() {
+  const std::shared_lock lock(mutex_);
   throw_if_closed();
   return {};
 }
 
 std::vector<UUID> MemoryBlockProvider::list_wals() {
-  throw_if_closed();
   const std::shared_lock lock(mutex_);
+  throw_if_closed();
   std::vector<UUID> ids;
   for (const auto& [id, wal] : wals_) ids.push_back(id);
   return ids;
 }
 
 void MemoryBlockProvider::close() {
-  if (closed_.exchange(true)) return;
   root_register_.close();
   const std::unique_lock lock(mutex_);
+  closed_ = true;
   wals_.clear();
 }
 
+/// With mutex_ held: what close() took away is not missed.
 void MemoryBlockProvider::throw_if_closed() const {
   if (closed_) throw ValidationError("the block provider is closed");
 }

@@ -2,7 +2,6 @@
 // the two contracts.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -73,7 +72,7 @@ class MemoryBlockProvider final : public BlockProvider {
   MemoryRootRegister root_register_;
   mutable std::shared_mutex mutex_;
   std::unordered_map<UUID, WAL> wals_;
-  std::atomic<bool> closed_{false};
+  bool closed_ = false;  // guarded by mutex_
 };
 
 }  // namespace protobase::memory

@@ -371,6 +371,30 @@ TEST_P(BlockProviderConformance, AfterCloseEveryCallIsRefused) {
   EXPECT_THROW(provider_->root_register().lock(0), ValidationError);
 }
 
+/// Nothing is said to be missing that close() takes away.
+TEST_P(BlockProviderConformance, ACallBesideCloseIsAnsweredOrRefused) {
+  for (int round = 0; round < 20; ++round) {
+    SetUp();
+    const auto begin = new_wal("readable");
+    std::atomic<int> calls{0};
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 3; ++i) {
+      threads.emplace_back([&] {
+        const auto call_until_closed = [&] {
+          for (;; ++calls) {
+            EXPECT_EQ(provider_->describe(begin.transaction_id).end, begin.offset + 8);
+            EXPECT_EQ(read(begin, 8), "readable");
+            EXPECT_TRUE(lists(begin.transaction_id));
+          }
+        };
+        EXPECT_THROW(call_until_closed(), ValidationError);
+      });
+    }
+    while (calls < 3) std::this_thread::yield();
+    provider_->close();
+  }
+}
+
 /// Instantiated for places that outlive their closing.
 class DurableBlockProviderConformance : public BlockProviderConformance {};
 
