@@ -27,10 +27,10 @@ inline std::optional<CloudMergeReport> merge_and_stop(
       stop.request_stop();
   });
   engine::WorkerPool pool(workers);
-  const cloud::RetryParts parts{std::move(clock), os::system_random(), 1'000};
-  cloud::CommitLog log(client, parts, pool, [](const auto&...) {});
+  const cloud::Bucket bucket(client, {std::move(clock), os::system_random(), 1'000});
+  cloud::CommitLog log(bucket, pool, [](const auto&...) {});
   log.open();
-  return cloud::Merger(log, client, parts, pool).run(stop.get_token());
+  return cloud::Merger(log, bucket, pool).run(stop.get_token());
 }
 
 }  // namespace protobase::testing

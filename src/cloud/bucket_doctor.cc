@@ -52,14 +52,13 @@ std::string text_of(const CloudGetResult& got) { return std::string(got.object.b
 }  // namespace
 
 BucketDoctor::BucketDoctor(CloudStorageClient& client, const BucketDoctorOptions& options)
-    : client_(client),
+    : bucket_(std::shared_ptr<CloudStorageClient>(std::shared_ptr<void>(), &client),  // not owned
+              {options.clock ? options.clock : os::system_clock(),
+               options.random ? options.random : os::system_random(), kRetryTimeoutMs}),
       threads_(options.threads),
       rounds_(options.rounds),
-      retry_parts_{options.clock ? options.clock : os::system_clock(),
-                   options.random ? options.random : os::system_random(), kRetryTimeoutMs},
       no_store_here_(no_store_here(client)),
-      directory_(std::string(kDoctorPrefix) +
-                 UUID::from_random(retry_parts_.random->bytes16()).to_string() + "/") {}
+      directory_(std::string(kDoctorPrefix) + bucket_.random_id().to_string() + "/") {}
 
 std::vector<DoctorFinding> BucketDoctor::examine() {
   if (!answers()) return std::move(findings_);
@@ -81,7 +80,7 @@ std::vector<DoctorFinding> BucketDoctor::examine() {
 /// Whether there is any use in going on.
 bool BucketDoctor::answers() {
   try {
-    retried([&] { return client_.list({}, {}, 1); });
+    bucket_.list({}, {}, 1);
   } catch (const NotAuthorizedError& error) {
     findings_.push_back({"credentials", false, error.what()});
     return false;
@@ -89,7 +88,7 @@ bool BucketDoctor::answers() {
     findings_.push_back({"answer", false, error.what()});
     return false;
   }
-  findings_.push_back({"answer", true, client_.location() + " answers"});
+  findings_.push_back({"answer", true, bucket_.location() + " answers"});
   findings_.push_back({"credentials", true, "they are taken, and may list"});
   check("prefix", [&] { return open_store(); });
   return true;
@@ -98,8 +97,7 @@ bool BucketDoctor::answers() {
 /// Whether a store is there that opens, or one can be made.
 BucketDoctor::Result BucketDoctor::open_store() {
   engine::WorkerPool pool(1);
-  const std::shared_ptr<CloudStorageClient> client(std::shared_ptr<void>(), &client_);  // not owned
-  CommitLog log(client, retry_parts_, pool, [](const auto&...) {});
+  CommitLog log(bucket_, pool, [](const auto&...) {});
   if (!log.open()) return {true, "it is free: a store can be made there"};
   log.known().throw_if_broken();
   return {true,
@@ -125,14 +123,14 @@ std::string BucketDoctor::key(const std::string& name) {
 }
 
 BucketDoctor::Result BucketDoctor::put_probe(const std::string& probe) {
-  put_from_us_ = retry_parts_.clock->unix_us();
-  retried([&] { return put_text(client_, probe, probe, CloudPutCondition::overwrite()); });
-  put_to_us_ = retry_parts_.clock->unix_us();
+  put_from_us_ = bucket_.clock().unix_us();
+  bucket_.put(probe, as_bytes(probe));
+  put_to_us_ = bucket_.clock().unix_us();
   return {true, "an object can be put"};
 }
 
 BucketDoctor::Result BucketDoctor::get_probe(const std::string& probe) {
-  const CloudGetResult whole = retried([&] { return client_.get(probe); });
+  const CloudGetResult whole = bucket_.get(probe);
   if (whole.status != CloudGetStatus::kFound || text_of(whole) != probe) {
     return {false,
             "an object that was just put is not there as it was put: this store is not "
@@ -140,7 +138,7 @@ BucketDoctor::Result BucketDoctor::get_probe(const std::string& probe) {
   }
   CloudGetOptions part;
   part.range = CloudRange{2, 3};
-  const CloudGetResult got = retried([&] { return client_.get(probe, part); });
+  const CloudGetResult got = bucket_.get(probe, part);
   if (text_of(got) != probe.substr(2, 3)) {
     return {false, "a range of an object is not what was put there: use another store"};
   }
@@ -148,7 +146,7 @@ BucketDoctor::Result BucketDoctor::get_probe(const std::string& probe) {
 }
 
 BucketDoctor::Result BucketDoctor::list_probe(const std::string& probe) {
-  const CloudListPage page = retried([&] { return client_.list(directory_, {}, 2); });
+  const CloudListPage page = bucket_.list(directory_, {}, 2);
   if (page.objects.size() != 1 || page.objects.front().key != probe ||
       page.objects.front().size != probe.size()) {
     return {false,
@@ -159,7 +157,7 @@ BucketDoctor::Result BucketDoctor::list_probe(const std::string& probe) {
 }
 
 BucketDoctor::Result BucketDoctor::compare_clocks(const std::string& probe) {
-  const auto head = retried([&] { return client_.head(probe); });
+  const auto head = bucket_.head(probe);
   if (!head || head->last_modified_us == 0) return {true, "the store does not tell its time"};
   std::int64_t ahead_us = 0;  // the store's clock, of ours, by the least it can be
   if (head->last_modified_us > put_to_us_) ahead_us = head->last_modified_us - put_to_us_;
@@ -189,7 +187,7 @@ std::optional<std::string> BucketDoctor::judge(const RaceOutcome& outcome, const
     return std::nullopt;
   }
   ++decided_;
-  if (text_of(retried([&] { return client_.get(key); })) != outcome.winner) {
+  if (text_of(bucket_.get(key)) != outcome.winner) {
     return fmt::format("what is there is not what the winner put; {}", no_store_here_);
   }
   return std::nullopt;
@@ -199,10 +197,11 @@ BucketDoctor::Result BucketDoctor::race_to_create() {
   decided_ = 0;
   for (unsigned round = 0; round < rounds_; ++round) {
     const std::string fresh = key(fmt::format("create-{}", round));
-    const RaceOutcome outcome = run_race(client_, fresh, CloudPutCondition::if_absent(), threads_);
+    const RaceOutcome outcome =
+        run_race(bucket_.client(), fresh, CloudPutCondition::if_absent(), threads_);
     if (auto wrong = judge(outcome, fresh)) return {false, *std::move(wrong)};
     if (outcome.winners == 1 &&
-        put_text(client_, fresh, "late", CloudPutCondition::if_absent()).stored) {
+        put_text(bucket_.client(), fresh, "late", CloudPutCondition::if_absent()).stored) {
       return {false, fmt::format("an object that is there was created again; {}", no_store_here_)};
     }
   }
@@ -214,23 +213,22 @@ BucketDoctor::Result BucketDoctor::race_to_replace() {
   std::string old_version;
   for (unsigned round = 0; round < rounds_; ++round) {
     const std::string fresh = key(fmt::format("replace-{}", round));
-    old_version = retried([&] {
-                    return put_text(client_, fresh, "old", CloudPutCondition::overwrite());
-                  }).version;
+    old_version = bucket_.put(fresh, as_bytes("old")).version;
     const auto unchanged = CloudPutCondition::if_version(old_version);
-    const RaceOutcome outcome = run_race(client_, fresh, unchanged, threads_);
+    const RaceOutcome outcome = run_race(bucket_.client(), fresh, unchanged, threads_);
     if (auto wrong = judge(outcome, fresh)) return {false, *std::move(wrong)};
     if (outcome.winners == 0) continue;
-    if (put_text(client_, fresh, "late", unchanged).stored) {
+    if (put_text(bucket_.client(), fresh, "late", unchanged).stored) {
       return {false, fmt::format("a version that is gone was replaced; {}", no_store_here_)};
     }
     const auto current = CloudPutCondition::if_version(outcome.version);
-    if (!put_text(client_, fresh, "new", current).stored) {
+    if (!put_text(bucket_.client(), fresh, "new", current).stored) {
       return {false,
               fmt::format("the version that is there cannot be replaced; {}", no_store_here_)};
     }
   }
-  if (put_text(client_, key("absent"), "late", CloudPutCondition::if_version(old_version)).stored) {
+  if (put_text(bucket_.client(), key("absent"), "late", CloudPutCondition::if_version(old_version))
+          .stored) {
     return {false, fmt::format("an object that is not there was replaced; {}", no_store_here_)};
   }
   return conclusion("replacements");
@@ -247,26 +245,20 @@ BucketDoctor::Result BucketDoctor::conclusion(const char* what) const {
 
 /// Of checks that run now, or were broken off: nothing tells which.
 std::string BucketDoctor::left_by_others() {
-  const CloudListPage page =
-      retried([&] { return client_.list(std::string(kDoctorPrefix), {}, 1000); });
+  const CloudListPage page = bucket_.list(std::string(kDoctorPrefix), {});
   if (page.objects.empty()) return {};
   return fmt::format(
       "; {}{} objects of other checks are there: if none is running, remove what is below {}/{}",
-      page.objects.size(), page.is_truncated ? " or more" : "", client_.location(), kDoctorPrefix);
+      page.objects.size(), page.is_truncated ? " or more" : "", bucket_.location(), kDoctorPrefix);
 }
 
 BucketDoctor::Result BucketDoctor::remove_all() {
   const std::string left =
-      fmt::format("remove what is below {}/{} by hand", client_.location(), directory_);
-  const auto is_gone = [&] {
-    return retried([&] { return client_.list(directory_, {}, 1); }).objects.empty();
-  };
+      fmt::format("remove what is below {}/{} by hand", bucket_.location(), directory_);
+  const auto is_gone = [&] { return bucket_.list(directory_, {}, 1).objects.empty(); };
   try {
     if (is_gone()) return {true, "nothing was put"};  // and what may not put, may not remove
-    retried([&] {
-      client_.remove(keys_);
-      return true;
-    });
+    bucket_.remove(keys_);
     if (is_gone()) return {true, "what this check put is removed again" + left_by_others()};
   } catch (const ProtoBaseError& error) {
     return {false, fmt::format("{}; {}", error.what(), left)};

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "cloud/bucket.h"
 #include "cloud/bucket_race.h"
-#include "cloud/retry.h"
 #include "protobase/bucket_doctor.h"
 
 namespace protobase::cloud {
@@ -27,10 +27,6 @@ class BucketDoctor final {
     std::string detail{};
   };
 
-  template <typename Request>
-  auto retried(const Request& request) const {
-    return with_retries(retry_parts_, request);
-  }
   bool answers();
   Result open_store();
   bool check(const char* name, const std::function<Result()>& run);
@@ -46,10 +42,9 @@ class BucketDoctor final {
   std::string left_by_others();
   Result remove_all();
 
-  CloudStorageClient& client_;
+  const Bucket bucket_;
   const unsigned threads_;
   const unsigned rounds_;
-  const RetryParts retry_parts_;
   const std::string no_store_here_;
   const std::string directory_;  ///< what stands in front of every key
   std::vector<std::string> keys_;

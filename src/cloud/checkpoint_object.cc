@@ -18,7 +18,7 @@ CheckpointObject::Look CheckpointObject::get(bool anew,
     if (got.status == CloudGetStatus::kUnchanged) return Look::kUnchanged;
     const std::string& found = got.object.metadata.version;
     if (version != nullptr) *version = found;
-    LogCheckpoint read = read_checkpoint(got.object.bytes.span(), client_->location());
+    LogCheckpoint read = read_checkpoint(got.object.bytes.span(), bucket_.location());
     const std::uint64_t slot = read.slot;
     take(std::move(read));
     set_known(found, slot);
@@ -31,15 +31,14 @@ CloudGetResult CheckpointObject::get_object(const std::string& known_version) {
   CloudGetOptions options;
   options.max_bytes = max_size_;
   try {
-    return with_retries(retry_parts_,
-                        [&] { return client_->get(kCheckpointKey, options, known_version); });
+    return bucket_.get(kCheckpointKey, options, known_version);
   } catch (const CloudStorageError& error) {
     const bool may_be_too_large = !error.may_retry() && error.http_status() < 300;
     if (!may_be_too_large) throw;
-    const auto found = with_retries(retry_parts_, [&] { return client_->head(kCheckpointKey); });
+    const auto found = bucket_.head(kCheckpointKey);
     if (!found || found->size <= max_size_) throw;
     throw ForeignCheckpointError(
-        fmt::format("{}: object {}: {} bytes are too many for a checkpoint", client_->location(),
+        fmt::format("{}: object {}: {} bytes are too many for a checkpoint", bucket_.location(),
                     kCheckpointKey, found->size));
   }
 }
@@ -51,10 +50,10 @@ bool CheckpointObject::put(const LogCheckpoint& checkpoint) {
     throw UnexpectedError(
         fmt::format("{}: the object {} would have {} bytes, {} are the limit: the old one stays. "
                     "Merge the store; when merging says this, begin a new one",
-                    client_->location(), kCheckpointKey, object.size(), max_size_));
+                    bucket_.location(), kCheckpointKey, object.size(), max_size_));
   }
   const std::span<const std::byte> part(object);
-  const CloudPutResult put = client_->put(
+  const CloudPutResult put = bucket_.client().put(
       kCheckpointKey, {&part, 1},
       version_.empty() ? CloudPutCondition::if_absent() : CloudPutCondition::if_version(version_));
   if (!put.stored) return false;

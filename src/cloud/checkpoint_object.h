@@ -8,8 +8,8 @@
 #include <memory>
 #include <string>
 
+#include "cloud/bucket.h"
 #include "cloud/log_checkpoint.h"
-#include "cloud/retry.h"
 #include "protobase/cloud_storage_client.h"
 
 namespace protobase::cloud {
@@ -20,9 +20,8 @@ class CheckpointObject final {
   /// What became of it.
   enum class Look { kAbsent, kUnchanged, kRead };
 
-  CheckpointObject(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
-                   std::uint64_t max_size)
-      : client_(std::move(client)), retry_parts_(std::move(retry_parts)), max_size_(max_size) {}
+  CheckpointObject(Bucket bucket, std::uint64_t max_size)
+      : bucket_(std::move(bucket)), max_size_(max_size) {}
 
   /// `take` gets it, if it is not the one that is known (`anew`: in any case), and may refuse it by
   /// CorruptionError, as may read_checkpoint(); then it is got once more. `version` (may be null)
@@ -45,8 +44,7 @@ class CheckpointObject final {
  private:
   CloudGetResult get_object(const std::string& known_version);
 
-  const std::shared_ptr<CloudStorageClient> client_;
-  const RetryParts retry_parts_;
+  const Bucket bucket_;
   const std::uint64_t max_size_;
   std::string version_;
   std::uint64_t slot_ = 0;

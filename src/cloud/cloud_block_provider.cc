@@ -33,11 +33,6 @@ using cloud::CommitLog;
 constexpr std::uint64_t kCheckpointSlots = 900;
 constexpr std::uint64_t kCheckpointSlotsAtClose = 16;
 
-cloud::RetryParts retry_parts(const CloudStorageOptions& options) {
-  return {options.clock ? options.clock : os::system_clock(),
-          options.random ? options.random : os::system_random(), options.commit_timeout_ms};
-}
-
 cloud::BlockCacheOptions cache_options(const CloudStorageOptions& options) {
   cloud::BlockCacheOptions cache;
   cache.directory = options.cache_dir;
@@ -63,11 +58,13 @@ bool is_below(const std::string& path, const std::string& directory) {
   return whole(path).starts_with(whole(directory));
 }
 
-std::shared_ptr<CloudStorageClient> checked(std::shared_ptr<CloudStorageClient> client,
-                                            const CloudStorageOptions& options) {
+cloud::Bucket bucket_of(std::shared_ptr<CloudStorageClient> client,
+                        const CloudStorageOptions& options) {
   if (!client) throw ValidationError("CloudBlockProvider needs a client of a bucket, got none");
   options.validate();
-  return client;
+  return {std::move(client),
+          {options.clock ? options.clock : os::system_clock(),
+           options.random ? options.random : os::system_random(), options.commit_timeout_ms}};
 }
 
 }  // namespace
@@ -104,23 +101,23 @@ void CloudStorageOptions::validate() const {
 class CloudBlockProvider::Impl final {
  public:
   Impl(std::shared_ptr<CloudStorageClient> client, const CloudStorageOptions& options)
-      : client_(checked(std::move(client), options)),
+      : bucket_(bucket_of(std::move(client), options)),
         is_read_only_(options.access == SpaceAccess::kReadOnly),
         logger_(options.logger),
-        retry_parts_(retry_parts(options)),
         cache_(cache_options(options)),
         pool_(options.max_parallel_requests - 1),  // and the calling thread
-        log_(client_, retry_parts_, pool_,
+        log_(bucket_, pool_,
              [this](const UUID& store, const UUID& wal, std::uint64_t begin,
                     std::span<const std::byte> bytes) {
                cache_.put(cloud::block_key(store, wal), begin, bytes);
              }),
-        uploader_(log_, client_, retry_parts_, pool_, {options.object_size, options.max_put_rate}),
-        register_(log_, uploader_, retry_parts_.clock, options.poll_interval_ms, is_read_only_),
-        reader_(log_, cache_, client_, retry_parts_, pool_),
+        uploader_(log_, bucket_, pool_, {options.object_size, options.max_put_rate}),
+        register_(log_, uploader_, bucket_.retry_parts().clock, options.poll_interval_ms,
+                  is_read_only_),
+        reader_(log_, cache_, bucket_, pool_),
         merge_after_slots_(options.merge_after_slots) {
     if (!log_.open() && is_read_only_) {
-      throw NotFoundError(client_->location() + ": there is no store");
+      throw NotFoundError(bucket_.location() + ": there is no store");
     }
     if (options.commit_durability == CommitDurability::kLocal && !is_read_only_) {
       uploader_.commit_locally(local_options(options), [this] { keep_house(); });
@@ -283,7 +280,7 @@ class CloudBlockProvider::Impl final {
   void throw_if_not_writable() const {
     throw_if_closed();
     if (is_read_only_) {
-      throw NotSupportedError(client_->location() + ": the store is open for reading only");
+      throw NotSupportedError(bucket_.location() + ": the store is open for reading only");
     }
   }
 
@@ -297,7 +294,7 @@ class CloudBlockProvider::Impl final {
     }
     if (end) return *end;
     log_.known().throw_if_broken();  // it may be in what is missing, or behind it
-    throw NotFoundError(client_->location() + ": no WAL " + wal.to_string());
+    throw NotFoundError(bucket_.location() + ": no WAL " + wal.to_string());
   }
 
   /// There is nothing: zeros.
@@ -335,7 +332,7 @@ class CloudBlockProvider::Impl final {
     for (int tries = 0; tries < kMergersFaster; ++tries) {
       const std::uint64_t boundary = log_.known().boundary();
       try {
-        const auto report = cloud::Merger(log_, client_, retry_parts_, pool_, progress).run(stop);
+        const auto report = cloud::Merger(log_, bucket_, pool_, progress).run(stop);
         if (report) return *report;
       } catch (const CorruptionError&) {
         log_.expect_checkpoint();
@@ -345,7 +342,7 @@ class CloudBlockProvider::Impl final {
     throw CloudStorageError(
         CloudFailure::kNotNow, 0,
         fmt::format("{}: {} times another merge was faster; it has done the work",
-                    client_->location(), kMergersFaster));
+                    bucket_.location(), kMergersFaster));
   }
 
   /// What fails here is done by the next merge, when as many slots more have come.
@@ -379,13 +376,12 @@ class CloudBlockProvider::Impl final {
     if (!logger_ || !size.is_large() || has_warned_.exchange(true)) return;
     logger_(LogLevel::kWarning,
             fmt::format("{}: the checkpoint has {} bytes, {} are the limit: merge the store",
-                        client_->location(), size.bytes, size.max_bytes));
+                        bucket_.location(), size.bytes, size.max_bytes));
   }
 
-  const std::shared_ptr<CloudStorageClient> client_;
+  const cloud::Bucket bucket_;
   const bool is_read_only_;
   const Logger logger_;
-  const cloud::RetryParts retry_parts_;
   BlockCache cache_;
   engine::WorkerPool pool_;
   CommitLog log_;

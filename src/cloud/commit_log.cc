@@ -10,7 +10,6 @@
 #include "base/planted_bug.h"
 #include "cloud/copy_marker.h"
 #include "cloud/create_object.h"
-#include "cloud/listing.h"
 #include "cloud/other_things.h"
 #include "cloud/refusal.h"
 #include "cloud/unnamed_segments.h"
@@ -54,17 +53,14 @@ Bytes write_segment_ends(const std::vector<std::uint64_t>& ends) {
 
 }  // namespace
 
-CommitLog::CommitLog(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
-                     engine::WorkerPool& pool, SlotReader::Found found,
+CommitLog::CommitLog(Bucket bucket, engine::WorkerPool& pool, SlotReader::Found found,
                      std::uint64_t max_checkpoint_size)
-    : client_(std::move(client)),
-      retry_parts_(std::move(retry_parts)),
-      location_(client_->location()),
+    : bucket_(std::move(bucket)),
       pool_(pool),
-      reader_(client_, retry_parts_, pool, std::move(found)),
-      writer_(client_, retry_parts_, reader_),
-      checkpoint_(client_, retry_parts_, max_checkpoint_size),
-      known_(location_) {}
+      reader_(bucket_, pool, std::move(found)),
+      writer_(bucket_, reader_),
+      checkpoint_(bucket_, max_checkpoint_size),
+      known_(bucket_.location()) {}
 
 // --- reading
 
@@ -80,7 +76,7 @@ bool CommitLog::open() {
       known_.set_outdated(fmt::format(
           "{}: object {} is missing, the oldest that the object {} names (or that is an older one, "
           "whose newest version is missing){}; then open the storage again",
-          location_, slot_key(known_.oldest_slot()), kCheckpointKey, kWayOut));
+          location(), slot_key(known_.oldest_slot()), kCheckpointKey, kWayOut));
       break;
     }
   }
@@ -93,9 +89,7 @@ bool CommitLog::has_oldest_slot() {
   const std::uint64_t oldest = known_.oldest_slot();
   std::function<bool()> look;
   if (oldest != 0) {
-    look = [this, key = slot_key(oldest)] {
-      return retried([&] { return client_->head(key); }).has_value();
-    };
+    look = [this, key = slot_key(oldest)] { return bucket_.head(key).has_value(); };
   }
   Beside<bool> is_there(pool_, look);
   read_tail();
@@ -113,8 +107,8 @@ bool CommitLog::read_base() {
     if (read_checkpoint_anew(&version) == Look::kRead) return true;
   } catch (const ForeignCheckpointError& error) {
     damage = error.what();
-    if (!has_slots_or_segments(*client_, retry_parts_)) {
-      throw_other_things(location_, kCheckpointKey);
+    if (!has_slots_or_segments(bucket_)) {
+      throw_other_things(location(), kCheckpointKey);
     }
   } catch (const CorruptionError& error) {
     damage = error.what();
@@ -139,10 +133,10 @@ void CommitLog::make_up_for_checkpoint(const std::string& version, const std::st
 /// Everything the slots say, which is all while none was merged away and nothing was copied here;
 /// else nullopt. `version`: of a checkpoint that cannot be read, if there is one.
 std::optional<LogCheckpoint> CommitLog::rebuild(const std::string& version) const {
-  const auto first = retried([&] { return reader_.find(1); });
+  const auto first = bucket_.retried([&] { return reader_.find(1); });
   if (!first || !first->is_claim() || first->root) return std::nullopt;
   // Another log, so that this one is as it was when the slots do not say all.
-  CommitLog log(client_, retry_parts_, pool_, [](const auto&...) {});
+  CommitLog log(bucket_, pool_, [](const auto&...) {});
   log.is_rebuilding_ = true;
   LogCheckpoint base;
   base.store = first->store;
@@ -155,7 +149,7 @@ std::optional<LogCheckpoint> CommitLog::rebuild(const std::string& version) cons
 }
 
 CloudUnnamedSegments CommitLog::unnamed_segments() const {
-  return count_unnamed_segments(*client_, retry_parts_, known_.checkpoint().index);
+  return count_unnamed_segments(bucket_, known_.checkpoint().index);
 }
 
 void CommitLog::poll() {
@@ -191,7 +185,7 @@ void CommitLog::expect_checkpoint() {
 }
 
 void CommitLog::expect_merges_known() {
-  auto merged = list_unknown_merges(*client_, retry_parts_, known_.checkpoint().index);
+  auto merged = list_unknown_merges(bucket_, known_.checkpoint().index);
   // A slot that a listing does not show was merged away, and then a checkpoint that is read behind
   // it has the bytes.
   constexpr int kLooks = 2;
@@ -204,7 +198,7 @@ void CommitLog::expect_merges_known() {
   }
   if (merged.empty()) return;
   const SegmentName& one = merged.front();
-  throw CorruptionError(location_ + ": " +
+  throw CorruptionError(location() + ": " +
                         describe_unknown_merge(segment_key(one.wal, one.begin, one.end, {})) +
                         kWayOut + (known_.end_of(one.wal) ? "" : kStrayAdvice));
 }
@@ -221,20 +215,20 @@ CommitLog::Look CommitLog::read_checkpoint_anew(std::string* version) {
 
 /// Whether a store may be made here; false: there is one. Throws for other things.
 bool CommitLog::is_empty() {
-  const auto first = find_first_object(*client_, retry_parts_);
+  const auto first = find_first_object(bucket_);
   if (!first) return true;
   const std::string& key = *first;
   if (key == kCheckpointKey || key == kCopyMarkerKey) return false;
   if (parse_slot_key(key) || parse_segment_key(key)) return false;
-  throw_other_things(location_, key);
+  throw_other_things(location(), key);
 }
 
 void CommitLog::throw_no_checkpoint() {
-  if (const auto marker = retried([&] { return find_copy_marker(*client_); })) {
-    throw ValidationError(unfinished_copy(location_, *marker));
+  if (const auto marker = find_copy_marker(bucket_)) {
+    throw ValidationError(unfinished_copy(location(), *marker));
   }
-  throw CorruptionError(
-      fmt::format("{}: the object {} of a store is missing{}", location_, kCheckpointKey, kWayOut));
+  throw CorruptionError(fmt::format("{}: the object {} of a store is missing{}", location(),
+                                    kCheckpointKey, kWayOut));
 }
 
 void CommitLog::adopt(LogCheckpoint read) {
@@ -257,7 +251,7 @@ void CommitLog::read_tail() {
       if (!read_and_take_up(slots)) {
         if (++restarts < kRestarts) continue;
         throw CloudStorageError(CloudFailure::kNotNow, 0,
-                                location_ + ": the log is merged faster than it can be read");
+                                location() + ": the log is merged faster than it can be read");
       }
       known_.set_broken({});
     }
@@ -269,7 +263,7 @@ void CommitLog::read_tail() {
       return known_.set_broken(fmt::format(
           "{}: object {} is missing though {} is there (or the object {} is an older one, whose "
           "newest version is missing){}",
-          location_, slot_key(known_.newest_slot() + 1), page.objects.back().key, kCheckpointKey,
+          location(), slot_key(known_.newest_slot() + 1), page.objects.back().key, kCheckpointKey,
           kWayOut));
     }
     // The newest slot that a merge leaves is a gap for who knows the checkpoint before it.
@@ -283,7 +277,7 @@ void CommitLog::read_tail() {
 CloudListPage CommitLog::list_slots() const {
   std::string behind = slot_key(known_.newest_slot());
   for (;;) {
-    CloudListPage page = list_page(*client_, retry_parts_, kSlotPrefix, behind);
+    CloudListPage page = bucket_.list(kSlotPrefix, behind);
     if (page.objects.empty()) return page;
     behind = page.objects.back().key;
     std::erase_if(page.objects, [](const auto& object) { return !parse_slot_key(object.key); });
@@ -339,26 +333,26 @@ void CommitLog::claim() {
     // First of all: who claims must see what was merged meanwhile.
     if (has_lost_checkpoint_) {
       make_up_for_checkpoint(checkpoint_.version(), {});
-      retried([&] { return put_checkpoint(known_.checkpoint()); });
+      bucket_.retried([&] { return put_checkpoint(known_.checkpoint()); });
     }
     if (!has_lost_checkpoint_ && try_claim()) return;
   }
   throw ClaimsLost(
       fmt::format("{}: {} times another writer was faster to take over; nothing was committed: let "
                   "one process write, or try again",
-                  location_, kMaxClaims));
+                  location(), kMaxClaims));
 }
 
 void CommitLog::create() {
   LogCheckpoint empty;
-  empty.store = UUID::from_random(retry_parts_.random->bytes16());
-  create_object(*client_, retry_parts_, kCheckpointKey, write_checkpoint(empty));
+  empty.store = bucket_.random_id();
+  create_object(bucket_, kCheckpointKey, write_checkpoint(empty));
 }
 
 bool CommitLog::try_claim() {
   SlotHeader header = known_.next_header();
   ++header.epoch;
-  header.commit_id = UUID::from_random(retry_parts_.random->bytes16());
+  header.commit_id = bucket_.random_id();
   header.body_hash = base::xxh3({});
   const auto bytes = write_slot_header(header);
   const SlotWriter::Result result = writer_.put(header, {std::span<const std::byte>(bytes)});
@@ -384,7 +378,7 @@ void CommitLog::throw_if_unusable() const {
 /// Unless it is that of `commit_id`.
 void CommitLog::throw_if_unknown(const UUID& commit_id) const {
   if (unknown_commit_ && *unknown_commit_ != commit_id) {
-    throw UnexpectedError(location_ +
+    throw UnexpectedError(location() +
                           ": nothing more is written after a commit whose outcome is unknown; "
                           "close the storage and open it again");
   }
@@ -453,7 +447,7 @@ void CommitLog::note_deposed(std::uint64_t epoch, std::uint64_t slot) {
   deposed_ = fmt::format(
       "{}: another writer took over (epoch {} by slot {}, ours was {}); nothing of this was "
       "committed: close the storage, open it again and read the root",
-      location_, epoch, slot, claimed_epoch_.load());
+      location(), epoch, slot, claimed_epoch_.load());
   claimed_epoch_ = 0;  // from here on this is a reader like any other
 }
 
@@ -516,14 +510,14 @@ bool CommitLog::publish_segments(std::span<const MergedSegment> segments, std::u
       if (!next.index.replace(segment.wal, segment.begin, {segment.end, 0, {}})) return false;
     }
     next.boundary = boundary;
-    if (!retried([&] { return put_checkpoint(next); })) continue;
+    if (!bucket_.retried([&] { return put_checkpoint(next); })) continue;
     known_.replace(std::move(next));
     return true;
   }
   throw CloudStorageError(
       CloudFailure::kNotNow, 0,
       fmt::format("{}: the object {} was put by others each of {} times; nothing was merged",
-                  location_, kCheckpointKey, kTries));
+                  location(), kCheckpointKey, kTries));
 }
 
 }  // namespace protobase::cloud

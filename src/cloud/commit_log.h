@@ -18,10 +18,10 @@
 #include <string>
 #include <vector>
 
+#include "cloud/bucket.h"
 #include "cloud/checkpoint_object.h"
 #include "cloud/log_checkpoint.h"
 #include "cloud/log_state.h"
-#include "cloud/retry.h"
 #include "cloud/slot.h"
 #include "cloud/slot_reader.h"
 #include "cloud/slot_writer.h"
@@ -57,8 +57,7 @@ using FoundBytes =
 /// Thread-safe.
 class CommitLog final {
  public:
-  CommitLog(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
-            engine::WorkerPool& pool, SlotReader::Found found,
+  CommitLog(Bucket bucket, engine::WorkerPool& pool, SlotReader::Found found,
             std::uint64_t max_checkpoint_size = kMaxCheckpointSize);
 
   /// Reads what is there; false: no store. ValidationError: the prefix holds other things.
@@ -113,7 +112,7 @@ class CommitLog final {
 
   /// Of the checkpoint as it was last read or put, in bytes.
   std::uint64_t checkpoint_size() const noexcept { return checkpoint_.size(); }
-  const std::string& location() const noexcept { return location_; }
+  const std::string& location() const noexcept { return bucket_.location(); }
   /// Objects that the index names and the bucket does not have, or not in that size; of legacy WALs
   /// also those with other bytes than were put. `keep` gets the bytes of the others of these.
   std::vector<BadPlace> find_damage(const FoundBytes& keep);
@@ -121,10 +120,6 @@ class CommitLog final {
  private:
   using Look = CheckpointObject::Look;
 
-  template <typename Request>
-  auto retried(const Request& request) const {
-    return with_retries(retry_parts_, request);
-  }
   // The following are called with io_mutex_ held.
   bool read_base();
   bool has_oldest_slot();
@@ -151,9 +146,7 @@ class CommitLog final {
   bool is_known_by_now(const SlotHeader& ours);
   bool was_stored_before(const SlotHeader& ours);
 
-  const std::shared_ptr<CloudStorageClient> client_;
-  const RetryParts retry_parts_;
-  const std::string location_;
+  const Bucket bucket_;
   engine::WorkerPool& pool_;
   const SlotReader reader_;
   const SlotWriter writer_;

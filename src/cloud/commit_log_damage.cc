@@ -11,13 +11,12 @@
 namespace protobase::cloud {
 
 std::vector<BadPlace> CommitLog::find_damage(const FoundBytes& keep) {
-  const ObjectCheck objects(client_, retry_parts_);
+  const ObjectCheck objects(bucket_);
   std::vector<BadPlace> bad = find_bad_objects(objects);
   const auto merged = find_unknown_merges(objects);
   bad.insert(bad.end(), merged.begin(), merged.end());
   // These never change: to look once is enough.
-  const auto legacy =
-      check_legacy_segments(*client_, retry_parts_, known_.checkpoint().index, keep);
+  const auto legacy = check_legacy_segments(bucket_, known_.checkpoint().index, keep);
   bad.insert(bad.end(), legacy.begin(), legacy.end());
   try {
     if (merged.empty()) known_.throw_if_broken();  // else the gap is that of the merge
@@ -58,7 +57,7 @@ std::vector<BadPlace> CommitLog::find_bad_objects(const ObjectCheck& objects) {
 std::vector<BadPlace> CommitLog::find_unknown_merges(const ObjectCheck& objects) const {
   if (objects.unknown_merges(known_.checkpoint().index).empty()) return {};
   try {
-    CommitLog now(client_, retry_parts_, pool_, [](const auto&...) {});
+    CommitLog now(bucket_, pool_, [](const auto&...) {});
     now.open();
     now.expect_newest_checkpoint();
   } catch (const CorruptionError& error) {

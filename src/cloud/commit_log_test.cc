@@ -40,11 +40,9 @@ class LimitedCheckpointTest : public ::testing::Test {
   }
   Bytes stored() const { return *bucket_->find(kCheckpointKey)->bytes; }
   CommitLog new_log(std::uint64_t limit) {
-    return {std::make_shared<MockS3Client>(bucket_),
-            {clock_, os::system_random(), 1000},
-            pool_,
-            [](const auto&...) {},
-            limit};
+    const Bucket bucket(std::make_shared<MockS3Client>(bucket_),
+                        {clock_, os::system_random(), 1000});
+    return {bucket, pool_, [](const auto&...) {}, limit};
   }
 
   const std::shared_ptr<testing::ManualClock> clock_ = std::make_shared<testing::ManualClock>();

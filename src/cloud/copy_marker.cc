@@ -56,12 +56,12 @@ CopyMarker read_copy_marker(std::span<const std::byte> object, const std::string
   }
 }
 
-std::optional<CopyMarker> find_copy_marker(CloudStorageClient& client) {
+std::optional<CopyMarker> find_copy_marker(const Bucket& bucket) {
   CloudGetOptions options;
   options.max_bytes = kMaxMarkerSize;
-  const CloudGetResult got = client.get(kCopyMarkerKey, options);
+  const CloudGetResult got = bucket.get(kCopyMarkerKey, options);
   if (got.status != CloudGetStatus::kFound) return std::nullopt;
-  return read_copy_marker(got.object.bytes.span(), client.location());
+  return read_copy_marker(got.object.bytes.span(), bucket.location());
 }
 
 std::string unfinished_copy(const std::string& location, const CopyMarker& marker) {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "protobase/cloud_storage_client.h"
+#include "cloud/bucket.h"
 #include "protobase/shared_bytes.h"
 #include "protobase/uuid.h"
 
@@ -27,8 +27,8 @@ Bytes write_copy_marker(const CopyMarker& marker);
 /// that name the location.
 CopyMarker read_copy_marker(std::span<const std::byte> object, const std::string& location);
 
-/// One request, not tried again. nullopt: there is none.
-std::optional<CopyMarker> find_copy_marker(CloudStorageClient& client);
+/// nullopt: there is none. Errors as read_copy_marker() besides those of the request.
+std::optional<CopyMarker> find_copy_marker(const Bucket& bucket);
 
 /// What whoever would open that prefix is told.
 std::string unfinished_copy(const std::string& location, const CopyMarker& marker);

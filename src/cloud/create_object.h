@@ -4,7 +4,7 @@
 #include <span>
 #include <string>
 
-#include "cloud/retry.h"
+#include "cloud/bucket.h"
 #include "protobase/cloud_storage_client.h"
 
 namespace protobase::cloud {
@@ -12,7 +12,6 @@ namespace protobase::cloud {
 /// The object is there when this returns, whoever put it. NotSupportedError: the store does not
 /// keep the conditions on which every commit rests, which an object of random name has shown;
 /// `key` was not touched then.
-void create_object(CloudStorageClient& client, const RetryParts& retry_parts,
-                   const std::string& key, std::span<const std::byte> object);
+void create_object(const Bucket& bucket, const std::string& key, std::span<const std::byte> object);
 
 }  // namespace protobase::cloud

@@ -33,7 +33,7 @@ std::optional<CloudObjectMetadata> DamagedBucket::head(const std::string& key) {
   }
   if (is_refused) return find_listed(key);
   Failure failure;
-  const auto answer = attempt([&] { return client_.head(key); }, failure);
+  const auto answer = attempt([&] { return bucket_.client().head(key); }, failure);
   if (answer) return *answer;
   expect_answers(failure);
   {
@@ -44,7 +44,7 @@ std::optional<CloudObjectMetadata> DamagedBucket::head(const std::string& key) {
 }
 
 std::optional<CloudObjectMetadata> DamagedBucket::find_listed(const std::string& key) const {
-  const CloudListPage page = with_retries(retry_parts_, [&] { return client_.list(key, {}, 1); });
+  const CloudListPage page = bucket_.list(key, {}, 1);
   if (page.objects.empty() || page.objects.front().key != key) return std::nullopt;
   return page.objects.front();
 }
@@ -70,7 +70,7 @@ auto DamagedBucket::attempt(const Request& request, Failure& failure)
 }
 
 RetryParts DamagedBucket::patience() const {
-  RetryParts parts = retry_parts_;
+  RetryParts parts = bucket_.retry_parts();
   const std::lock_guard lock(mutex_);
   parts.timeout_ms >>= halvings_;
   return parts;
@@ -84,7 +84,7 @@ void DamagedBucket::note_waiting(bool has_helped) {
 std::optional<CloudGetResult> DamagedBucket::try_get(const std::string& key,
                                                      const CloudGetOptions& options,
                                                      Failure& failure) {
-  auto got = attempt([&] { return client_.get(key, options); }, failure);
+  auto got = attempt([&] { return bucket_.client().get(key, options); }, failure);
   const std::lock_guard lock(mutex_);
   if (got && got->status == CloudGetStatus::kFound) {
     given_key_ = key;
@@ -98,7 +98,7 @@ std::optional<CloudGetResult> DamagedBucket::try_get(const std::string& key,
 void DamagedBucket::expect_answers(const Failure& failure) {
   try {
     if (!failure.may_be_of_object) std::rethrow_exception(failure.error);
-    with_retries(retry_parts_, [&] { return client_.list({}, {}, 1); });
+    bucket_.list({}, {}, 1);
   } catch (const ProtoBaseError&) {
     const std::lock_guard lock(mutex_);
     if (!end_) end_ = std::current_exception();
@@ -130,8 +130,9 @@ void DamagedBucket::expect_given_again() {
   CloudGetOptions byte;
   byte.range = CloudRange{0, 1};
   Failure failure;
-  const auto again =
-      given.empty() ? std::nullopt : attempt([&] { return client_.get(given, byte); }, failure);
+  const auto again = given.empty()
+                         ? std::nullopt
+                         : attempt([&] { return bucket_.client().get(given, byte); }, failure);
   if (again && again->status == CloudGetStatus::kFound) return;
   const std::lock_guard lock(mutex_);
   if (again && given_key_ == given) given_key_.clear();  // merged away: the next one will tell

@@ -9,7 +9,7 @@
 #include <set>
 #include <string>
 
-#include "cloud/retry.h"
+#include "cloud/bucket.h"
 #include "protobase/cloud_storage_client.h"
 
 namespace protobase::cloud {
@@ -17,17 +17,16 @@ namespace protobase::cloud {
 /// Thread-safe.
 class DamagedBucket final {
  public:
-  /// `client` must outlive it.
-  DamagedBucket(CloudStorageClient& client, RetryParts retry_parts)
-      : client_(client), retry_parts_(std::move(retry_parts)) {}
+  explicit DamagedBucket(Bucket bucket) : bucket_(std::move(bucket)) {}
 
-  CloudStorageClient& client() const noexcept { return client_; }
-  const RetryParts& retry_parts() const noexcept { return retry_parts_; }
+  /// To ask it for listings.
+  const Bucket& bucket() const noexcept { return bucket_; }
+  const std::string& location() const noexcept { return bucket_.location(); }
 
-  /// As CloudStorageClient::get(), tried again. kAbsent too when the store does not give this
+  /// As Bucket::get(). kAbsent too when the store does not give this
   /// object though it answers when it is asked for a listing: refusal_of() says so then.
   CloudGetResult get(const std::string& key, const CloudGetOptions& options);
-  /// As CloudStorageClient::head(), tried again; from a listing when the store does not tell of
+  /// As Bucket::head(); from a listing when the store does not tell of
   /// this object otherwise.
   std::optional<CloudObjectMetadata> head(const std::string& key);
   /// What the store says of an object that it does not give; empty: nothing was refused.
@@ -64,8 +63,7 @@ class DamagedBucket final {
   RetryParts patience() const;
   void note_waiting(bool has_helped);
 
-  CloudStorageClient& client_;
-  const RetryParts retry_parts_;
+  const Bucket bucket_;
   mutable std::mutex mutex_;
   std::string given_key_;    ///< of the object that was given last
   bool has_given_ = false;   ///< any object

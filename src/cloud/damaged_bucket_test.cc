@@ -24,7 +24,7 @@ class DamagedBucketTest : public ::testing::Test {
  protected:
   DamagedBucketTest() {
     bucket_->put("there", Bytes(1));
-    client_.set_before([this](CloudCall call, const std::string& key) {
+    client_->set_before([this](CloudCall call, const std::string& key) {
       if (call != CloudCall::kGet) return;
       ++gets_;
       if (clock_->monotonic_ns() >= gives_from_ns_ && !key.starts_with("dead ")) return;
@@ -41,9 +41,10 @@ class DamagedBucketTest : public ::testing::Test {
 
   const std::shared_ptr<testing::ManualClock> clock_ = std::make_shared<testing::ManualClock>();
   const std::shared_ptr<MemoryBucket> bucket_ = std::make_shared<MemoryBucket>("mock", clock_);
-  testing::CloudFaultClient client_{std::make_shared<MockS3Client>(bucket_),
-                                    std::make_shared<testing::CloudFaultPlan>(1)};
-  DamagedBucket damaged_{client_, {clock_, os::system_random(), kPatienceMs}};
+  const std::shared_ptr<testing::CloudFaultClient> client_ =
+      std::make_shared<testing::CloudFaultClient>(std::make_shared<MockS3Client>(bucket_),
+                                                  std::make_shared<testing::CloudFaultPlan>(1));
+  DamagedBucket damaged_{Bucket(client_, {clock_, os::system_random(), kPatienceMs})};
   std::uint64_t gives_from_ns_ = 0;
   std::uint64_t gets_ = 0;
 };

@@ -37,8 +37,7 @@ std::vector<LegacySegment> segments_of(const IndexedWAL& wal) {
   return segments;
 }
 
-LegacySegmentRead read_legacy_segment(CloudStorageClient& client, const RetryParts& retry_parts,
-                                      const LegacySegment& segment) {
+LegacySegmentRead read_legacy_segment(const Bucket& bucket, const LegacySegment& segment) {
   const std::string key =
       segment_key(segment.wal, segment.begin, segment.extent.end, segment.extent.segment_id);
   if (segment.size() > kMaxLegacySegment) {
@@ -52,7 +51,7 @@ LegacySegmentRead read_legacy_segment(CloudStorageClient& client, const RetryPar
   constexpr int kTries = 2;
   LegacySegmentRead read;
   for (int tries = 0; tries < kTries; ++tries) {
-    CloudGetResult got = with_retries(retry_parts, [&] { return client.get(key, options); });
+    CloudGetResult got = bucket.get(key, options);
     read.damage = find_damage(got, segment, key);
     if (!read.damage.empty()) continue;
     read.bytes = std::move(got.object.bytes);
@@ -62,14 +61,14 @@ LegacySegmentRead read_legacy_segment(CloudStorageClient& client, const RetryPar
 }
 
 std::vector<BadPlace> check_legacy_segments(
-    CloudStorageClient& client, const RetryParts& retry_parts, const WALIndex& index,
+    const Bucket& bucket, const WALIndex& index,
     const std::function<void(const UUID& wal, std::uint64_t begin,
                              std::span<const std::byte> bytes)>& keep) {
   std::vector<BadPlace> bad;
   for (const IndexedWAL& wal : index.wals()) {
     if (wal.layout != WALLayout::kLegacyPython) continue;
     for (const LegacySegment& segment : segments_of(wal)) {
-      const LegacySegmentRead read = read_legacy_segment(client, retry_parts, segment);
+      const LegacySegmentRead read = read_legacy_segment(bucket, segment);
       if (read.damage.empty()) {
         keep(segment.wal, segment.begin, read.bytes.span());
       } else {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "cloud/retry.h"
+#include "cloud/bucket.h"
 #include "cloud/wal_index.h"
 #include "protobase/cloud_storage_client.h"
 #include "protobase/shared_bytes.h"
@@ -36,12 +36,11 @@ std::vector<LegacySegment> segments_of(const IndexedWAL& wal);
 
 /// The whole of it, past every cache; once more when it is not what was put, as what was damaged
 /// on the way is whole the next time.
-LegacySegmentRead read_legacy_segment(CloudStorageClient& client, const RetryParts& retry_parts,
-                                      const LegacySegment& segment);
+LegacySegmentRead read_legacy_segment(const Bucket& bucket, const LegacySegment& segment);
 
 /// Reads all segments of the legacy WALs; those that are whole go to `keep`.
 std::vector<BadPlace> check_legacy_segments(
-    CloudStorageClient& client, const RetryParts& retry_parts, const WALIndex& index,
+    const Bucket& bucket, const WALIndex& index,
     const std::function<void(const UUID& wal, std::uint64_t begin,
                              std::span<const std::byte> bytes)>& keep);
 

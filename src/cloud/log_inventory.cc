@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "cloud/copy_marker.h"
-#include "cloud/listing.h"
 #include "cloud/slot.h"
 #include "engine/for_all.h"
 #include "protobase/errors.h"
@@ -29,19 +28,14 @@ using ListedSlots = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
 
 class InventoryTaker {
  public:
-  InventoryTaker(DamagedBucket& bucket, engine::WorkerPool& pool)
-      : bucket_(bucket),
-        client_(bucket.client()),
-        retry_parts_(bucket.retry_parts()),
-        pool_(pool),
-        location_(client_.location()) {}
+  InventoryTaker(DamagedBucket& bucket, engine::WorkerPool& pool) : bucket_(bucket), pool_(pool) {}
 
   LogInventory run() {
     for (int looks = 0; looks < kLooks; ++looks) {
       if (try_once()) return std::move(found_);
     }
     throw CloudStorageError(CloudFailure::kNotNow, 0,
-                            location_ + ": the log changes faster than it can be read");
+                            bucket_.location() + ": the log changes faster than it can be read");
   }
 
  private:
@@ -86,7 +80,7 @@ class InventoryTaker {
       read_twice([&] {
         const CloudGetResult got = bucket_.get(kCheckpointKey, options);
         if (got.status != CloudGetStatus::kFound) return;
-        found_.checkpoint = read_checkpoint(got.object.bytes.span(), location_);
+        found_.checkpoint = read_checkpoint(got.object.bytes.span(), bucket_.location());
       });
       if (!found_.checkpoint) found_.checkpoint_problem = not_given(kCheckpointKey);
       if (found_.checkpoint && found_.checkpoint->store == foreign_store_) pass_over_checkpoint();
@@ -114,7 +108,7 @@ class InventoryTaker {
 
   ListedSlots list_slots() const {
     ListedSlots slots;
-    for_each_listed(client_, retry_parts_, kSlotPrefix, [&](const CloudObjectMetadata& object) {
+    bucket_.bucket().for_each(kSlotPrefix, [&](const CloudObjectMetadata& object) {
       const auto number = parse_slot_key(object.key);
       if (number) slots.emplace_back(*number, object.size);
       return true;
@@ -168,8 +162,8 @@ class InventoryTaker {
 
   void read_header(FoundSlot& slot) {
     if (slot.object_size < kSlotHeaderSize) {
-      slot.problem = fmt::format("{}, object {}: {} bytes are too short for a slot", location_,
-                                 slot_key(slot.number), slot.object_size);
+      slot.problem = fmt::format("{}, object {}: {} bytes are too short for a slot",
+                                 bucket_.location(), slot_key(slot.number), slot.object_size);
       return;
     }
     try {
@@ -185,12 +179,13 @@ class InventoryTaker {
     const std::string key = slot_key(slot.number);
     const CloudGetResult got = bucket_.get(key, options);
     if (got.status != CloudGetStatus::kFound) {
-      slot.problem = location_ + ", " + not_given(key);
+      slot.problem = bucket_.location() + ", " + not_given(key);
       const std::lock_guard lock(mutex_);
       if (bucket_.refusal_of(key).empty()) gone_.insert(slot.number);
       return;
     }
-    const SlotHeader header = read_slot_header(got.object.bytes.span(), slot.number, location_);
+    const SlotHeader header =
+        read_slot_header(got.object.bytes.span(), slot.number, bucket_.location());
     slot.store = header.store;
     slot.commit_id = header.commit_id;
     slot.wal = header.wal;
@@ -252,10 +247,10 @@ class InventoryTaker {
     for (FoundSlot& slot : found_.slots) {
       if (!slot.problem.empty()) continue;
       if (slot.store != *found_.store) {
-        slot.problem =
-            fmt::format("{}, object {}: a slot of another store", location_, slot_key(slot.number));
+        slot.problem = fmt::format("{}, object {}: a slot of another store", bucket_.location(),
+                                   slot_key(slot.number));
       } else if (slot.end > kMaxWALSize) {
-        slot.problem = fmt::format("{}, object {}: no WAL has an offset {}", location_,
+        slot.problem = fmt::format("{}, object {}: no WAL has an offset {}", bucket_.location(),
                                    slot_key(slot.number), slot.end);
       }
       if (!slot.problem.empty()) slot.wal = {};
@@ -269,10 +264,7 @@ class InventoryTaker {
   };
 
   DamagedBucket& bucket_;
-  CloudStorageClient& client_;
-  const RetryParts& retry_parts_;
   engine::WorkerPool& pool_;
-  const std::string location_;
   std::string version_;                ///< of the checkpoint
   std::optional<UUID> foreign_store_;  ///< whose checkpoint lies here, as it seems
   LogInventory found_;
@@ -305,7 +297,7 @@ std::map<UUID, std::vector<Piece>> list_segments(const DamagedBucket& bucket, co
     segments[name->wal].push_back({name->begin, name->begin + there, name->end, 0, name->id});
     return true;
   };
-  for_each_listed(bucket.client(), bucket.retry_parts(), prefix, add);
+  bucket.bucket().for_each(prefix, add);
   return segments;
 }
 

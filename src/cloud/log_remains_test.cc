@@ -51,13 +51,14 @@ class LogRemainsTest : public ::testing::Test {
   }
   LogRemains find() {
     engine::WorkerPool pool(0);
-    DamagedBucket damaged(client_, {clock_, os::system_random()});
+    DamagedBucket damaged(Bucket(client_, {clock_, os::system_random()}));
     return find_remains(damaged, pool);
   }
 
   const std::shared_ptr<testing::ManualClock> clock_ = std::make_shared<testing::ManualClock>();
   const std::shared_ptr<MemoryBucket> bucket_ = std::make_shared<MemoryBucket>("mock", clock_);
-  LongestGetClient client_{std::make_shared<MockS3Client>(bucket_)};
+  const std::shared_ptr<LongestGetClient> client_ =
+      std::make_shared<LongestGetClient>(std::make_shared<MockS3Client>(bucket_));
 };
 
 TEST_F(LogRemainsTest, EachOfManyLostSlotsIsNamedWhereItsBytesWere) {
@@ -97,7 +98,7 @@ TEST_F(LogRemainsTest, ALongRecordProvesItsObjectInParts) {
   const LogRemains remains = find();
   ASSERT_EQ(remains.wals.size(), 1u);
   EXPECT_EQ(remains.wals.front().pieces.size(), 1u);
-  EXPECT_LE(client_.longest(), 64 * kMiB);
+  EXPECT_LE(client_->longest(), 64 * kMiB);
 }
 
 TEST_F(LogRemainsTest, WhatNamesALongRecordAndHasNoneIsNotReadAsAWhole) {
@@ -108,7 +109,7 @@ TEST_F(LogRemainsTest, WhatNamesALongRecordAndHasNoneIsNotReadAsAWhole) {
   put_segment(80'000, std::move(garbage));
   const LogRemains remains = find();
   EXPECT_TRUE(remains.wals.empty());
-  EXPECT_LE(client_.longest(), 64 * kMiB);
+  EXPECT_LE(client_->longest(), 64 * kMiB);
 }
 
 }  // namespace

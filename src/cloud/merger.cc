@@ -8,7 +8,6 @@
 
 #include "base/hash.h"
 #include "base/planted_bug.h"
-#include "cloud/listing.h"
 #include "cloud/slot.h"
 #include "cloud/way_out.h"
 #include "engine/for_all.h"
@@ -127,8 +126,7 @@ void Merger::put(Group& group) {
   std::vector<std::span<const std::byte>> parts;
   for (const Source& source : group.sources) parts.push_back(source.bytes.span());
   const std::string key = segment_key(group.wal, group.begin(), group.end(), {});
-  with_retries(retry_parts_,
-               [&] { return client_->put(key, parts, CloudPutCondition::overwrite()); });
+  bucket_.put(key, parts);
   group.is_merged = true;
 }
 
@@ -138,11 +136,10 @@ SharedBytes Merger::read_source(const UUID& wal, const Source& source) {
   CloudGetOptions options;
   options.max_bytes = kSlotHeaderSize + kMaxSlotBody + kMaxSegmentsOfSlot * 8 + 1;
   return read_twice([&]() -> SharedBytes {
-    const CloudGetResult got =
-        with_retries(retry_parts_, [&] { return client_->get(key, options); });
+    const CloudGetResult got = bucket_.get(key, options);
     const auto object = got.object.bytes.span();
     if (got.status == CloudGetStatus::kFound && object.size() >= kSlotHeaderSize) {
-      const SlotHeader header = read_slot_header(object, source.slot, client_->location());
+      const SlotHeader header = read_slot_header(object, source.slot, bucket_.location());
       const auto body = object.subspan(kSlotHeaderSize);
       if (header.wal == wal && header.end() == source.end &&
           header.inline_bytes == source.end - source.begin && body.size() >= header.body_size() &&
@@ -154,7 +151,7 @@ SharedBytes Merger::read_source(const UUID& wal, const Source& source) {
     throw CorruptionError({wal, source.begin},
                           fmt::format("{}, object {}: it is not what was put there, and nothing "
                                       "was merged{}",
-                                      client_->location(), key, kWayOut));
+                                      bucket_.location(), key, kWayOut));
   });
 }
 
@@ -164,11 +161,11 @@ std::uint64_t Merger::remove_slots(const std::stop_token& stop) {
   std::vector<std::string> keys;
   const auto remove_keys = [&] {
     if (keys.empty()) return;
-    with_retries(retry_parts_, [&] { return client_->remove(keys), 0; });
+    bucket_.remove(keys);
     removed += keys.size();
     keys.clear();
   };
-  for_each_listed(*client_, retry_parts_, kSlotPrefix, [&](const CloudObjectMetadata& object) {
+  bucket_.for_each(kSlotPrefix, [&](const CloudObjectMetadata& object) {
     const auto number = parse_slot_key(object.key);
     // The newest one stays until the next merge: behind an older checkpoint it leaves a gap.
     if (stop.stop_requested() || number.value_or(0) + 1 >= boundary) return false;

@@ -10,8 +10,8 @@
 #include <stop_token>
 #include <vector>
 
+#include "cloud/bucket.h"
 #include "cloud/commit_log.h"
-#include "cloud/retry.h"
 #include "protobase/cloud_block_provider.h"
 #include "protobase/cloud_storage_client.h"
 
@@ -20,13 +20,8 @@ namespace protobase::cloud {
 /// Not thread-safe; several mergers on one bucket disturb each other, no more.
 class Merger final {
  public:
-  Merger(CommitLog& log, std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
-         engine::WorkerPool& pool, CloudMergeProgress progress = {})
-      : log_(log),
-        client_(std::move(client)),
-        retry_parts_(std::move(retry_parts)),
-        pool_(pool),
-        progress_(std::move(progress)) {}
+  Merger(CommitLog& log, Bucket bucket, engine::WorkerPool& pool, CloudMergeProgress progress = {})
+      : log_(log), bucket_(std::move(bucket)), pool_(pool), progress_(std::move(progress)) {}
 
   /// Merges what the log knows now. When `stop` is requested, the oldest slots that are in segments
   /// by then are merged, and nothing is removed. nullopt: another merger was faster, and what was
@@ -60,8 +55,7 @@ class Merger final {
   std::uint64_t remove_slots(const std::stop_token& stop);
 
   CommitLog& log_;
-  const std::shared_ptr<CloudStorageClient> client_;
-  const RetryParts retry_parts_;
+  const Bucket bucket_;
   engine::WorkerPool& pool_;
   const CloudMergeProgress progress_;
   std::mutex progress_mutex_;

@@ -4,16 +4,14 @@
 
 #include <utility>
 
-#include "cloud/listing.h"
 #include "cloud/slot.h"
 #include "cloud/unnamed_segments.h"
 
 namespace protobase::cloud {
 
-ObjectCheck::ObjectCheck(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts)
-    : client_(std::move(client)), retry_parts_(std::move(retry_parts)) {
+ObjectCheck::ObjectCheck(Bucket bucket) : bucket_(std::move(bucket)) {
   for (const char* const prefix : {kSlotPrefix, kSegmentPrefix}) {
-    for_each_listed(*client_, retry_parts_, prefix, [&](const CloudObjectMetadata& object) {
+    bucket_.for_each(prefix, [&](const CloudObjectMetadata& object) {
       return listed_.emplace(object.key, object.size), true;
     });
   }
@@ -53,7 +51,7 @@ std::vector<SegmentName> ObjectCheck::unknown_merges(const WALIndex& index) cons
 
 std::optional<std::uint64_t> ObjectCheck::size_of(const std::string& key) const {
   if (const auto found = listed_.find(key); found != listed_.end()) return found->second;
-  const auto now = with_retries(retry_parts_, [&] { return client_->head(key); });
+  const auto now = bucket_.head(key);
   return now ? std::optional(now->size) : std::nullopt;
 }
 

@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "cloud/retry.h"
+#include "cloud/bucket.h"
 #include "cloud/slot.h"
 #include "cloud/wal_index.h"
 #include "protobase/cloud_storage_client.h"
@@ -21,7 +21,7 @@ namespace protobase::cloud {
 class ObjectCheck final {
  public:
   /// Lists the bucket.
-  ObjectCheck(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts);
+  ObjectCheck(Bucket bucket);
 
   struct Bad {
     BadPlace place;
@@ -37,8 +37,7 @@ class ObjectCheck final {
  private:
   std::optional<std::uint64_t> size_of(const std::string& key) const;
 
-  const std::shared_ptr<CloudStorageClient> client_;
-  const RetryParts retry_parts_;
+  const Bucket bucket_;
   std::unordered_map<std::string, std::uint64_t> listed_;
 };
 

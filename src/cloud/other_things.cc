@@ -4,7 +4,6 @@
 
 #include <string_view>
 
-#include "cloud/listing.h"
 #include "cloud/slot.h"
 #include "protobase/errors.h"
 #include "protobase/uuid.h"
@@ -27,10 +26,9 @@ std::string behind_tests(const std::string& key) {
 
 }  // namespace
 
-std::optional<std::string> find_first_object(CloudStorageClient& client,
-                                             const RetryParts& retry_parts) {
+std::optional<std::string> find_first_object(const Bucket& bucket) {
   const auto first_behind = [&](const std::string& key) -> std::optional<std::string> {
-    const CloudListPage page = with_retries(retry_parts, [&] { return client.list({}, key, 1); });
+    const CloudListPage page = bucket.list({}, key, 1);
     return page.objects.empty() ? std::nullopt : std::optional(page.objects.front().key);
   };
   for (std::string behind;;) {
@@ -40,10 +38,10 @@ std::optional<std::string> find_first_object(CloudStorageClient& client,
   }
 }
 
-bool has_slots_or_segments(CloudStorageClient& client, const RetryParts& retry_parts) {
+bool has_slots_or_segments(const Bucket& bucket) {
   bool has_any = false;
   for (const char* const prefix : {kSlotPrefix, kSegmentPrefix}) {
-    for_each_listed(client, retry_parts, prefix, [&](const CloudObjectMetadata& object) {
+    bucket.for_each(prefix, [&](const CloudObjectMetadata& object) {
       has_any |= parse_slot_key(object.key) || parse_segment_key(object.key);
       return !has_any;
     });

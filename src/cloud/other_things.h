@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "cloud/retry.h"
+#include "cloud/bucket.h"
 #include "protobase/cloud_storage_client.h"
 
 namespace protobase::cloud {
@@ -18,11 +18,10 @@ inline constexpr std::string_view kDoctorPrefix = "doctor/";
 
 /// The first key below the prefix, but for what create_object() may have left of its test, and what
 /// examine_bucket() may have left or is about to remove.
-std::optional<std::string> find_first_object(CloudStorageClient& client,
-                                             const RetryParts& retry_parts);
+std::optional<std::string> find_first_object(const Bucket& bucket);
 
 /// Whether a slot or a segment is listed, of whatever store.
-bool has_slots_or_segments(CloudStorageClient& client, const RetryParts& retry_parts);
+bool has_slots_or_segments(const Bucket& bucket);
 
 /// ValidationError: choose another prefix; `key` is one of the things.
 [[noreturn]] void throw_other_things(const std::string& location, const std::string& key);

@@ -49,9 +49,7 @@ void SlotPublisher::put_segments(SlotContents& contents) {
     engine::for_all(pool_, std::span(segments), [&](const Segment& segment) {
       const std::string key =
           segment_key(contents.wal, segment.begin, segment.end, contents.commit_id);
-      with_retries(retry_parts_, [&] {
-        return client_->put(key, segment.parts, CloudPutCondition::overwrite());
-      });
+      bucket_.put(key, segment.parts);
     });
   } catch (const std::exception&) {
     throw_refusal(std::current_exception());
@@ -69,11 +67,10 @@ void SlotPublisher::put_slot(const SlotContents& contents) {
 void SlotPublisher::wait_for_turn(std::uint64_t puts) {
   if (options_.max_put_rate == 0) return;
   constexpr std::uint64_t kSliceUs = 100'000;  // so that a close does not wait for a slow rate
-  std::uint64_t now = retry_parts_.clock->monotonic_ns();
+  std::uint64_t now = bucket_.clock().monotonic_ns();
   while (now < next_put_ns_ && is_pacing_) {
-    retry_parts_.clock->sleep_us(
-        std::min<std::uint64_t>((next_put_ns_ - now + 999) / 1000, kSliceUs));
-    now = retry_parts_.clock->monotonic_ns();
+    bucket_.clock().sleep_us(std::min<std::uint64_t>((next_put_ns_ - now + 999) / 1000, kSliceUs));
+    now = bucket_.clock().monotonic_ns();
   }
   const double ns = static_cast<double>(puts) * 1e9 / options_.max_put_rate;
   next_put_ns_ = std::max(now, next_put_ns_) + static_cast<std::uint64_t>(ns);

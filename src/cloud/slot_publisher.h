@@ -18,13 +18,9 @@ struct PublisherOptions {
 /// For one thread at a time.
 class SlotPublisher final {
  public:
-  SlotPublisher(CommitLog& log, std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
-                engine::WorkerPool& pool, const PublisherOptions& options)
-      : log_(log),
-        client_(std::move(client)),
-        retry_parts_(std::move(retry_parts)),
-        pool_(pool),
-        options_(options) {}
+  SlotPublisher(CommitLog& log, Bucket bucket, engine::WorkerPool& pool,
+                const PublisherOptions& options)
+      : log_(log), bucket_(std::move(bucket)), pool_(pool), options_(options) {}
 
   /// Takes over the writing, if that was not done before. Errors of CommitLog::claim(); those after
   /// which the same may be tried again are NothingTookEffect too.
@@ -41,8 +37,7 @@ class SlotPublisher final {
   void wait_for_turn(std::uint64_t puts);
 
   CommitLog& log_;
-  const std::shared_ptr<CloudStorageClient> client_;
-  const RetryParts retry_parts_;
+  const Bucket bucket_;
   engine::WorkerPool& pool_;
   const PublisherOptions options_;
   std::uint64_t next_put_ns_ = 0;  // not before this

@@ -42,8 +42,7 @@ std::optional<ListedSlot> SlotReader::read_if_there(std::uint64_t number) const 
   CloudGetOptions options;
   options.range = CloudRange{0, kReadAtFirst};
   return read_twice([&]() -> std::optional<ListedSlot> {
-    const CloudGetResult got =
-        with_retries(retry_parts_, [&] { return client_->get(key, options); });
+    const CloudGetResult got = bucket_.get(key, options);
     if (got.status != CloudGetStatus::kFound) return std::nullopt;
     const std::uint64_t size = got.object.metadata.size;
     ListedSlot slot{number, size, kind_of(key, size)};
@@ -64,7 +63,7 @@ SharedBytes SlotReader::get(const ListedSlot& slot, std::uint64_t offset,
   const std::string key = slot_key(slot.number);
   CloudGetOptions options;
   options.range = CloudRange{offset, length};
-  const CloudGetResult got = with_retries(retry_parts_, [&] { return client_->get(key, options); });
+  const CloudGetResult got = bucket_.get(key, options);
   expect_size(slot, got, offset, length);
   return got.object.bytes;
 }
@@ -72,19 +71,19 @@ SharedBytes SlotReader::get(const ListedSlot& slot, std::uint64_t offset,
 void SlotReader::expect_size(const ListedSlot& slot, const CloudGetResult& got,
                              std::uint64_t offset, std::uint64_t length) const {
   if (got.status == CloudGetStatus::kFound && got.object.bytes.size() == length) return;
-  throw CorruptionError(
-      fmt::format("{}, object {}: it has {} bytes, and bytes {} to {} did not come{}", location_,
-                  slot_key(slot.number), slot.size, offset, offset + length, kWayOut));
+  throw CorruptionError(fmt::format(
+      "{}, object {}: it has {} bytes, and bytes {} to {} did not come{}", bucket_.location(),
+      slot_key(slot.number), slot.size, offset, offset + length, kWayOut));
 }
 
 /// `object`: its first bytes.
 void SlotReader::take_apart(ListedSlot& slot, const SharedBytes& object) const {
-  slot.header = read_slot_header(object.span(), slot.number, location_);
+  slot.header = read_slot_header(object.span(), slot.number, bucket_.location());
   const SlotHeader& header = *slot.header;
   if (slot_object_size(header, slot.kind) != slot.size ||
       header.is_claim() != (slot.kind == SlotKind::kClaim)) {
-    throw CorruptionError(fmt::format("{}, object {}: {} bytes, its header says {}{}", location_,
-                                      slot_key(slot.number), slot.size,
+    throw CorruptionError(fmt::format("{}, object {}: {} bytes, its header says {}{}",
+                                      bucket_.location(), slot_key(slot.number), slot.size,
                                       slot_object_size(header, slot.kind), kWayOut));
   }
   if (header.is_claim()) return;
@@ -96,7 +95,8 @@ void SlotReader::take_apart(ListedSlot& slot, const SharedBytes& object) const {
       rest = get(slot, kSlotHeaderSize, header.body_size());
       whole = rest.span();
     }
-    slot.segment_ends = read_segment_ends(header, whole.first(header.body_size()), location_);
+    slot.segment_ends =
+        read_segment_ends(header, whole.first(header.body_size()), bucket_.location());
   }
   found_(header.store, header.wal, header.end() - header.inline_bytes,
          body.first(std::min<std::uint64_t>(body.size(), header.inline_bytes)));
@@ -104,17 +104,17 @@ void SlotReader::take_apart(ListedSlot& slot, const SharedBytes& object) const {
 
 SlotKind SlotReader::kind_of(const std::string& key, std::uint64_t size) const {
   if (const auto kind = slot_kind_of_size(size)) return *kind;
-  throw CorruptionError(fmt::format("{}, object {}: {} bytes are too short for a slot{}", location_,
-                                    key, size, kWayOut));
+  throw CorruptionError(fmt::format("{}, object {}: {} bytes are too short for a slot{}",
+                                    bucket_.location(), key, size, kWayOut));
 }
 
 std::optional<SlotHeader> SlotReader::find(std::uint64_t number) const {
   CloudGetOptions options;
   options.range = CloudRange{0, kSlotHeaderSize};
   return read_twice([&]() -> std::optional<SlotHeader> {
-    const CloudGetResult got = client_->get(slot_key(number), options);
+    const CloudGetResult got = bucket_.client().get(slot_key(number), options);
     if (got.status != CloudGetStatus::kFound) return std::nullopt;
-    return read_slot_header(got.object.bytes.span(), number, location_);
+    return read_slot_header(got.object.bytes.span(), number, bucket_.location());
   });
 }
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "cloud/retry.h"
+#include "cloud/bucket.h"
 #include "cloud/slot.h"
 #include "engine/worker_pool.h"
 #include "protobase/cloud_storage_client.h"
@@ -32,13 +32,8 @@ class SlotReader final {
   using Found = std::function<void(const UUID& store, const UUID& wal, std::uint64_t begin,
                                    std::span<const std::byte> bytes)>;
 
-  SlotReader(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
-             engine::WorkerPool& pool, Found found)
-      : client_(std::move(client)),
-        retry_parts_(std::move(retry_parts)),
-        pool_(pool),
-        found_(std::move(found)),
-        location_(client_->location()) {}
+  SlotReader(Bucket bucket, engine::WorkerPool& pool, Found found)
+      : bucket_(std::move(bucket)), pool_(pool), found_(std::move(found)) {}
 
   /// Slots of the page from number `next` on, up to the first that is not there.
   std::vector<ListedSlot> unbroken_run(const CloudListPage& page, std::uint64_t next) const;
@@ -62,11 +57,9 @@ class SlotReader final {
                    std::uint64_t length) const;
   void take_apart(ListedSlot& slot, const SharedBytes& object) const;
 
-  const std::shared_ptr<CloudStorageClient> client_;
-  const RetryParts retry_parts_;
+  const Bucket bucket_;
   engine::WorkerPool& pool_;
   const Found found_;
-  const std::string location_;
 };
 
 }  // namespace protobase::cloud

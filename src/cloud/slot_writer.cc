@@ -12,14 +12,14 @@ namespace protobase::cloud {
 
 SlotWriter::Result SlotWriter::put(const SlotHeader& header, const Parts& parts) const {
   const std::string key = slot_key(header.number);
-  Retry retry(retry_parts_);
+  Retry retry(bucket_.retry_parts());
   Doubt doubt = Doubt::kNone;
   const auto condition = base::is_planted(base::PlantedBug::kFenceDropped)
                              ? CloudPutCondition::overwrite()
                              : CloudPutCondition::if_absent();
   for (;;) {
     try {
-      if (client_->put(key, parts, condition).stored) return {};
+      if (bucket_.client().put(key, parts, condition).stored) return {};
       // Who is it? We ourselves, perhaps, by a try that was sent twice on its way: until that is
       // known, ours may be there.
       const Doubt before = std::exchange(doubt, std::max(doubt, Doubt::kMayBeThere));
@@ -27,7 +27,7 @@ SlotWriter::Result SlotWriter::put(const SlotHeader& header, const Parts& parts)
       if (!retry.wait()) {
         throw CloudStorageError(
             CloudFailure::kUnknown, 0,
-            fmt::format("{}, object {}: said to exist, and not there", client_->location(), key));
+            fmt::format("{}, object {}: said to exist, and not there", bucket_.location(), key));
       }
     } catch (const CloudStorageError& error) {
       if (error.failure() == CloudFailure::kUnknown) doubt = Doubt::kMayArrive;

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "cloud/retry.h"
+#include "cloud/bucket.h"
 #include "cloud/slot.h"
 #include "cloud/slot_reader.h"
 #include "protobase/cloud_storage_client.h"
@@ -19,9 +19,8 @@ class SlotWriter final {
  public:
   using Parts = std::vector<std::span<const std::byte>>;
 
-  SlotWriter(std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
-             const SlotReader& reader)
-      : client_(std::move(client)), retry_parts_(std::move(retry_parts)), reader_(reader) {}
+  SlotWriter(Bucket bucket, const SlotReader& reader)
+      : bucket_(std::move(bucket)), reader_(reader) {}
 
   struct Result {
     /// Who stands there instead; nullopt: ours is stored, now or by an earlier try.
@@ -51,8 +50,7 @@ class SlotWriter final {
   static bool is_open(Doubt doubt) noexcept;
   static Result other_than(const SlotHeader& header, const SlotHeader& found, Doubt doubt);
 
-  const std::shared_ptr<CloudStorageClient> client_;
-  const RetryParts retry_parts_;
+  const Bucket bucket_;
   const SlotReader& reader_;
 };
 

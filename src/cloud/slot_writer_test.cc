@@ -142,10 +142,10 @@ class SlotWriterTest : public ::testing::Test {
     const auto clock = std::make_shared<testing::ManualClock>();
     const auto bucket = std::make_shared<MemoryBucket>("mock", clock);
     const auto client = std::make_shared<TableClient>(row, bucket);
-    const RetryParts retry_parts{clock, os::system_random(), kTimeoutMs};
+    const Bucket asked(client, {clock, os::system_random(), kTimeoutMs});
     engine::WorkerPool pool(0);
-    const SlotReader reader(client, retry_parts, pool, [](const auto&...) {});
-    const SlotWriter writer(client, retry_parts, reader);
+    const SlotReader reader(asked, pool, [](const auto&...) {});
+    const SlotWriter writer(asked, reader);
     const SlotHeader header = header_of(2, 1);
     const Bytes object = object_of(header);
     const std::span bytes(object);

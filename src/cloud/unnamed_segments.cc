@@ -4,12 +4,9 @@
 
 #include <unordered_set>
 
-#include "cloud/listing.h"
-
 namespace protobase::cloud {
 
-CloudUnnamedSegments count_unnamed_segments(CloudStorageClient& client,
-                                            const RetryParts& retry_parts, const WALIndex& index) {
+CloudUnnamedSegments count_unnamed_segments(const Bucket& bucket, const WALIndex& index) {
   std::unordered_set<std::string> named;
   for (const IndexedWAL& wal : index.wals()) {
     std::uint64_t begin = wal.begin();
@@ -19,7 +16,7 @@ CloudUnnamedSegments count_unnamed_segments(CloudStorageClient& client,
     }
   }
   CloudUnnamedSegments unnamed;
-  for_each_listed(client, retry_parts, kSegmentPrefix, [&](const CloudObjectMetadata& object) {
+  bucket.for_each(kSegmentPrefix, [&](const CloudObjectMetadata& object) {
     if (named.contains(object.key)) return true;
     ++unnamed.objects;
     unnamed.bytes += object.size;
@@ -36,10 +33,9 @@ bool is_unknown_merge(const SegmentName& segment, const WALIndex& index) noexcep
   return known == nullptr || known->end() < segment.end;
 }
 
-std::vector<SegmentName> list_unknown_merges(CloudStorageClient& client,
-                                             const RetryParts& retry_parts, const WALIndex& index) {
+std::vector<SegmentName> list_unknown_merges(const Bucket& bucket, const WALIndex& index) {
   std::vector<SegmentName> unknown;
-  for_each_listed(client, retry_parts, kSegmentPrefix, [&](const CloudObjectMetadata& object) {
+  bucket.for_each(kSegmentPrefix, [&](const CloudObjectMetadata& object) {
     const auto name = parse_segment_key(object.key);
     if (name && is_unknown_merge(*name, index)) unknown.push_back(*name);
     return true;

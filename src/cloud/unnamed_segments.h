@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "cloud/retry.h"
+#include "cloud/bucket.h"
 #include "cloud/slot.h"
 #include "cloud/wal_index.h"
 #include "protobase/cloud_block_provider.h"
@@ -14,15 +14,13 @@
 
 namespace protobase::cloud {
 
-CloudUnnamedSegments count_unnamed_segments(CloudStorageClient& client,
-                                            const RetryParts& retry_parts, const WALIndex& index);
+CloudUnnamedSegments count_unnamed_segments(const Bucket& bucket, const WALIndex& index);
 
 /// Whether a merge made it, of bytes behind all that `index` has.
 bool is_unknown_merge(const SegmentName& segment, const WALIndex& index) noexcept;
 
 /// All that are listed. What others committed and merged since `index` was made is among them.
-std::vector<SegmentName> list_unknown_merges(CloudStorageClient& client,
-                                             const RetryParts& retry_parts, const WALIndex& index);
+std::vector<SegmentName> list_unknown_merges(const Bucket& bucket, const WALIndex& index);
 
 /// What is wrong with a bucket that has one, with that key.
 std::string describe_unknown_merge(const std::string& segment);

@@ -105,7 +105,7 @@ BlockCache::Block WALReader::fetch(const UUID& wal, std::uint64_t offset, std::u
 
 WALIndex::Place WALReader::place_of(const UUID& wal, std::uint64_t offset) const {
   if (const auto place = log_.known().find_place(wal, offset)) return *place;
-  throw NotFoundError(fmt::format("{}: WAL {} has no bytes at offset {}", client_->location(),
+  throw NotFoundError(fmt::format("{}: WAL {} has no bytes at offset {}", bucket_.location(),
                                   wal.to_string(), offset));
 }
 
@@ -135,7 +135,7 @@ SharedBytes WALReader::get(const UUID& wal, std::uint64_t from, std::uint64_t si
       const std::string what =
           bytes ? fmt::format("{} of {} bytes came", bytes->size(), size) : "it is missing";
       throw CorruptionError(
-          {wal, from}, fmt::format("{}, object {}: {}{}", client_->location(), key, what, kWayOut));
+          {wal, from}, fmt::format("{}, object {}: {}{}", bucket_.location(), key, what, kWayOut));
     }
     log_.refresh();
   }
@@ -147,7 +147,7 @@ std::optional<SharedBytes> WALReader::try_get(const std::string& key, const WALI
   const std::uint64_t header = place.extent.slot != 0 ? kSlotHeaderSize : 0;
   CloudGetOptions options;
   options.range = CloudRange{from - place.begin + header, std::min(size, place.extent.end - from)};
-  const CloudGetResult got = with_retries(retry_parts_, [&] { return client_->get(key, options); });
+  const CloudGetResult got = bucket_.get(key, options);
   return got.status == CloudGetStatus::kFound ? std::optional(got.object.bytes) : std::nullopt;
 }
 

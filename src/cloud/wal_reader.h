@@ -14,8 +14,8 @@
 #include "cache/key_hash.h"
 #include "cache/single_flight.h"
 #include "cloud/block_cache.h"
+#include "cloud/bucket.h"
 #include "cloud/commit_log.h"
-#include "cloud/retry.h"
 #include "protobase/cloud_storage_client.h"
 
 namespace protobase::cloud {
@@ -23,13 +23,8 @@ namespace protobase::cloud {
 /// Thread-safe.
 class WALReader final {
  public:
-  WALReader(CommitLog& log, BlockCache& cache, std::shared_ptr<CloudStorageClient> client,
-            RetryParts retry_parts, engine::WorkerPool& pool)
-      : log_(log),
-        cache_(cache),
-        client_(std::move(client)),
-        retry_parts_(std::move(retry_parts)),
-        pool_(pool) {}
+  WALReader(CommitLog& log, BlockCache& cache, Bucket bucket, engine::WorkerPool& pool)
+      : log_(log), cache_(cache), bucket_(std::move(bucket)), pool_(pool) {}
 
   /// Fills at least `at_least` bytes, and what is at hand behind them. Precondition: the index
   /// knows the WAL that far.
@@ -71,8 +66,7 @@ class WALReader final {
 
   CommitLog& log_;
   BlockCache& cache_;
-  const std::shared_ptr<CloudStorageClient> client_;
-  const RetryParts retry_parts_;
+  const Bucket bucket_;
   engine::WorkerPool& pool_;
   ReadAhead read_ahead_;
   /// By where a block begins, or the object in it.

@@ -8,12 +8,12 @@
 namespace protobase::cloud {
 
 void WALUploader::commit_locally(LocalCommitsOptions options, std::function<void()> published) {
-  local_ = std::make_unique<LocalCommits>(log_, publisher_, pending_, retry_parts_,
+  local_ = std::make_unique<LocalCommits>(log_, publisher_, pending_, bucket_.retry_parts(),
                                           std::move(options), std::move(published));
 }
 
 AtomPointer WALUploader::claim_wal() {
-  return {pending_.claim(*retry_parts_.random), kWALFirstRecordOffset};
+  return {pending_.claim(bucket_.random()), kWALFirstRecordOffset};
 }
 
 std::optional<std::uint64_t> WALUploader::sync(const UUID& wal) {
@@ -37,7 +37,7 @@ std::optional<std::uint64_t> WALUploader::sync(const UUID& wal) {
 
 void WALUploader::publish(const UnsyncedRange& range) {
   SlotContents contents;
-  contents.commit_id = UUID::from_random(retry_parts_.random->bytes16());
+  contents.commit_id = bucket_.random_id();
   contents.wal = range.wal;
   contents.begin = range.begin;
   contents.inline_parts = range.parts;

@@ -19,9 +19,9 @@ namespace protobase::cloud {
 /// Thread-safe; syncs run one at a time.
 class WALUploader final {
  public:
-  WALUploader(CommitLog& log, std::shared_ptr<CloudStorageClient> client, RetryParts retry_parts,
-              engine::WorkerPool& pool, const PublisherOptions& options)
-      : log_(log), retry_parts_(retry_parts), publisher_(log, client, retry_parts, pool, options) {}
+  WALUploader(CommitLog& log, Bucket bucket, engine::WorkerPool& pool,
+              const PublisherOptions& options)
+      : log_(log), bucket_(std::move(bucket)), publisher_(log, bucket_, pool, options) {}
 
   /// From here on a sync is durable in a journal. Errors and `published` as of LocalCommits.
   void commit_locally(LocalCommitsOptions options, std::function<void()> published);
@@ -48,7 +48,7 @@ class WALUploader final {
   std::optional<RootVersion> new_root(const UnsyncedRange& range) const;
 
   CommitLog& log_;
-  const RetryParts retry_parts_;
+  const Bucket bucket_;
   SlotPublisher publisher_;
   PendingWALs pending_;
   std::mutex sync_mutex_;

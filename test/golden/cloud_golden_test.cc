@@ -63,11 +63,14 @@ class CountingRandom final : public os::Random {
 class GoldenBucket final {
  public:
   explicit GoldenBucket(const std::shared_ptr<cloud::MemoryBucket>& bucket)
-      : client_(std::make_shared<MockS3Client>(bucket)) {}
+      : bucket_(
+            std::make_shared<MockS3Client>(bucket),
+            {std::make_shared<testing::ManualClock>(), std::make_shared<CountingRandom>(), 1'000}) {
+  }
 
   void write_all() {
     {
-      cloud::CommitLog log(client_, parts_, pool_, [](const auto&...) {});
+      cloud::CommitLog log(bucket_, pool_, [](const auto&...) {});
       log.open();
       log.claim();
       buffer_.start_wal({kFirst, kWALFirstRecordOffset});
@@ -80,13 +83,13 @@ class GoldenBucket final {
       flush();
       commit("three");
       put_slot(log, 3, true);
-      cloud::Merger(log, client_, parts_, pool_).run();
+      cloud::Merger(log, bucket_, pool_).run();
       commit("four");
       put_slot(log, 4, false);
       commit("five");
       put_slot(log, 5, false);
     }
-    cloud::CommitLog log(client_, parts_, pool_, [](const auto&...) {});
+    cloud::CommitLog log(bucket_, pool_, [](const auto&...) {});
     log.open();
     log.claim();
     buffer_.start_wal({kSecond, kWALFirstRecordOffset});
@@ -144,19 +147,16 @@ class GoldenBucket final {
     if (has_segment) {
       const SharedBytes first = contents.inline_parts.front();
       contents.segment_ends.push_back(contents.begin + first.size());
-      const std::span<const std::byte> part = first.span();
-      client_->put(
+      bucket_.put(
           cloud::segment_key(wal_, contents.begin, contents.segment_ends[0], contents.commit_id),
-          {&part, 1}, CloudPutCondition::overwrite());
+          first.span());
       contents.inline_parts.erase(contents.inline_parts.begin());
     }
     log.append(contents);
     inline_parts_.clear();
   }
 
-  const std::shared_ptr<CloudStorageClient> client_;
-  const cloud::RetryParts parts_{std::make_shared<testing::ManualClock>(),
-                                 std::make_shared<CountingRandom>(), 1'000};
+  const cloud::Bucket bucket_;
   engine::WorkerPool pool_{1};
   wal::LogBuffer buffer_{64 * 1024};
   UUID wal_ = kFirst;

@@ -10,7 +10,6 @@
 
 #include "cloud/copy_marker.h"
 #include "cloud/create_object.h"
-#include "cloud/listing.h"
 #include "cloud/log_checkpoint.h"
 #include "cloud/other_things.h"
 #include "cloud/slot.h"
@@ -70,15 +69,13 @@ class BucketCopy {
   BucketCopy(CopySource& source, const std::shared_ptr<CloudStorageClient>& client,
              const CloudCopyOptions& options)
       : source_(source),
-        client_(*client),
-        location_(client->location()),
+        bucket_(bucket_of(client, options)),
         options_(options),
-        retry_parts_(retry_parts_of(options)),
         total_(source.state().bytes()) {}
 
   CopyReport run() {
     const auto marker = find_marker();
-    if (const auto there = find_checkpoint(client_, retry_parts_)) {
+    if (const auto there = find_checkpoint(bucket_)) {
       // Perhaps an earlier run made it, and did not come to remove the marker.
       if (!marker || marker->store != there->store || !is_ours(*marker)) throw_is_store();
       report_.resumed_bytes = record_bytes(*there);
@@ -94,13 +91,7 @@ class BucketCopy {
   }
 
  private:
-  template <typename Request>
-  auto retried(const Request& request) const {
-    return cloud::with_retries(retry_parts_, request);
-  }
-  std::optional<CopyMarker> find_marker() const {
-    return retried([&] { return cloud::find_copy_marker(client_); });
-  }
+  std::optional<CopyMarker> find_marker() const { return cloud::find_copy_marker(bucket_); }
 
   /// Whether the copy that the marker speaks of is of our source.
   bool is_ours(const CopyMarker& marker) const {
@@ -111,7 +102,7 @@ class BucketCopy {
   }
 
   [[noreturn]] void throw_is_store() const {
-    throw ValidationError(location_ + " is a store already: choose an empty prefix");
+    throw ValidationError(bucket_.location() + " is a store already: choose an empty prefix");
   }
 
   static std::uint64_t record_bytes(const LogCheckpoint& there) {
@@ -128,7 +119,7 @@ class BucketCopy {
       throw ValidationError(fmt::format(
           "{} holds a complete copy of an earlier state of {} (root {} there, {} in the source): "
           "choose an empty prefix to copy what it is now",
-          location_, source_.name().text, name_of(root_of(there)),
+          bucket_.location(), source_.name().text, name_of(root_of(there)),
           name_of(source_.state().current_root())));
     }
     for (const cloud::IndexedWAL& wal : there.index.wals()) {
@@ -161,53 +152,53 @@ class BucketCopy {
   void take_place(std::optional<CopyMarker> marker) {
     if (!marker) {
       check_is_empty();
-      CopyMarker ours{UUID::from_random(retry_parts_.random->bytes16()), source_.name().text, {}};
+      CopyMarker ours{bucket_.random_id(), source_.name().text, {}};
       for (const CopiedWAL& wal : source_.state().wals) ours.wals.push_back(wal.id);
-      cloud::create_object(client_, retry_parts_, kCopyMarkerKey, cloud::write_copy_marker(ours));
+      cloud::create_object(bucket_, kCopyMarkerKey, cloud::write_copy_marker(ours));
       marker = find_marker();          // somebody else's, if it was faster
       if (!marker) throw_disturbed();  // it came to its end meanwhile
     }
     if (!is_ours(*marker)) {
-      throw ValidationError(fmt::format("{}, not of {}", cloud::unfinished_copy(location_, *marker),
+      throw ValidationError(fmt::format("{}, not of {}",
+                                        cloud::unfinished_copy(bucket_.location(), *marker),
                                         source_.name().text));
     }
     made_.store = marker->store;
   }
 
   void check_is_empty() const {
-    const auto first = cloud::find_first_object(client_, retry_parts_);
+    const auto first = cloud::find_first_object(bucket_);
     if (!first) return;
-    throw ValidationError(
-        fmt::format("{} is not empty (there is {}): choose an empty prefix", location_, *first));
+    throw ValidationError(fmt::format("{} is not empty (there is {}): choose an empty prefix",
+                                      bucket_.location(), *first));
   }
 
   /// What is there, of this copy; nullopt: nothing yet.
   std::optional<LogCheckpoint> check_undisturbed() const {
-    auto there = find_checkpoint(client_, retry_parts_);
+    auto there = find_checkpoint(bucket_);
     if (!there || there->store == made_.store) return there;
     remove_marker();  // of a copy that nobody can finish any more
     throw_disturbed();
   }
 
   [[noreturn]] void throw_disturbed() const {
-    throw ValidationError(location_ +
+    throw ValidationError(bucket_.location() +
                           ": somebody else made a store there meanwhile: choose another prefix");
   }
 
   /// Keys and sizes of what an earlier run put.
   std::unordered_map<std::string, std::uint64_t> list_segments() const {
     std::unordered_map<std::string, std::uint64_t> sizes;
-    cloud::for_each_listed(client_, retry_parts_, cloud::kSegmentPrefix,
-                           [&](const CloudObjectMetadata& object) {
-                             return sizes.emplace(object.key, object.size), true;
-                           });
+    bucket_.for_each(cloud::kSegmentPrefix, [&](const CloudObjectMetadata& object) {
+      return sizes.emplace(object.key, object.size), true;
+    });
     return sizes;
   }
 
   void put_wals(bool is_resumed) {
     const std::uint64_t max_bytes = options_.max_parallel_requests * options_.segment_size;
     SegmentUploader uploader(
-        client_, retry_parts_, options_.max_parallel_requests, max_bytes,
+        bucket_, options_.max_parallel_requests, max_bytes,
         is_resumed ? list_segments() : std::unordered_map<std::string, std::uint64_t>{},
         [this](const PutSegment& segment) { note(segment); });
     for (const CopiedWAL& wal : source_.state().wals) {
@@ -264,30 +255,25 @@ class BucketCopy {
     if (object.size() > cloud::kMaxCheckpointSize) {
       throw UnexpectedError(
           fmt::format("{}: a checkpoint of {} bytes, {} are the limit; use a larger segment_size",
-                      location_, object.size(), cloud::kMaxCheckpointSize));
+                      bucket_.location(), object.size(), cloud::kMaxCheckpointSize));
     }
-    const std::span<const std::byte> part(object);
-    retried([&] {
-      return client_.put(kCheckpointKey, {&part, 1}, CloudPutCondition::if_absent());
-    });
+    bucket_.put(kCheckpointKey, object, CloudPutCondition::if_absent());
     auto there = check_undisturbed();
     if (!there) {
-      throw UnexpectedError(
-          fmt::format("{}: the object {} was put, and is not there", location_, kCheckpointKey));
+      throw UnexpectedError(fmt::format("{}: the object {} was put, and is not there",
+                                        bucket_.location(), kCheckpointKey));
     }
     return *std::move(there);
   }
 
   void remove_marker() const {
     const std::string key = kCopyMarkerKey;
-    retried([&] { return client_.remove({&key, 1}), 0; });
+    bucket_.remove({&key, 1});
   }
 
   CopySource& source_;
-  CloudStorageClient& client_;
-  const std::string location_;
+  const cloud::Bucket bucket_;
   const CloudCopyOptions& options_;
-  const cloud::RetryParts retry_parts_;
   const std::uint64_t total_;
   LogCheckpoint made_;
   std::vector<std::pair<UUID, std::uint64_t>> records_;

@@ -33,8 +33,7 @@ SourceName name_of(const std::string& location, const UUID& store) {
 
 BucketCopySource::BucketCopySource(const std::shared_ptr<CloudStorageClient>& client,
                                    const CloudCopyOptions& options)
-    : client_(client),
-      retry_parts_(retry_parts_of(options)),
+    : bucket_(bucket_of(client, options)),
       provider_(client, provider_options(options)),
       pool_(options.max_parallel_requests),
       name_(name_of(client->location(), provider_.store_id())) {
@@ -44,7 +43,7 @@ BucketCopySource::BucketCopySource(const std::shared_ptr<CloudStorageClient>& cl
 
 /// A copy of an older state than the newest would be taken for a whole one.
 void BucketCopySource::expect_newest_checkpoint() {
-  cloud::CommitLog log(client_, retry_parts_, pool_, [](const auto&...) {});
+  cloud::CommitLog log(bucket_, pool_, [](const auto&...) {});
   log.open();
   log.expect_newest_checkpoint();
 }
@@ -80,13 +79,13 @@ wal::ReadSome BucketCopySource::open(const CopiedWAL& wal) {
 
 /// Legacy WALs are in the checkpoint from the first one on, and never change.
 wal::ReadSome BucketCopySource::open_legacy(const CopiedWAL& wal) {
-  if (!checkpoint_) checkpoint_ = find_checkpoint(*client_, retry_parts_);
+  if (!checkpoint_) checkpoint_ = find_checkpoint(bucket_);
   const cloud::IndexedWAL* const indexed = checkpoint_ ? checkpoint_->index.find(wal.id) : nullptr;
   if (indexed == nullptr || indexed->end() != wal.end) {
     throw CorruptionError({wal.id, 0},
-                          client_->location() + ": the checkpoint does not name this WAL any more");
+                          bucket_.location() + ": the checkpoint does not name this WAL any more");
   }
-  const auto reader = std::make_shared<LegacyReadAhead>(client_, retry_parts_, pool_, *indexed);
+  const auto reader = std::make_shared<LegacyReadAhead>(bucket_, pool_, *indexed);
   return [reader](std::uint64_t offset, std::span<std::byte> out) {
     return reader->read(offset, out);
   };

@@ -4,8 +4,8 @@
 #include <memory>
 #include <optional>
 
+#include "cloud/bucket.h"
 #include "cloud/log_checkpoint.h"
-#include "cloud/retry.h"
 #include "engine/worker_pool.h"
 #include "protobase/cloud_block_provider.h"
 #include "protobase/cloud_copy.h"
@@ -31,8 +31,7 @@ class BucketCopySource final : public CopySource {
   void read_state();
   wal::ReadSome open_legacy(const CopiedWAL& wal);
 
-  const std::shared_ptr<CloudStorageClient> client_;
-  const cloud::RetryParts retry_parts_;
+  const cloud::Bucket bucket_;
   CloudBlockProvider provider_;
   engine::WorkerPool pool_;
   const SourceName name_;

@@ -21,8 +21,7 @@ SourceName name_of(const std::string& location, const std::optional<UUID>& store
 
 BucketSalvageSource::BucketSalvageSource(const std::shared_ptr<CloudStorageClient>& client,
                                          const CloudCopyOptions& options)
-    : client_(client),
-      bucket_(*client, retry_parts_of(options)),
+    : bucket_(bucket_of(client, options)),
       pool_(options.max_parallel_requests - 1),  // and the calling thread
       shown_([&] {
         cloud::LogRemains remains = cloud::find_remains(bucket_, pool_);

@@ -28,7 +28,6 @@ class BucketSalvageSource final : public SalvageSource {
   std::vector<BadPlace> other_losses() const override;
 
  private:
-  const std::shared_ptr<CloudStorageClient> client_;
   cloud::DamagedBucket bucket_;
   engine::WorkerPool pool_;
   SourceName name_;

@@ -8,9 +8,11 @@
 
 namespace protobase::storage {
 
-cloud::RetryParts retry_parts_of(const CloudCopyOptions& options) {
-  return {options.clock ? options.clock : os::system_clock(),
-          options.random ? options.random : os::system_random(), options.request_timeout_ms};
+cloud::Bucket bucket_of(const std::shared_ptr<CloudStorageClient>& client,
+                        const CloudCopyOptions& options) {
+  return {client,
+          {options.clock ? options.clock : os::system_clock(),
+           options.random ? options.random : os::system_random(), options.request_timeout_ms}};
 }
 
 void check_place(const SpacePlace& place) {
@@ -24,20 +26,18 @@ std::string space_root_text(const AtomPointer& root) {
                      root.transaction_id.to_string(), root.offset);
 }
 
-std::optional<cloud::LogCheckpoint> find_checkpoint(CloudStorageClient& client,
-                                                    const cloud::RetryParts& retry_parts) {
+std::optional<cloud::LogCheckpoint> find_checkpoint(const cloud::Bucket& bucket) {
   CloudGetOptions options;
   options.max_bytes = cloud::kMaxCheckpointSize;
   try {
     return cloud::read_twice([&]() -> std::optional<cloud::LogCheckpoint> {
-      const CloudGetResult got = cloud::with_retries(
-          retry_parts, [&] { return client.get(cloud::kCheckpointKey, options); });
+      const CloudGetResult got = bucket.get(cloud::kCheckpointKey, options);
       if (got.status != CloudGetStatus::kFound) return std::nullopt;
-      return cloud::read_checkpoint(got.object.bytes.span(), client.location());
+      return cloud::read_checkpoint(got.object.bytes.span(), bucket.location());
     });
   } catch (const cloud::ForeignCheckpointError&) {
-    if (cloud::has_slots_or_segments(client, retry_parts)) throw;
-    cloud::throw_other_things(client.location(), cloud::kCheckpointKey);
+    if (cloud::has_slots_or_segments(bucket)) throw;
+    cloud::throw_other_things(bucket.location(), cloud::kCheckpointKey);
   }
 }
 

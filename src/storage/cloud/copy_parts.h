@@ -4,15 +4,16 @@
 #include <optional>
 #include <string>
 
+#include "cloud/bucket.h"
 #include "cloud/log_checkpoint.h"
-#include "cloud/retry.h"
 #include "protobase/atom_pointer.h"
 #include "protobase/cloud_copy.h"
 #include "protobase/cloud_storage_client.h"
 
 namespace protobase::storage {
 
-cloud::RetryParts retry_parts_of(const CloudCopyOptions& options);
+cloud::Bucket bucket_of(const std::shared_ptr<CloudStorageClient>& client,
+                        const CloudCopyOptions& options);
 
 /// ValidationError unless it is one of the two.
 void check_place(const SpacePlace& place);
@@ -21,7 +22,6 @@ void check_place(const SpacePlace& place);
 std::string space_root_text(const AtomPointer& root);
 
 /// nullopt: there is none. Errors as read_checkpoint().
-std::optional<cloud::LogCheckpoint> find_checkpoint(CloudStorageClient& client,
-                                                    const cloud::RetryParts& retry_parts);
+std::optional<cloud::LogCheckpoint> find_checkpoint(const cloud::Bucket& bucket);
 
 }  // namespace protobase::storage

@@ -13,11 +13,9 @@ constexpr std::uint64_t kMostAhead = std::uint64_t{64} << 20;
 
 }  // namespace
 
-LegacyReadAhead::LegacyReadAhead(std::shared_ptr<CloudStorageClient> client,
-                                 cloud::RetryParts retry_parts, engine::WorkerPool& pool,
+LegacyReadAhead::LegacyReadAhead(cloud::Bucket bucket, engine::WorkerPool& pool,
                                  const cloud::IndexedWAL& wal)
-    : client_(std::move(client)),
-      retry_parts_(std::move(retry_parts)),
+    : bucket_(std::move(bucket)),
       pool_(pool),
       segments_(cloud::segments_of(wal)),
       current_(segments_.size()) {}
@@ -54,7 +52,7 @@ void LegacyReadAhead::go_to(std::size_t segment) {
   Read read = first.get();
   if (!read.damage.empty()) {
     throw CorruptionError({segments_[segment].wal, segments_[segment].begin},
-                          client_->location() + ", " + read.damage);
+                          bucket_.location() + ", " + read.damage);
   }
   bytes_ = std::move(read.bytes);
   current_ = segment;
@@ -68,9 +66,9 @@ void LegacyReadAhead::fetch_behind(std::size_t segment) {
     if (ahead > kMostAhead || i - segment > pool_.workers()) return;
     if (i - segment < on_their_way_.size()) continue;
     // The task holds what it needs: whoever gives up on it does not wait.
-    auto task = std::make_shared<std::packaged_task<Read()>>(
-        [client = client_, retry_parts = retry_parts_, wanted = segments_[i]] {
-          return cloud::read_legacy_segment(*client, retry_parts, wanted);
+    auto task =
+        std::make_shared<std::packaged_task<Read()>>([bucket = bucket_, wanted = segments_[i]] {
+          return cloud::read_legacy_segment(bucket, wanted);
         });
     on_their_way_.push_back({i, task->get_future()});
     pool_.submit([task] { (*task)(); });

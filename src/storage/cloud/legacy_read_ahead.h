@@ -9,8 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "cloud/bucket.h"
 #include "cloud/legacy_segment.h"
-#include "cloud/retry.h"
 #include "engine/worker_pool.h"
 #include "protobase/cloud_storage_client.h"
 
@@ -19,8 +19,7 @@ namespace protobase::storage {
 /// Not thread-safe. Holds one segment, and of the next ones 64 MiB at most.
 class LegacyReadAhead final {
  public:
-  LegacyReadAhead(std::shared_ptr<CloudStorageClient> client, cloud::RetryParts retry_parts,
-                  engine::WorkerPool& pool, const cloud::IndexedWAL& wal);
+  LegacyReadAhead(cloud::Bucket bucket, engine::WorkerPool& pool, const cloud::IndexedWAL& wal);
 
   /// Fills `out` from `offset` of the WAL; fewer bytes only at its end. CorruptionError: a segment
   /// is missing or damaged.
@@ -37,8 +36,7 @@ class LegacyReadAhead final {
   void fetch_behind(std::size_t segment);
   std::size_t segment_around(std::uint64_t offset) const;
 
-  const std::shared_ptr<CloudStorageClient> client_;
-  const cloud::RetryParts retry_parts_;
+  const cloud::Bucket bucket_;
   engine::WorkerPool& pool_;
   const std::vector<cloud::LegacySegment> segments_;
   std::deque<OnItsWay> on_their_way_;  // one behind the other

@@ -204,13 +204,13 @@ TEST_F(LegacySegmentTest, CutOffFromItsSourceAtAnyRequestACopyGoesOn) {
 }
 
 TEST_F(LegacySegmentTest, ASegmentLongerThanAnyIsDamageWithoutARequest) {
-  MockS3Client client(new_bucket());
+  const auto client = std::make_shared<MockS3Client>(new_bucket());
   const cloud::LegacySegment segment{
       UUID::from_random({}), 0, {cloud::kMaxLegacySegment + 1, 0, UUID::from_random({})}};
-  const auto read = read_legacy_segment(client, storage::retry_parts_of(options()), segment);
+  const auto read = read_legacy_segment(storage::bucket_of(client, options()), segment);
   for (const char* words : {"object segments/", "67108865 bytes by", "67108864 bytes are the most"})
     EXPECT_NE(read.damage.find(words), std::string::npos) << read.damage;
-  EXPECT_EQ(client.counts().gets, 0u);
+  EXPECT_EQ(client->counts().gets, 0u);
 }
 
 TEST_F(LegacySegmentTest, AnyOrderOfReadsGivesTheBytesOfTheWAL) {
@@ -228,7 +228,7 @@ TEST_F(LegacySegmentTest, AnyOrderOfReadsGivesTheBytesOfTheWAL) {
   }
   engine::WorkerPool pool(3);
   const auto client = std::make_shared<MockS3Client>(bucket);
-  storage::LegacyReadAhead reader(client, storage::retry_parts_of(options()), pool, wal);
+  storage::LegacyReadAhead reader(storage::bucket_of(client, options()), pool, wal);
   const auto text_at = [&](std::uint64_t offset, std::size_t size) {
     std::string text(size, '?');
     text.resize(reader.read(offset, std::as_writable_bytes(std::span(text))));

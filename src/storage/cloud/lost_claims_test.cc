@@ -23,9 +23,9 @@ class LostClaimsTest : public testing::CloudMachinesTest {
     machine.client->set_before([this](CloudCall call, const std::string& key) {
       if (call != CloudCall::kPut || !key.starts_with("log/") || lost_ == kAsManyAsAreTried) return;
       ++lost_;
-      const cloud::RetryParts parts{clock_, os::system_random(), 1'000};
+      const cloud::Bucket bucket(new_client(), {clock_, os::system_random(), 1'000});
       engine::WorkerPool pool(1);
-      cloud::CommitLog faster(new_client(), parts, pool, [](const auto&...) {});
+      cloud::CommitLog faster(bucket, pool, [](const auto&...) {});
       ASSERT_TRUE(faster.open());
       faster.claim();
     });

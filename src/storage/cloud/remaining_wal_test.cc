@@ -47,8 +47,8 @@ class RemainingWALTest : public ::testing::Test {
   const std::shared_ptr<testing::ManualClock> clock_ = std::make_shared<testing::ManualClock>();
   const std::shared_ptr<cloud::MemoryBucket> bucket_ =
       std::make_shared<cloud::MemoryBucket>("mock", clock_);
-  MockS3Client client_{bucket_};
-  cloud::DamagedBucket damaged_{client_, {clock_, os::system_random()}};
+  const std::shared_ptr<MockS3Client> client_ = std::make_shared<MockS3Client>(bucket_);
+  cloud::DamagedBucket damaged_{cloud::Bucket(client_, {clock_, os::system_random()})};
   engine::WorkerPool pool_{1};
   const BucketParts parts_{damaged_, pool_};
 };
@@ -124,7 +124,7 @@ TEST_F(RemainingWALTest, ManyPiecesThatVanishedAreAskedForOnceMore) {
   EXPECT_EQ(read(wal), expected);
   EXPECT_EQ(wal.remains().lost.size(), kPieces / 2);
   // What is there is no record here, and is fetched again for that.
-  EXPECT_LE(client_.counts().gets, 2 * kPieces);
+  EXPECT_LE(client_->counts().gets, 2 * kPieces);
 }
 
 TEST_F(RemainingWALTest, OfAPythonWALTheObjectWithAProvenHashIsTaken) {

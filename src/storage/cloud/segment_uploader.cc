@@ -8,12 +8,11 @@
 
 namespace protobase::storage {
 
-SegmentUploader::SegmentUploader(CloudStorageClient& client, cloud::RetryParts retry_parts,
-                                 unsigned max_parallel, std::uint64_t max_bytes,
+SegmentUploader::SegmentUploader(cloud::Bucket bucket, unsigned max_parallel,
+                                 std::uint64_t max_bytes,
                                  std::unordered_map<std::string, std::uint64_t> known,
                                  std::function<void(const PutSegment&)> put)
-    : client_(client),
-      retry_parts_(std::move(retry_parts)),
+    : bucket_(std::move(bucket)),
       max_parallel_(max_parallel),
       max_bytes_(max_bytes),
       known_(std::move(known)),
@@ -51,11 +50,8 @@ PutSegment SegmentUploader::put_segment(const UUID& wal, std::uint64_t begin,
   const auto known = known_.find(key);
   segment.was_there = known != known_.end() && known->second == bytes.size();
   if (segment.was_there) return segment;
-  if (is_given_up_) throw UnexpectedError(client_.location() + ": the copy was given up");
-  const std::span<const std::byte> part(bytes);
-  cloud::with_retries(retry_parts_, [&] {
-    return client_.put(key, {&part, 1}, CloudPutCondition::overwrite());
-  });
+  if (is_given_up_) throw UnexpectedError(bucket_.location() + ": the copy was given up");
+  bucket_.put(key, bytes);
   return segment;
 }
 

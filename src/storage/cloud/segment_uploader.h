@@ -10,7 +10,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "cloud/retry.h"
+#include "cloud/bucket.h"
 #include "engine/worker_pool.h"
 #include "protobase/cloud_storage_client.h"
 #include "protobase/shared_bytes.h"
@@ -32,8 +32,8 @@ class SegmentUploader final {
  public:
   /// `known`: keys and sizes of objects that are there; not sent again. `put` hears of each
   /// segment, in the order in which they were added.
-  SegmentUploader(CloudStorageClient& client, cloud::RetryParts retry_parts, unsigned max_parallel,
-                  std::uint64_t max_bytes, std::unordered_map<std::string, std::uint64_t> known,
+  SegmentUploader(cloud::Bucket bucket, unsigned max_parallel, std::uint64_t max_bytes,
+                  std::unordered_map<std::string, std::uint64_t> known,
                   std::function<void(const PutSegment&)> put);
   ~SegmentUploader() { is_given_up_ = true; }
   SegmentUploader(const SegmentUploader&) = delete;
@@ -53,8 +53,7 @@ class SegmentUploader final {
   void wait_for_first();
   PutSegment put_segment(const UUID& wal, std::uint64_t begin, const Bytes& bytes) const;
 
-  CloudStorageClient& client_;
-  const cloud::RetryParts retry_parts_;
+  const cloud::Bucket bucket_;
   const unsigned max_parallel_;
   const std::uint64_t max_bytes_;
   const std::unordered_map<std::string, std::uint64_t> known_;

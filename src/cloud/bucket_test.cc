@@ -1,4 +1,4 @@
-#include "cloud/listing.h"
+#include "cloud/bucket.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -40,21 +40,26 @@ class EndlessClient final : public testing::ForwardingCloudClient {
   const Bytes content_;  ///< of every object
 };
 
-class ListingTest : public ::testing::Test {
+class BucketTest : public ::testing::Test {
  protected:
-  std::vector<std::string> keys(CloudStorageClient& client, std::size_t most) const {
+  Bucket bucket(std::shared_ptr<CloudStorageClient> client) const {
+    return {std::move(client), {clock_, os::system_random(), kTimeoutMs}};
+  }
+  std::vector<std::string> keys(const std::shared_ptr<CloudStorageClient>& client,
+                                std::size_t most) const {
     std::vector<std::string> keys;
-    for_each_listed(client, retry_parts_, "some/", [&](const CloudObjectMetadata& object) {
+    bucket(client).for_each("some/", [&](const CloudObjectMetadata& object) {
       keys.push_back(object.key);
       return keys.size() < most;
     });
     return keys;
   }
 
-  const RetryParts retry_parts_{std::make_shared<testing::ManualClock>(), os::system_random()};
+  static constexpr std::uint64_t kTimeoutMs = 10'000;
+  const std::shared_ptr<testing::ManualClock> clock_ = std::make_shared<testing::ManualClock>();
 };
 
-TEST_F(ListingTest, EveryObjectIsVisitedInOrderUntilItIsEnough) {
+TEST_F(BucketTest, EveryObjectIsVisitedInOrderUntilItIsEnough) {
   const auto bucket = std::make_shared<MemoryBucket>();
   bucket->put("before", {});
   bucket->put("some0", {});  // behind all
@@ -63,32 +68,32 @@ TEST_F(ListingTest, EveryObjectIsVisitedInOrderUntilItIsEnough) {
     expected.push_back(fmt::format("some/{:04}", i));
     bucket->put(expected.back(), {});
   }
-  MockS3Client client(bucket);
+  const auto client = std::make_shared<MockS3Client>(bucket);
   EXPECT_EQ(keys(client, 9999), expected);
-  EXPECT_EQ(client.counts().lists, 2u);
+  EXPECT_EQ(client->counts().lists, 2u);
   expected.resize(7);
   EXPECT_EQ(keys(client, 7), expected);
-  EXPECT_EQ(client.counts().lists, 3u);
-  MockS3Client empty(std::make_shared<MemoryBucket>());
+  EXPECT_EQ(client->counts().lists, 3u);
+  const auto empty = std::make_shared<MockS3Client>();
   EXPECT_TRUE(keys(empty, 1).empty());
 }
 
-TEST_F(ListingTest, AListingThatLeadsNowhereIsAnError) {
-  EndlessClient without_objects({});
+TEST_F(BucketTest, AListingThatLeadsNowhereIsAnError) {
+  const auto without_objects = std::make_shared<EndlessClient>(std::vector<CloudObjectMetadata>());
   expect_error<CloudStorageError>([&] { keys(without_objects, 9999); }, {"endless", "some/"});
   CloudObjectMetadata again;
   again.key = "some/again";
-  EndlessClient repeating({again});
+  const auto repeating = std::make_shared<EndlessClient>(std::vector{again});
   expect_error<CloudStorageError>([&] { keys(repeating, 9999); }, {"endless", "some/"});
 }
 
 /// Opening went from page to page for ever when what was listed was no slot.
-TEST_F(ListingTest, OpeningALogEndsWhereItsListingLeadsNowhere) {
+TEST_F(BucketTest, OpeningALogEndsWhereItsListingLeadsNowhere) {
   CloudObjectMetadata stray;
   stray.key = "log/0-stray";
   const auto client = std::make_shared<EndlessClient>(std::vector{stray}, write_checkpoint({}));
   engine::WorkerPool pool(0);
-  CommitLog log(client, retry_parts_, pool, [](const auto&...) {});
+  CommitLog log(bucket(client), pool, [](const auto&...) {});
   expect_error<CloudStorageError>([&] { log.open(); }, {"endless", "log/"});
 }
 
