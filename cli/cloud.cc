@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "cli/exit_status.h"
+#include "cli/waiting_client.h"
 #include "cloud/url.h"
 #include "os/environment.h"
 #include "os/file_system.h"
@@ -97,7 +98,8 @@ SpacePlace place_of(const Location& location) {
 }  // namespace
 
 std::shared_ptr<CloudStorageClient> client_of(const BucketLocation& location) {
-  return location.kind == BucketKind::kS3 ? s3_client(location) : google_client(location);
+  return show_waiting(location.kind == BucketKind::kS3 ? s3_client(location)
+                                                       : google_client(location));
 }
 
 std::unique_ptr<SharedStorage> open_bucket(std::shared_ptr<CloudStorageClient> client,

@@ -35,4 +35,12 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
+std::string_view first_columns(std::string_view text, std::size_t count) {
+  const auto goes_on = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; };
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (!goes_on(text[at]) && count-- == 0) return text.substr(0, at);
+  }
+  return text;
+}
+
 }  // namespace protobase::cli

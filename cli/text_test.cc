@@ -19,6 +19,14 @@ TEST(TextTest, AMessageStaysOneLineAndKeepsItsUTF8) {
   EXPECT_EQ(one_line("caf\xc3\xa9"), "caf\xc3\xa9");
 }
 
+TEST(TextTest, OfALongLineTheFirstColumnsAreWholeCharacters) {
+  EXPECT_EQ(first_columns("caf\xc3\xa9s", 4), "caf\xc3\xa9");
+  EXPECT_EQ(first_columns("caf\xc3\xa9", 4), "caf\xc3\xa9");
+  EXPECT_EQ(first_columns("caf\xc3\xa9", 3), "caf");
+  EXPECT_EQ(first_columns("short", 80), "short");
+  EXPECT_EQ(first_columns("\xa9\xa9", 0), "\xa9\xa9") << "what goes on with nothing has no column";
+}
+
 TEST(TextTest, BytesCountsAndDurationsAreForPeople) {
   EXPECT_EQ(human_bytes(0), "0 B");
   EXPECT_EQ(human_bytes(1023), "1023 B");

@@ -1,10 +1,14 @@
 """The command line at a bucket, as every server must carry it. Subclasses say which server, and how to make a bucket."""
 
+import errno
+import fcntl
 import json
 import os
 import random
 import signal
+import struct
 import subprocess
+import termios
 import time
 import uuid
 
@@ -38,6 +42,22 @@ class CloudSpace(SpaceTest):
     def start(self, *arguments):
         return subprocess.Popen([CLI, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, env={**os.environ, **self.environment})
+
+    def run_on_a_terminal(self, *arguments, columns):
+        """Exit status, and what it wrote on standard error, which is a terminal."""
+        own, its = os.openpty()
+        fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        with subprocess.Popen([CLI, *arguments], stdout=subprocess.DEVNULL, stderr=its,
+                              env={**os.environ, **self.environment}) as process:
+            os.close(its)
+            shown = b""
+            try:
+                while chunk := os.read(own, 65536):
+                    shown += chunk
+            except OSError as error:  # so a terminal ends that nobody writes to any more
+                self.assertEqual(errno.EIO, error.errno)
+        os.close(own)
+        return process.returncode, shown.decode()
 
     def on_space(self, command):
         return [command[0], self.space, *command[1:]]

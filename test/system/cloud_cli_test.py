@@ -17,7 +17,7 @@ import _python_packages
 _python_packages.use(_cloud_servers.MOTO)
 
 import _cloud_cli
-from _space import CORRUPT, FAILED, NOT_THERE, USAGE
+from _space import CORRUPT, DONE, FAILED, NOT_THERE, USAGE
 
 # Of 127.0.0.1 and localhost, with its key, for a hundred years.
 SELF_SIGNED = pathlib.Path(__file__).with_name("self_signed.pem")
@@ -262,6 +262,17 @@ class Moto(_cloud_cli.Essentials):
         self.fails(FAILED, "root", self.space, mentions=["127.0.0.1", "bucket"])
         result = self.fails(FAILED, "doctor", self.space, stdout=None)
         self.assertRegex(result.stdout.decode(), r"^FAILED +answer .*look at the endpoint")
+
+    def test_on_a_terminal_it_says_why_it_waits(self):
+        self.push("1", "--root")
+        silent = f"s3://bucket/p?endpoint=http://127.0.0.1:{_cloud_servers.free_port()}"
+        status, shown = self.run_on_a_terminal("root", silent, columns=40)
+        self.assertEqual(FAILED, status)
+        waiting, error = shown[:-1].rsplit("\r\x1b[K", 1)
+        for line in waiting.split("\r\x1b[K")[1:]:
+            self.assertEqual("waiting for s3://bucket/p: it cannot be reached"[:39], line)
+        self.assertRegex(error, r"^protobase: root: .*look at the endpoint")
+        self.assertEqual((DONE, ""), self.run_on_a_terminal("root", self.space, columns=40))
 
     def test_an_endpoint_that_is_no_object_store(self):
         for status in (200, 302, 404):
