@@ -57,7 +57,7 @@ void check_key(std::span<const std::byte> bytes) {
   const auto name = cloud::parse_segment_key(key);
   if (!name) return;
   require(name->begin < name->end);
-  require(cloud::segment_key(name->wal, name->begin, name->end, name->id) == key);
+  require(cloud::segment_key(*name) == key);
 }
 
 }  // namespace

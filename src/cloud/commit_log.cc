@@ -198,9 +198,8 @@ void CommitLog::expect_merges_known() {
   }
   if (merged.empty()) return;
   const SegmentName& one = merged.front();
-  throw CorruptionError(location() + ": " +
-                        describe_unknown_merge(segment_key(one.wal, one.begin, one.end, {})) +
-                        kWayOut + (known_.end_of(one.wal) ? "" : kStrayAdvice));
+  throw CorruptionError(location() + ": " + describe_unknown_merge(segment_key(one)) + kWayOut +
+                        (known_.end_of(one.wal) ? "" : kStrayAdvice));
 }
 
 CommitLog::Look CommitLog::read_checkpoint_if_new() {
@@ -500,14 +499,15 @@ bool CommitLog::put_checkpoint(const LogCheckpoint& checkpoint) {
   return false;
 }
 
-bool CommitLog::publish_segments(std::span<const MergedSegment> segments, std::uint64_t boundary) {
+bool CommitLog::publish_segments(std::span<const SegmentName> segments, std::uint64_t boundary) {
   constexpr int kTries = 8;
   const std::lock_guard io(io_mutex_);
   for (int tries = 0; tries < kTries; ++tries) {
     LogCheckpoint next = known_.checkpoint();
     if (next.boundary >= boundary) return false;
-    for (const MergedSegment& segment : segments) {
-      if (!next.index.replace(segment.wal, segment.begin, {segment.end, 0, {}})) return false;
+    for (const SegmentName& segment : segments) {
+      if (!next.index.replace(segment.wal, segment.begin, {segment.end, 0, segment.id}))
+        return false;
     }
     next.boundary = boundary;
     if (!bucket_.retried([&] { return put_checkpoint(next); })) continue;

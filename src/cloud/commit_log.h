@@ -44,13 +44,6 @@ struct SlotContents {
   std::optional<RootVersion> root;          ///< the newest commit among them, if any
 };
 
-/// A range of a WAL that is in a segment now, and was in slots.
-struct MergedSegment {
-  UUID wal;
-  std::uint64_t begin = 0;
-  std::uint64_t end = 0;
-};
-
 using FoundBytes =
     std::function<void(const UUID& wal, std::uint64_t begin, std::span<const std::byte> bytes)>;
 
@@ -105,10 +98,10 @@ class CommitLog final {
   /// Segments that nothing names of what is known here.
   CloudUnnamedSegments unnamed_segments() const;
 
-  /// Puts a checkpoint with `segments`, which are there, in place of the slots below `boundary`.
+  /// Puts a checkpoint with `segments`, which a merge put, in place of the slots below `boundary`.
   /// False: somebody else merged these slots meanwhile. CloudStorageError, kNotNow: others put one
   /// again and again. UnexpectedError: as above.
-  bool publish_segments(std::span<const MergedSegment> segments, std::uint64_t boundary);
+  bool publish_segments(std::span<const SegmentName> segments, std::uint64_t boundary);
 
   /// Of the checkpoint as it was last read or put, in bytes.
   std::uint64_t checkpoint_size() const noexcept { return checkpoint_.size(); }

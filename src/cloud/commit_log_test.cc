@@ -98,10 +98,10 @@ TEST_F(LimitedCheckpointTest, ShorterSegmentsAreNotNamedInPlaceOfThoseOfAnotherM
   append(wal, kBegin + kRecord.size());
   CommitLog stopped = new_log(kMaxCheckpointSize);
   ASSERT_TRUE(stopped.open());
-  const MergedSegment longer{wal, kBegin, kBegin + 2 * kRecord.size()};
+  const SegmentName longer{wal, kBegin, kBegin + 2 * kRecord.size()};
   ASSERT_TRUE(stopped.publish_segments(std::span(&longer, 1), 2));
   const Bytes merged = stored();
-  const MergedSegment shorter{wal, kBegin, kBegin + kRecord.size()};
+  const SegmentName shorter{wal, kBegin, kBegin + kRecord.size()};
   EXPECT_FALSE(slower.publish_segments(std::span(&shorter, 1), slower.known().newest_slot() + 1))
       << "nothing was merged by it";
   EXPECT_EQ(stored(), merged);
@@ -110,12 +110,12 @@ TEST_F(LimitedCheckpointTest, ShorterSegmentsAreNotNamedInPlaceOfThoseOfAnotherM
 /// A PUT that came late, into a prefix that was emptied and made anew.
 TEST_F(LimitedCheckpointTest, ASegmentOfAMergeOfAnUnknownWALMayBeNoneOfThisStore) {
   const UUID stranger = UUID::from_random({7});
-  bucket_->put(segment_key(stranger, 4096, 4196, {}), Bytes(100));
+  bucket_->put(segment_key({stranger, 4096, 4196}), Bytes(100));
   CommitLog other = new_log(kMaxCheckpointSize);
   testing::expect_error<CorruptionError>(
       [&] { other.claim(); },
       {"older than what was merged", "restore it", "none of this store's", "remove the segment"});
-  bucket_->remove(segment_key(stranger, 4096, 4196, {}));
+  bucket_->remove(segment_key({stranger, 4096, 4196}));
   other.claim();
 }
 

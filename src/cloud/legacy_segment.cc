@@ -11,7 +11,7 @@ namespace protobase::cloud {
 namespace {
 
 /// Empty: none.
-std::string find_damage(const CloudGetResult& got, const LegacySegment& segment,
+std::string find_damage(const CloudGetResult& got, const SegmentName& segment,
                         const std::string& key) {
   if (got.status != CloudGetStatus::kFound) return fmt::format("object {} is missing", key);
   const auto bytes = got.object.bytes.span();
@@ -19,7 +19,7 @@ std::string find_damage(const CloudGetResult& got, const LegacySegment& segment,
     return fmt::format("object {}: expected {} bytes, found {}", key, segment.size(), bytes.size());
   }
   const UUID found{base::xxh3_128(bytes)};
-  if (found == segment.extent.segment_id) return {};
+  if (found == segment.id) return {};
   std::string digits;
   for (const std::uint8_t byte : found.bytes) digits += fmt::format("{:02x}", byte);
   return fmt::format("object {}: expected bytes with the hash in its name, found {}", key, digits);
@@ -27,19 +27,18 @@ std::string find_damage(const CloudGetResult& got, const LegacySegment& segment,
 
 }  // namespace
 
-std::vector<LegacySegment> segments_of(const IndexedWAL& wal) {
-  std::vector<LegacySegment> segments;
+std::vector<SegmentName> segments_of(const IndexedWAL& wal) {
+  std::vector<SegmentName> segments;
   std::uint64_t begin = wal.begin();
   for (const Extent& extent : wal.extents) {
-    segments.push_back({wal.id, begin, extent});
+    segments.push_back({wal.id, begin, extent.end, extent.segment_id});
     begin = extent.end;
   }
   return segments;
 }
 
-LegacySegmentRead read_legacy_segment(const Bucket& bucket, const LegacySegment& segment) {
-  const std::string key =
-      segment_key(segment.wal, segment.begin, segment.extent.end, segment.extent.segment_id);
+LegacySegmentRead read_legacy_segment(const Bucket& bucket, const SegmentName& segment) {
+  const std::string key = segment_key(segment);
   if (segment.size() > kMaxLegacySegment) {
     return {{},
             fmt::format("object {}: {} bytes by its name, and {} bytes are the most that one "
@@ -67,7 +66,7 @@ std::vector<BadPlace> check_legacy_segments(
   std::vector<BadPlace> bad;
   for (const IndexedWAL& wal : index.wals()) {
     if (wal.layout != WALLayout::kLegacyPython) continue;
-    for (const LegacySegment& segment : segments_of(wal)) {
+    for (const SegmentName& segment : segments_of(wal)) {
       const LegacySegmentRead read = read_legacy_segment(bucket, segment);
       if (read.damage.empty()) {
         keep(segment.wal, segment.begin, read.bytes.span());

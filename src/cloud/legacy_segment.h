@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cloud/bucket.h"
+#include "cloud/slot.h"
 #include "cloud/wal_index.h"
 #include "protobase/cloud_storage_client.h"
 #include "protobase/shared_bytes.h"
@@ -19,24 +20,16 @@ namespace protobase::cloud {
 /// A copy makes none that are longer. Longer ones are damage, never an allocation.
 inline constexpr std::uint64_t kMaxLegacySegment = std::uint64_t{64} << 20;
 
-struct LegacySegment {
-  UUID wal;
-  std::uint64_t begin = 0;
-  Extent extent;
-
-  std::uint64_t size() const noexcept { return extent.end - begin; }
-};
-
 struct LegacySegmentRead {
   SharedBytes bytes;
   std::string damage;  ///< names the object; empty: the bytes are those that were put
 };
 
-std::vector<LegacySegment> segments_of(const IndexedWAL& wal);
+std::vector<SegmentName> segments_of(const IndexedWAL& wal);
 
 /// The whole of it, past every cache; once more when it is not what was put, as what was damaged
 /// on the way is whole the next time.
-LegacySegmentRead read_legacy_segment(const Bucket& bucket, const LegacySegment& segment);
+LegacySegmentRead read_legacy_segment(const Bucket& bucket, const SegmentName& segment);
 
 /// Reads all segments of the legacy WALs; those that are whole go to `keep`.
 std::vector<BadPlace> check_legacy_segments(

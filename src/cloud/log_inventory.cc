@@ -278,7 +278,7 @@ class InventoryTaker {
 
 std::string key_of(const UUID& wal, const Piece& piece) {
   return piece.slot != 0 ? slot_key(piece.slot)
-                         : segment_key(wal, piece.begin, piece.named_end, piece.segment_id);
+                         : segment_key({wal, piece.begin, piece.named_end, piece.segment_id});
 }
 
 bool is_merged(const Piece& piece) noexcept { return piece.slot == 0 && piece.segment_id.is_nil(); }

@@ -438,7 +438,7 @@ class RemainsFinder {
       return describe_piece(slot.wal, body);
     }
     return fmt::format("object {} is missing, or several with these bytes",
-                       segment_key(slot.wal, begin, segments_end, slot.commit_id));
+                       segment_key({slot.wal, begin, segments_end, slot.commit_id}));
   }
 
   /// Slots of a WAL that follow slot `before` and come before `behind`.

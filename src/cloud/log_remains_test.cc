@@ -46,7 +46,7 @@ class LogRemainsTest : public ::testing::Test {
  protected:
   /// By a flush that nothing names, behind a gap: only what is in it can prove it.
   void put_segment(std::uint64_t begin, Bytes bytes) {
-    const auto key = segment_key(kWAL, begin, begin + bytes.size(), UUID::from_random({1}));
+    const auto key = segment_key({kWAL, begin, begin + bytes.size(), UUID::from_random({1})});
     bucket_->put(key, std::move(bytes));
   }
   LogRemains find() {

@@ -31,16 +31,16 @@ std::optional<CloudMergeReport> Merger::run(const std::stop_token& stop) {
   std::vector<Group> groups = plan(state);
   merge_all(groups, stop);
   CloudMergeReport report;
-  std::vector<MergedSegment> segments;
+  std::vector<SegmentName> segments;
   std::uint64_t boundary = state.slot + 1;
   for (const Group& group : groups) {
     if (!group.is_merged) {  // stopped
       boundary = std::min(boundary, group.sources.front().slot);
       continue;
     }
-    segments.push_back({group.wal, group.begin(), group.end()});
+    segments.push_back(group.segment());
     report.slots += group.sources.size();
-    report.bytes += group.end() - group.begin();
+    report.bytes += segments.back().size();
   }
   report.segments = segments.size();
   if (boundary == state.boundary) {  // stopped before anything was done
@@ -59,8 +59,8 @@ std::vector<Merger::Group> Merger::plan(const LogCheckpoint& state) {
     bool goes_on = false;
     for (const Extent& extent : wal.extents) {
       if (extent.slot != 0) {
-        goes_on = goes_on && groups.back().end() - groups.back().begin() < kSegmentSize &&
-                  extent.end - groups.back().begin() <= kMaxSegmentSize;
+        goes_on = goes_on && groups.back().segment().size() < kSegmentSize &&
+                  extent.end - groups.back().segment().begin <= kMaxSegmentSize;
         if (!goes_on) groups.push_back({wal.id, {}});
         groups.back().sources.push_back({extent.slot, begin, extent.end});
       }
@@ -93,7 +93,7 @@ std::size_t Merger::count_together(std::span<const Group> groups) {
   std::size_t count = 0;
   std::uint64_t bytes = 0;
   for (; count < groups.size() && groups[count].sources.size() <= kFewSources; ++count) {
-    bytes += groups[count].end() - groups[count].begin();
+    bytes += groups[count].segment().size();
     if (bytes > kMaxSegmentSize) break;
   }
   return std::max<std::size_t>(count, 1);
@@ -125,8 +125,7 @@ void Merger::read(const UUID& wal, Source& source) {
 void Merger::put(Group& group) {
   std::vector<std::span<const std::byte>> parts;
   for (const Source& source : group.sources) parts.push_back(source.bytes.span());
-  const std::string key = segment_key(group.wal, group.begin(), group.end(), {});
-  bucket_.put(key, parts);
+  bucket_.put(segment_key(group.segment()), parts);
   group.is_merged = true;
 }
 

@@ -41,8 +41,9 @@ class Merger final {
     std::vector<Source> sources;
     bool is_merged = false;  ///< its segment was put
 
-    std::uint64_t begin() const noexcept { return sources.front().begin; }
-    std::uint64_t end() const noexcept { return sources.back().end; }
+    SegmentName segment() const noexcept {
+      return {wal, sources.front().begin, sources.back().end};
+    }
   };
 
   static std::vector<Group> plan(const LogCheckpoint& state);

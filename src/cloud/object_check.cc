@@ -24,8 +24,7 @@ std::vector<ObjectCheck::Bad> ObjectCheck::find_bad(const WALIndex& index) const
     std::uint64_t begin = wal.begin();
     for (const Extent& extent : wal.extents) {
       const bool is_slot = extent.slot != 0;
-      const std::string key = is_slot ? slot_key(extent.slot)
-                                      : segment_key(wal.id, begin, extent.end, extent.segment_id);
+      const std::string key = object_key(wal.id, begin, extent);
       const std::uint64_t least = extent.end - begin + (is_slot ? kSlotHeaderSize : 0);
       const auto size = size_of(key);
       if (!size) {

@@ -201,10 +201,11 @@ std::optional<std::uint64_t> parse_slot_key(const std::string& key) {
   return number == 0 ? std::nullopt : number;
 }
 
-std::string segment_key(const UUID& wal, std::uint64_t begin, std::uint64_t end, const UUID& id) {
-  std::string key = fmt::format("{}{}/{:020}-{:020}", kSegmentPrefix, wal.to_string(), begin, end);
-  if (!id.is_nil()) {
-    std::string hex = id.to_string();
+std::string segment_key(const SegmentName& segment) {
+  std::string key = fmt::format("{}{}/{:020}-{:020}", kSegmentPrefix, segment.wal.to_string(),
+                                segment.begin, segment.end);
+  if (!segment.id.is_nil()) {
+    std::string hex = segment.id.to_string();
     std::erase(hex, '-');
     key += "-" + hex;
   }
@@ -223,9 +224,9 @@ std::optional<SegmentName> parse_segment_key(const std::string& key) {
   if (!parsed_wal || !parsed_begin || !parsed_end || !parsed_id || *parsed_end <= *parsed_begin) {
     return std::nullopt;
   }
+  const SegmentName segment{*parsed_wal, *parsed_begin, *parsed_end, *parsed_id};
   // Only the spelling counts that is used to find it.
-  if (segment_key(*parsed_wal, *parsed_begin, *parsed_end, *parsed_id) != key) return std::nullopt;
-  return SegmentName{*parsed_wal, *parsed_begin, *parsed_end, *parsed_id};
+  return segment_key(segment) == key ? std::optional(segment) : std::nullopt;
 }
 
 }  // namespace protobase::cloud

@@ -75,18 +75,17 @@ std::string slot_key(std::uint64_t number);
 /// nullopt: not the key of a slot.
 std::optional<std::uint64_t> parse_slot_key(const std::string& key);
 
-/// `id` nil: made by a merge.
-std::string segment_key(const UUID& wal, std::uint64_t begin, std::uint64_t end, const UUID& id);
-
-/// What the key of a segment says.
+/// A segment, as its key names it.
 struct SegmentName {
   UUID wal;
-  std::uint64_t begin = 0;
-  std::uint64_t end = 0;
-  UUID id;
+  std::uint64_t begin = 0;  ///< its bytes are those of the WAL from here
+  std::uint64_t end = 0;    ///< to here
+  UUID id{};                ///< nil: made by a merge
 
+  std::uint64_t size() const noexcept { return end - begin; }
   friend bool operator==(const SegmentName&, const SegmentName&) = default;
 };
+std::string segment_key(const SegmentName& segment);
 /// nullopt: not the key of a segment, or of one that ends before it begins.
 std::optional<SegmentName> parse_segment_key(const std::string& key);
 

@@ -48,7 +48,7 @@ void SlotPublisher::put_segments(SlotContents& contents) {
   try {
     engine::for_all(pool_, std::span(segments), [&](const Segment& segment) {
       const std::string key =
-          segment_key(contents.wal, segment.begin, segment.end, contents.commit_id);
+          segment_key({contents.wal, segment.begin, segment.end, contents.commit_id});
       bucket_.put(key, segment.parts);
     });
   } catch (const std::exception&) {

@@ -127,20 +127,20 @@ TEST(Slot, KeysOfSlotsAreRecognisedAndNoOthers) {
 }
 
 TEST(Slot, ASegmentsKeyIsItsAddress) {
-  EXPECT_EQ(segment_key(kWAL, 4096, 5000, {}),
+  EXPECT_EQ(segment_key({kWAL, 4096, 5000}),
             "segments/11111111-0000-4000-8000-000000000000/"
             "00000000000000004096-00000000000000005000");
-  EXPECT_TRUE(segment_key(kWAL, 4096, 5000, kId)
+  EXPECT_TRUE(segment_key({kWAL, 4096, 5000, kId})
                   .ends_with("-22222222000040008000"
                              "0000000000aa"));
 }
 
 TEST(Slot, KeysOfSegmentsAreRecognisedAndNoOthers) {
   for (const UUID& id : {UUID{}, kId}) {
-    const std::string key = segment_key(kWAL, 4096, 5000, id);
+    const std::string key = segment_key({kWAL, 4096, 5000, id});
     const auto name = parse_segment_key(key);
     ASSERT_TRUE(name);
-    EXPECT_EQ(segment_key(name->wal, name->begin, name->end, name->id), key);
+    EXPECT_EQ(segment_key(*name), key);
     for (std::size_t size = 0; size < key.size(); ++size) {
       const bool is_shorter_key = !id.is_nil() && size == key.size() - 33;
       EXPECT_EQ(parse_segment_key(key.substr(0, size)).has_value(), is_shorter_key) << size;
@@ -152,8 +152,8 @@ TEST(Slot, KeysOfSegmentsAreRecognisedAndNoOthers) {
     }
     EXPECT_EQ(parse_segment_key(key + "0"), std::nullopt);
   }
-  EXPECT_EQ(parse_segment_key(segment_key(kWAL, 5000, 5000, {})), std::nullopt);
-  EXPECT_EQ(parse_segment_key(segment_key(kWAL, 5000, 4096, {})), std::nullopt);
+  EXPECT_EQ(parse_segment_key(segment_key({kWAL, 5000, 5000})), std::nullopt);
+  EXPECT_EQ(parse_segment_key(segment_key({kWAL, 5000, 4096})), std::nullopt);
 }
 
 }  // namespace

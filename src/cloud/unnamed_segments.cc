@@ -11,7 +11,7 @@ CloudUnnamedSegments count_unnamed_segments(const Bucket& bucket, const WALIndex
   for (const IndexedWAL& wal : index.wals()) {
     std::uint64_t begin = wal.begin();
     for (const Extent& extent : wal.extents) {
-      if (extent.slot == 0) named.insert(segment_key(wal.id, begin, extent.end, extent.segment_id));
+      if (extent.slot == 0) named.insert(object_key(wal.id, begin, extent));
       begin = extent.end;
     }
   }

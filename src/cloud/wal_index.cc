@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "cloud/slot.h"
+
 namespace protobase::cloud {
 namespace {
 
@@ -18,6 +20,11 @@ std::uint64_t begin_of(const IndexedWAL& wal, std::vector<Extent>::const_iterato
 }
 
 }  // namespace
+
+std::string object_key(const UUID& wal, std::uint64_t begin, const Extent& extent) {
+  return extent.slot != 0 ? slot_key(extent.slot)
+                          : segment_key({wal, begin, extent.end, extent.segment_id});
+}
 
 const IndexedWAL* WALIndex::find(const UUID& wal) const noexcept {
   const auto place = places_.find(wal);

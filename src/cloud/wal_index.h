@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct Extent {
 
   friend bool operator==(const Extent&, const Extent&) = default;
 };
+
+/// The key of the object that has the bytes of `wal` from `begin` on, as far as `extent` goes.
+std::string object_key(const UUID& wal, std::uint64_t begin, const Extent& extent);
 
 struct IndexedWAL {
   UUID id;

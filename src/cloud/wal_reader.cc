@@ -125,10 +125,7 @@ SharedBytes WALReader::get(const UUID& wal, std::uint64_t from, std::uint64_t si
   constexpr int kTries = 3;
   for (int tries = 0;; ++tries) {
     const auto place = log_.known().find_place(wal, from);
-    const std::string key =
-        place->extent.slot != 0
-            ? slot_key(place->extent.slot)
-            : segment_key(wal, place->begin, place->extent.end, place->extent.segment_id);
+    const std::string key = object_key(wal, place->begin, place->extent);
     const auto bytes = try_get(key, *place, from, size);
     if (bytes && bytes->size() == size) return *bytes;
     if (tries + 1 == kTries) {

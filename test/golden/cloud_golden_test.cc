@@ -148,7 +148,7 @@ class GoldenBucket final {
       const SharedBytes first = contents.inline_parts.front();
       contents.segment_ends.push_back(contents.begin + first.size());
       bucket_.put(
-          cloud::segment_key(wal_, contents.begin, contents.segment_ends[0], contents.commit_id),
+          cloud::segment_key({wal_, contents.begin, contents.segment_ends[0], contents.commit_id}),
           first.span());
       contents.inline_parts.erase(contents.inline_parts.begin());
     }

@@ -240,8 +240,9 @@ class BucketCopy {
   }
 
   void note(const PutSegment& segment) {
-    made_.index.add(segment.wal, {segment.end, 0, segment.id});
-    const std::uint64_t size = segment.end - segment.begin;
+    const auto& [wal, begin, end, id] = segment.name;
+    made_.index.add(wal, {end, 0, id});
+    const std::uint64_t size = end - begin;
     if (segment.was_there) report_.resumed_bytes += size;
     done_ += size;
     if (options_.progress) options_.progress(done_, total_);

@@ -279,7 +279,7 @@ TEST_F(CloudSalvageFaultsTest, AnObjectBehindWhatAWriterGaveUpDoesNotVouchForIt)
   commit(*open(), "somebody else's");
   remember();
   for (const auto& [key, bytes] : segments) bucket_->put(key, bytes);
-  bucket_->put(cloud::segment_key(given_up->wal, given_up->end, given_up->end + 8, {}), Bytes(8));
+  bucket_->put(cloud::segment_key({given_up->wal, given_up->end, given_up->end + 8}), Bytes(8));
   bucket_->remove("checkpoint");
   const SalvageReport report = salvage();
   EXPECT_EQ(report.root, history_.front().root) << all(report);

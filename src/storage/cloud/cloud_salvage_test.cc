@@ -260,8 +260,9 @@ TEST_F(CloudSalvageTest, ObjectsUnderOtherNamesGiveNoWrongRecord) {
       const auto name = cloud::parse_segment_key(from);
       if (!name) continue;
       const std::uint64_t moved = 8 * (draws() % 1000);  // over others, or with a gap
-      bucket_->put(cloud::segment_key(name->wal, name->begin + moved, name->end + moved, name->id),
-                   objects_.at(from));
+      bucket_->put(
+          cloud::segment_key({name->wal, name->begin + moved, name->end + moved, name->id}),
+          objects_.at(from));
     }
     const SalvageReport report = salvage();
     SCOPED_TRACE(all(report));
@@ -526,13 +527,13 @@ TEST_F(CloudSalvageTest, StrangeObjectsMakeNoWALAndNoLength) {
   fill();
   const UUID stranger = UUID::from_random({1, 2, 3});
   const UUID known = texts_.begin()->first.transaction_id;
-  const std::string far = cloud::segment_key(known, std::uint64_t{1} << 40, (1ull << 40) + 8, {});
+  const std::string far = cloud::segment_key({known, std::uint64_t{1} << 40, (1ull << 40) + 8});
   bucket_->put(far, Bytes(8, std::byte{7}));
-  bucket_->put(cloud::segment_key(stranger, 4096, std::uint64_t{1} << 41, {}), Bytes(100));
-  bucket_->put(cloud::segment_key(stranger, 5000, ~std::uint64_t{0}, {}), Bytes(100));
-  bucket_->put(cloud::segment_key(known, 0, 1, {}), Bytes(1));  // as of the Python storage
-  bucket_->put(cloud::segment_key(known, 8, 16, stranger), Bytes(8));
-  bucket_->put(cloud::segment_key(UUID::from_random({4}), 0, 100, {}), Bytes(100));
+  bucket_->put(cloud::segment_key({stranger, 4096, std::uint64_t{1} << 41}), Bytes(100));
+  bucket_->put(cloud::segment_key({stranger, 5000, ~std::uint64_t{0}}), Bytes(100));
+  bucket_->put(cloud::segment_key({known, 0, 1}), Bytes(1));  // as of the Python storage
+  bucket_->put(cloud::segment_key({known, 8, 16, stranger}), Bytes(8));
+  bucket_->put(cloud::segment_key({UUID::from_random({4}), 0, 100}), Bytes(100));
   bucket_->put("segments/else", Bytes(100));
   bucket_->put("log/else", Bytes(100));
   bucket_->remove("checkpoint");

@@ -36,9 +36,7 @@ std::size_t LegacyReadAhead::read(std::uint64_t offset, std::span<std::byte> out
 }
 
 std::size_t LegacyReadAhead::segment_around(std::uint64_t offset) const {
-  const auto found = std::ranges::upper_bound(
-      segments_, offset, {},
-      [](const cloud::LegacySegment& segment) { return segment.extent.end; });
+  const auto found = std::ranges::upper_bound(segments_, offset, {}, &cloud::SegmentName::end);
   return static_cast<std::size_t>(found - segments_.begin());
 }
 

@@ -38,7 +38,7 @@ class LegacyReadAhead final {
 
   const cloud::Bucket bucket_;
   engine::WorkerPool& pool_;
-  const std::vector<cloud::LegacySegment> segments_;
+  const std::vector<cloud::SegmentName> segments_;
   std::deque<OnItsWay> on_their_way_;  // one behind the other
   std::size_t current_;
   SharedBytes bytes_;  // of the current one

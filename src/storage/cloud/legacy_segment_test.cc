@@ -205,8 +205,8 @@ TEST_F(LegacySegmentTest, CutOffFromItsSourceAtAnyRequestACopyGoesOn) {
 
 TEST_F(LegacySegmentTest, ASegmentLongerThanAnyIsDamageWithoutARequest) {
   const auto client = std::make_shared<MockS3Client>(new_bucket());
-  const cloud::LegacySegment segment{
-      UUID::from_random({}), 0, {cloud::kMaxLegacySegment + 1, 0, UUID::from_random({})}};
+  const cloud::SegmentName segment{UUID::from_random({}), 0, cloud::kMaxLegacySegment + 1,
+                                   UUID::from_random({})};
   const auto read = read_legacy_segment(storage::bucket_of(client, options()), segment);
   for (const char* words : {"object segments/", "67108865 bytes by", "67108864 bytes are the most"})
     EXPECT_NE(read.damage.find(words), std::string::npos) << read.damage;
@@ -222,7 +222,7 @@ TEST_F(LegacySegmentTest, AnyOrderOfReadsGivesTheBytesOfTheWAL) {
   for (int i = 0; i < 20; ++i) {
     const Bytes part(kSize, static_cast<std::byte>('a' + i));
     const UUID hash{base::xxh3_128(part)};
-    bucket->put(cloud::segment_key(wal.id, content.size(), content.size() + kSize, hash), part);
+    bucket->put(cloud::segment_key({wal.id, content.size(), content.size() + kSize, hash}), part);
     content.append(kSize, static_cast<char>('a' + i));
     wal.extents.push_back({content.size(), 0, hash});
   }

@@ -45,8 +45,8 @@ void SegmentUploader::wait_for_first() {
 
 PutSegment SegmentUploader::put_segment(const UUID& wal, std::uint64_t begin,
                                         const Bytes& bytes) const {
-  PutSegment segment{wal, begin, begin + bytes.size(), {base::xxh3_128(bytes)}};
-  const std::string key = cloud::segment_key(wal, begin, segment.end, segment.id);
+  PutSegment segment{{wal, begin, begin + bytes.size(), {base::xxh3_128(bytes)}}};
+  const std::string key = cloud::segment_key(segment.name);
   const auto known = known_.find(key);
   segment.was_there = known != known_.end() && known->second == bytes.size();
   if (segment.was_there) return segment;

@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "cloud/bucket.h"
+#include "cloud/slot.h"
 #include "engine/worker_pool.h"
 #include "protobase/cloud_storage_client.h"
 #include "protobase/shared_bytes.h"
@@ -20,10 +21,7 @@ namespace protobase::storage {
 
 /// One that is in the bucket now. Its id is a hash of its bytes, so that a key means what is in it.
 struct PutSegment {
-  UUID wal;
-  std::uint64_t begin = 0;
-  std::uint64_t end = 0;
-  UUID id;
+  cloud::SegmentName name;
   bool was_there = false;
 };
 
