@@ -113,15 +113,15 @@ bool CommitLog::read_base() {
   } catch (const CorruptionError& error) {
     damage = error.what();
   }
-  make_up_for_checkpoint(version, damage);
+  adopt_rebuilt_checkpoint(version, damage);
   return true;
 }
 
 /// The checkpoint is absent, or is of `version` and damaged: as if the log had been opened without
 /// it now. What was known before is no proof: others may have merged, and claims that came too late
 /// may stand where slots were.
-void CommitLog::make_up_for_checkpoint(const std::string& version, const std::string& damage) {
-  std::optional<LogCheckpoint> rebuilt = rebuild(version);
+void CommitLog::adopt_rebuilt_checkpoint(const std::string& version, const std::string& damage) {
+  std::optional<LogCheckpoint> rebuilt = rebuild_from_slots(version);
   if (!rebuilt && !damage.empty()) throw CorruptionError(damage + kWayOut);
   if (!rebuilt) throw_no_checkpoint();
   const std::uint64_t slot = rebuilt->slot;
@@ -132,7 +132,7 @@ void CommitLog::make_up_for_checkpoint(const std::string& version, const std::st
 
 /// Everything the slots say, which is all while none was merged away and nothing was copied here;
 /// else nullopt. `version`: of a checkpoint that cannot be read, if there is one.
-std::optional<LogCheckpoint> CommitLog::rebuild(const std::string& version) const {
+std::optional<LogCheckpoint> CommitLog::rebuild_from_slots(const std::string& version) const {
   const auto first = bucket_.retried([&] { return reader_.find(1); });
   if (!first || !first->is_claim() || first->root) return std::nullopt;
   // Another log, so that this one is as it was when the slots do not say all.
@@ -306,7 +306,7 @@ bool CommitLog::read_and_take_up(std::vector<ListedSlot>& slots) {
   }
   if (must_look) {
     if (looked.get() == Look::kAbsent && !is_rebuilding_) {
-      make_up_for_checkpoint({}, {});
+      adopt_rebuilt_checkpoint({}, {});
       return false;
     }
     if (known_.boundary() > first || known_.newest_slot() + 1 != first) return false;
@@ -331,7 +331,7 @@ void CommitLog::claim() {
     known_.throw_if_broken();
     // First of all: who claims must see what was merged meanwhile.
     if (has_lost_checkpoint_) {
-      make_up_for_checkpoint(checkpoint_.version(), {});
+      adopt_rebuilt_checkpoint(checkpoint_.version(), {});
       bucket_.retried([&] { return put_checkpoint(known_.checkpoint()); });
     }
     if (!has_lost_checkpoint_ && try_claim()) return;
@@ -359,7 +359,7 @@ bool CommitLog::try_claim() {
   if (result.other) return false;
   if (!base::is_planted(base::PlantedBug::kBoundaryIgnored) &&
       read_checkpoint_anew() != Look::kRead) {
-    make_up_for_checkpoint({}, {});  // nothing tells whether the claim counts: another one will
+    adopt_rebuilt_checkpoint({}, {});  // nothing tells whether the claim counts: another one will
     return false;
   }
   if (!known_.take_up_claim(header)) return false;  // merged away while we slept

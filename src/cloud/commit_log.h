@@ -78,11 +78,6 @@ class CommitLog final {
   /// slots are missing, or the checkpoint is older than what was merged.
   void claim();
   bool has_claimed() const noexcept { return claimed_epoch_ != 0; }
-  /// Whether somebody took over what was claimed here; for good.
-  bool is_deposed() const {
-    const std::lock_guard io(io_mutex_);
-    return !deposed_.empty();
-  }
 
   /// Puts the next slot and returns when it is stored. LockingError: another writer took over.
   /// NothingTookEffect: nothing was stored, the same may be tried again. CloudStorageError with
@@ -116,8 +111,8 @@ class CommitLog final {
   // The following are called with io_mutex_ held.
   bool read_base();
   bool has_oldest_slot();
-  std::optional<LogCheckpoint> rebuild(const std::string& version) const;
-  void make_up_for_checkpoint(const std::string& version, const std::string& damage);
+  std::optional<LogCheckpoint> rebuild_from_slots(const std::string& version) const;
+  void adopt_rebuilt_checkpoint(const std::string& version, const std::string& damage);
   Look read_checkpoint_if_new();
   Look read_checkpoint_anew(std::string* version = nullptr);
   bool is_empty();
@@ -144,7 +139,7 @@ class CommitLog final {
   const SlotReader reader_;
   const SlotWriter writer_;
 
-  mutable std::mutex io_mutex_;  // one conversation about slots at a time
+  std::mutex io_mutex_;  // one conversation about slots at a time
   std::uint64_t polls_ = 0;
   CheckpointObject checkpoint_;
   std::atomic<bool> has_lost_checkpoint_{false};

@@ -212,22 +212,10 @@ void LocalCommits::run() {
   }
 }
 
-/// False: others were faster each time, so not now; nobody took over what was ours.
-bool LocalCommits::claim() {
-  try {
-    publisher_.claim();
-    return true;
-  } catch (const LockingError& error) {
-    if (log_.is_deposed()) throw;
-    note(error, /*is_final=*/false);
-    return false;
-  }
-}
-
 /// False: not now, or never (failure_).
 bool LocalCommits::publish(std::optional<Attempt>& attempt) {
   try {
-    if (!claim()) return false;
+    publisher_.claim();
     if (!attempt) attempt = next_attempt();
     if (attempt) {
       publisher_.put_segments(attempt->contents);
@@ -243,10 +231,14 @@ bool LocalCommits::publish(std::optional<Attempt>& attempt) {
   } catch (const NotFoundError& error) {  // the bucket
     note(error, /*is_final=*/false);
   } catch (const LockingError& error) {
-    note(LockingError(
-             fmt::format("{}; what was acknowledged here and is not in the bucket stays in {}",
-                         error.what(), journal_.directory())),
-         /*is_final=*/true);
+    if (dynamic_cast<const NothingTookEffect*>(&error) != nullptr) {  // others claim all the time
+      note(error, /*is_final=*/false);
+    } else {
+      note(LockingError(
+               fmt::format("{}; what was acknowledged here and is not in the bucket stays in {}",
+                           error.what(), journal_.directory())),
+           /*is_final=*/true);
+    }
   } catch (const std::exception& error) {
     note(UnexpectedError(error.what()), /*is_final=*/true);
   }

@@ -88,7 +88,6 @@ class LocalCommits final {
   void throw_if_failed() const;
   void start_thread();
   void run();
-  bool claim();
   bool publish(std::optional<Attempt>& attempt);
   std::optional<Attempt> next_attempt();
   std::optional<RootVersion> moved_root(const UUID& wal, std::uint64_t begin,
