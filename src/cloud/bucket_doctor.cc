@@ -10,6 +10,7 @@
 #include "cloud/bucket_doctor.h"
 #include "cloud/bucket_race.h"
 #include "cloud/commit_log.h"
+#include "cloud/create_object.h"
 #include "cloud/other_things.h"
 #include "engine/worker_pool.h"
 #include "protobase/errors.h"
@@ -98,7 +99,10 @@ bool BucketDoctor::answers() {
 BucketDoctor::Result BucketDoctor::open_store() {
   engine::WorkerPool pool(1);
   CommitLog log(bucket_, pool, [](const auto&...) {});
-  if (!log.open()) return {true, "it is free: a store can be made there"};
+  if (!log.open()) {
+    check_room_for_keys(bucket_);
+    return {true, "it is free: a store can be made there"};
+  }
   log.known().throw_if_broken();
   return {true,
           fmt::format("there is a store, {} commits and claims long", log.known().newest_slot())};

@@ -67,6 +67,14 @@ std::string failed_check(CloudStorageClient& client, const BucketDoctorOptions& 
   return failed;
 }
 
+TEST(BucketDoctorTest, APrefixThatIsTooLongForAStoreIsToldBeforeOneIsMade) {
+  const auto bucket = MockS3Client().bucket();
+  MockS3Client client(bucket, std::string(904, 'p'));
+  EXPECT_EQ(failed_check(client), "prefix");
+  MockS3Client shorter(bucket, std::string(903, 'p'));
+  EXPECT_EQ(failed_check(shorter), "");
+}
+
 TEST(BucketDoctorTest, GoodBucketsAreHealthyAndLeftAsTheyWere) {
   MockS3Client s3;
   EXPECT_EQ(failed_check(s3), "");

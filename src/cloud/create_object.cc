@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cloud/other_things.h"
+#include "cloud/slot.h"
 #include "protobase/errors.h"
 #include "protobase/uuid.h"
 
@@ -37,8 +38,24 @@ void remove_probe(const Bucket& bucket, const std::string& key) {
 
 }  // namespace
 
+void check_room_for_keys(const Bucket& bucket) {
+  // All of these have the same length.
+  UUID id;
+  id.bytes.fill(0xFF);
+  const std::string longest = segment_key({id, 0, 1, id});
+  try {
+    bucket.get(longest);
+  } catch (const ValidationError& error) {
+    throw ValidationError(
+        fmt::format("{}: the prefix is too long for a store, whose keys need {} "
+                    "bytes behind it ({}): choose a shorter one",
+                    bucket.location(), longest.size(), error.what()));
+  }
+}
+
 void create_object(const Bucket& bucket, const std::string& key,
                    std::span<const std::byte> object) {
+  check_room_for_keys(bucket);
   const std::string probe = std::string(kProbePrefix) + bucket.random_id().to_string();
   const char* const ignored = ignored_condition(bucket, probe);
   remove_probe(bucket, probe);
