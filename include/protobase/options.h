@@ -13,7 +13,9 @@ namespace protobase {
 
 enum class LogLevel { kInfo, kWarning, kError };
 
-/// Receives what is worth knowing but is no error of a call. May be called from any thread.
+/// Receives what is worth knowing but is no error of a call. May be called from any thread, also
+/// while locks are held: it must call nothing of what it is given to, and return soon. A
+/// std::exception that it throws is lost with the message, any other one ends the process.
 using Logger = std::function<void(LogLevel level, std::string_view message)>;
 
 /// Options every storage shares. A value out of range makes the constructor throw ValidationError

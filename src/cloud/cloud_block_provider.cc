@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/check_range.h"
+#include "base/safe_logger.h"
 #include "cloud/block_cache.h"
 #include "cloud/cloud_root_register.h"
 #include "cloud/commit_log.h"
@@ -32,6 +33,11 @@ using cloud::CommitLog;
 // So many slots behind a checkpoint still come in one page of a listing.
 constexpr std::uint64_t kCheckpointSlots = 900;
 constexpr std::uint64_t kCheckpointSlotsAtClose = 16;
+
+CloudStorageOptions with_safe_logger(CloudStorageOptions options) {
+  options.logger = base::safe_logger(std::move(options.logger));
+  return options;
+}
 
 cloud::BlockCacheOptions cache_options(const CloudStorageOptions& options) {
   cloud::BlockCacheOptions cache;
@@ -400,7 +406,7 @@ class CloudBlockProvider::Impl final {
 
 CloudBlockProvider::CloudBlockProvider(std::shared_ptr<CloudStorageClient> client,
                                        CloudStorageOptions options)
-    : impl_(std::make_unique<Impl>(std::move(client), options)) {}
+    : impl_(std::make_unique<Impl>(std::move(client), with_safe_logger(std::move(options)))) {}
 CloudBlockProvider::~CloudBlockProvider() { impl_->close(); }
 
 AtomPointer CloudBlockProvider::claim_wal() { return impl_->claim_wal(); }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/byte_spans.h"
+#include "base/safe_logger.h"
 #include "cloud/client_arguments.h"
 #include "cloud/content_range.h"
 #include "cloud/endpoint_advice.h"
@@ -66,7 +67,7 @@ GoogleCredentialsOptions credentials_of(const GoogleCloudClientOptions& options,
                        .timeout_ms = options.request_timeout_ms},
       .environment = environment_of(options),
       .file_system = options.file_system ? options.file_system : os::posix_file_system(),
-      .logger = options.logger,
+      .logger = base::safe_logger(options.logger),
   };
 }
 

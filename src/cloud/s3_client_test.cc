@@ -14,6 +14,12 @@ namespace {
 
 using testing::expect_error;
 
+TEST_F(S3ClientTest, ALoggerThatThrowsCostsItsOwnWordsOnly) {
+  options_.logger = [](LogLevel, std::string_view) { throw std::runtime_error("the log is full"); };
+  http_->answer(404, "<Error><Code>NoSuchKey</Code></Error>");
+  EXPECT_EQ(client().get("key").status, CloudGetStatus::kAbsent);
+}
+
 TEST_F(S3ClientTest, BuildingItMakesNoRequest) {
   client();
   EXPECT_TRUE(http_->requests().empty());

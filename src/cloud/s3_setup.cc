@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/check_range.h"
+#include "base/safe_logger.h"
 #include "cloud/aws_profile.h"
 #include "cloud/client_arguments.h"
 #include "cloud/s3_credentials_sources.h"
@@ -133,7 +134,7 @@ std::unique_ptr<S3Transport> make_s3_transport(const S3ClientOptions& options,
   transport.connect_timeout_ms = options.connect_timeout_ms;
   transport.request_timeout_ms = options.request_timeout_ms;
   transport.read_stall_timeout_ms = options.read_stall_timeout_ms;
-  transport.logger = options.logger;
+  transport.logger = base::safe_logger(options.logger);
   transport.clock = options.clock ? options.clock : os::system_clock();
   transport.http = options.http;
   if (!transport.http) {
@@ -146,7 +147,7 @@ std::unique_ptr<S3Transport> make_s3_transport(const S3ClientOptions& options,
       s3_credentials_sources(
           given, options.profile,
           {transport.http, transport.clock, environment, file_system, transport.region}),
-      transport.clock, options.logger);
+      transport.clock, transport.logger);
   return std::make_unique<S3Transport>(std::move(transport), std::move(credentials));
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "base/safe_logger.h"
 #include "engine/for_all.h"
 #include "engine/verifier.h"
 #include "format/codec.h"
@@ -22,8 +23,9 @@ AtomCacheOptions cache_options(const StorageOptions& options, bool enabled, std:
   return cache;
 }
 
-const StorageOptions& validated(const StorageOptions& options) {
+StorageOptions validated(StorageOptions options) {
   options.validate();
+  options.logger = base::safe_logger(std::move(options.logger));
   return options;
 }
 
@@ -75,7 +77,7 @@ AtomStore::AtomStore(std::shared_ptr<BlockProvider> provider, const StorageOptio
       bytes_cache_(cache_options(options, options.enable_atom_bytes_cache,
                                  options.bytes_cache_max_entries, options.bytes_cache_max_bytes),
                    clock),
-      log_(*provider_, options),
+      log_(*provider_, options_),
       reader_(*provider_, log_, options.verify_mapped_once),
       committer_(provider_->root_register(), log_, clock, options.root_lock_timeout_ms),
       pool_(options.max_workers) {}

@@ -333,7 +333,7 @@ void Log::log_stop() const noexcept {
     try {
       logger_(LogLevel::kError, std::string("log stopped: ") + failure.what());
     } catch (const std::exception&) {
-      // A logger that fails, or no memory for the words: every later call says them.
+      // No memory for the words: every later call says them.
     }
   }
 }

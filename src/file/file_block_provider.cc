@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/safe_logger.h"
 #include "file/file_root_register.h"
 #include "file/open_files.h"
 #include "file/space_damage.h"
@@ -36,6 +37,7 @@ FileBlockProviderOptions complete(FileBlockProviderOptions options) {
     throw ValidationError("max_open_files = " + std::to_string(options.max_open_files) +
                           " is out of range: 1 to 65536");
   }
+  options.logger = base::safe_logger(std::move(options.logger));
   if (!options.file_system) options.file_system = os::posix_file_system();
   if (!options.clock) options.clock = os::system_clock();
   if (!options.random) options.random = os::system_random();

@@ -1,13 +1,19 @@
 // What users of a store in a bucket are told: which object or place, what is wrong, what to do.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <functional>
+#include <memory>
+#include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "cloud/slot.h"
 #include "protobase/errors.h"
+#include "protobase/mock_s3_client.h"
 #include "testing/cloud_machines.h"
 #include "testing/expect_error.h"
+#include "testing/forwarding_cloud_client.h"
 
 namespace protobase {
 namespace {
@@ -49,6 +55,32 @@ TEST_F(CloudErrorWordsTest, WhoOnlyReadsIsToldWhichStoreItIs) {
                            std::function<void()>([&] { reader->merge(); })}) {
     expect_error<NotSupportedError>(call, {"s3://mock", "reading only"});
   }
+}
+
+// Its words come in a thread that has nobody to throw to.
+TEST_F(CloudErrorWordsTest, ALoggerThatThrowsStopsNeitherProcessNorStorage) {
+  int heard = 0;
+  CloudStorageOptions options = cloud();
+  options.upload_interval_ms = 1;
+  options.logger = [&](LogLevel, std::string_view) {
+    ++heard;
+    throw std::runtime_error("the log is full");
+  };
+  Machine first = open(options);
+  commit(first, "one");
+  commit(open(), "two");
+  try {
+    first->push_bytes(as_bytes("three"));  // flushed in the background, which is refused
+    for (int i = 0; i < 5000 && first->stats().wal.buffered_bytes > 0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      first->push_bytes(as_bytes("four"));
+    }
+    ADD_FAILURE() << "it was never deposed";
+  } catch (const LockingError&) {
+  }
+  first.storage.reset();
+  EXPECT_GT(heard, 0);
+  commit(open(), "five");
 }
 
 TEST_F(CloudErrorWordsTest, WhoWaitsForTheRootInVainIsToldWhatToDo) {

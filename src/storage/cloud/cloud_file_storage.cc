@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/safe_logger.h"
 #include "protobase/errors.h"
 
 namespace protobase {
@@ -74,7 +75,8 @@ CloudFileStorage::CloudFileStorage(std::shared_ptr<CloudStorageClient> client,
     : CloudFileStorage(open_provider(std::move(client), cloud, options),
                        with_room(options, cloud)) {
   if (cloud.upload_interval_ms > 0 && cloud.access == SpaceAccess::kReadWrite) {
-    flusher_ = std::make_unique<IntervalFlusher>(*this, cloud.upload_interval_ms, cloud.logger);
+    flusher_ = std::make_unique<IntervalFlusher>(*this, cloud.upload_interval_ms,
+                                                 base::safe_logger(cloud.logger));
   }
 }
 
