@@ -1,6 +1,7 @@
 #include "cloud/aws_profile.h"
 
-#include <vector>
+#include <algorithm>
+#include <optional>
 
 #include "base/ascii.h"
 #include "cloud/small_file.h"
@@ -19,6 +20,17 @@ std::string_view without_comment(std::string_view text) {
       return text.substr(0, i);
   }
   return text;
+}
+
+/// What stands between the brackets, as the shell splits it: Amazon's tool puts names with a blank
+/// in quotes. A blank behind the first word, more of them in front of the rest count as one.
+std::string section_name(std::string_view text) {
+  const auto blank = text.find_first_of(" \t");
+  if (blank == std::string_view::npos) return std::string(text);
+  std::string_view rest = base::trimmed(text.substr(blank));
+  const bool is_quoted = rest.size() > 1 && (rest[0] == '"' || rest[0] == '\'');
+  if (is_quoted && rest.back() == rest[0]) rest = rest.substr(1, rest.size() - 2);
+  return std::string(text.substr(0, blank)).append(" ").append(rest);
 }
 
 /// The path a variable or, without one, the home directory gives; nullopt when there is neither.
@@ -53,7 +65,8 @@ Sections parse_aws_profiles(std::string_view text, const std::string& path,
                             const std::string& setting) {
   Sections sections;
   std::map<std::string, std::string>* section = nullptr;
-  std::string group;  // the setting that indented ones belong to
+  std::string group;                  // the setting that ones further in belong to
+  std::optional<std::size_t> indent;  // of the settings of this section
   std::size_t number = 0;
   for (std::size_t at = 0; at < text.size();) {
     const auto end = std::min(text.find('\n', at), text.size());
@@ -62,14 +75,15 @@ Sections parse_aws_profiles(std::string_view text, const std::string& path,
     ++number;
     const std::string_view line = base::trimmed(without_comment(whole));
     if (line.empty()) continue;
-    const bool is_indented = whole[0] == ' ' || whole[0] == '\t';
+    const std::size_t own_indent = whole.find_first_not_of(" \t");
+    const bool is_nested = own_indent > indent.value_or(section == nullptr ? 0 : own_indent);
     const auto fail = [&](const std::string& why) {
       throw ValidationError(path + ", line " + std::to_string(number) + ": " + why +
                             "; look at that line, and whether " + setting +
                             " names the file that was meant");
     };
     const auto equals = line.find('=');
-    if (is_indented) {
+    if (is_nested) {
       if (group.empty() || equals == std::string_view::npos) continue;  // of no interest here
       (*section)[group + "." + base::lower_case(base::trimmed(line.substr(0, equals)))] =
           base::trimmed(line.substr(equals + 1));
@@ -77,8 +91,9 @@ Sections parse_aws_profiles(std::string_view text, const std::string& path,
     }
     if (line.starts_with('[')) {
       if (!line.ends_with(']')) fail("no ] at the end of the name of a section");
-      section = &sections[std::string(base::trimmed(line.substr(1, line.size() - 2)))];
+      section = &sections[section_name(base::trimmed(line.substr(1, line.size() - 2)))];
       group.clear();
+      indent.reset();
       continue;
     }
     if (equals == std::string_view::npos) fail("no =");
@@ -86,6 +101,7 @@ Sections parse_aws_profiles(std::string_view text, const std::string& path,
     const std::string name = base::lower_case(base::trimmed(line.substr(0, equals)));
     const std::string& value = (*section)[name] = base::trimmed(line.substr(equals + 1));
     group = value.empty() ? name : "";
+    indent = own_indent;
   }
   return sections;
 }
@@ -108,7 +124,12 @@ AWSProfile read_aws_profile(const std::string& name, os::Environment& environmen
   take(config, "profile " + profile.name);
   if (profile.name == "default") take(config, "default");
   if (const std::string services = profile.get("services"); !services.empty()) {
-    take(config, "services " + services);
+    // Of what else stands there, nothing is of the profile.
+    const auto found = config.find("services " + services);
+    if (found == config.end()) return profile;
+    for (const auto& [setting, value] : found->second) {
+      if (setting.starts_with("s3.")) profile.settings.emplace(setting, value);
+    }
   }
   return profile;
 }

@@ -75,6 +75,21 @@ TEST_F(AWSProfiles, GroupsOfSettingsAndServicesBelongToTheirProfile) {
   EXPECT_EQ(profile.get("endpoint_url"), "") << "that one was of the region";
 }
 
+// As `aws configure --profile "far away"` writes it, and as people indent what they copied.
+TEST_F(AWSProfiles, NamesInQuotesAndSectionsThatAreIndentedAsAWholeAreRead) {
+  environment_.set("AWS_CONFIG_FILE", "/.aws/config");
+  write("/.aws/config",
+        "[profile 'far away']\nregion = a\n[profile \"near\"]\nregion = b\n"
+        "[profile \t tab]\nregion = c\n[default]\n  region = d\n  s3 =\n    addressing_style = e\n"
+        "  endpoint_url = f\n");
+  EXPECT_EQ(read("far away").get("region"), "a");
+  EXPECT_EQ(read("near").get("region"), "b");
+  EXPECT_EQ(read("tab").get("region"), "c");
+  EXPECT_EQ(read().get("region"), "d");
+  EXPECT_EQ(read().get("s3.addressing_style"), "e");
+  EXPECT_EQ(read().get("endpoint_url"), "f");
+}
+
 TEST_F(AWSProfiles, FilesLieBelowHome) {
   files_.make_directory("/person");
   files_.make_directory("/person/.aws");
