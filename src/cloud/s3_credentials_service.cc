@@ -1,5 +1,7 @@
 #include "cloud/s3_credentials_service.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "cloud/http_date.h"
@@ -40,6 +42,17 @@ std::string words_of(const os::HTTPResponse& response) {
          (error ? ", " + error->code.substr(0, 100) : "");
 }
 
+/// The token service says by status 400 too that it, or the provider it asks, is busy.
+bool is_busy(const os::HTTPResponse& response) {
+  constexpr std::array<std::string_view, 6> kCodes = {
+      "Throttling",           "ThrottlingException",   "RequestThrottled",
+      "RequestLimitExceeded", "IDPCommunicationError", "ServiceUnavailable"};
+  if (response.status == 429 || response.status >= 500) return true;
+  if (response.status == kServiceAnswered) return false;
+  const auto error = parse_s3_error(response.text());
+  return error && std::ranges::find(kCodes, error->code) != kCodes.end();
+}
+
 }  // namespace
 
 os::HTTPRequest near_request(std::string method, std::string url, os::HTTPHeaders headers) {
@@ -67,7 +80,7 @@ os::HTTPResponse perform(os::HTTPClient& http, const os::HTTPRequest& request,
     throw CloudStorageError(CloudFailure::kNotSent, 0,
                             words(service, words_of(error, request)) + ", and the network");
   }
-  if (response.status == 429 || response.status >= 500) {
+  if (is_busy(response)) {
     throw CloudStorageError(CloudFailure::kNotSent, response.status,
                             words(service, words_of(response)));
   }
@@ -83,6 +96,16 @@ os::HTTPResponse ask(os::HTTPClient& http, const os::HTTPRequest& request,
 
 void throw_unusable(const S3CredentialsService& service, const std::string& why) {
   throw CloudStorageError(CloudFailure::kNotSent, kServiceAnswered, words(service, why));
+}
+
+bool is_header_text(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= ' ' && c < 0x7F; });
+}
+
+void check_given(const S3Credentials& credentials, const S3CredentialsService& service) {
+  const AWSKeys& keys = credentials.keys;
+  if (is_header_text(keys.access_key) && is_header_text(keys.session_token)) return;
+  throw_unusable(service, "the keys hold characters that are in none");
 }
 
 S3Credentials parse_json_credentials(std::string_view text, const S3CredentialsService& service) {
@@ -101,6 +124,7 @@ S3Credentials parse_json_credentials(std::string_view text, const S3CredentialsS
     is_good = false;  // its words may repeat what was read
   }
   if (!is_good) throw_unusable(service, "the answer is not what it should be");
+  check_given(credentials, service);
   return credentials;
 }
 

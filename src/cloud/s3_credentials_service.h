@@ -22,8 +22,9 @@ struct S3CredentialsService {
 os::HTTPRequest near_request(std::string method, std::string url, os::HTTPHeaders headers);
 os::HTTPRequest far_post(std::string url, std::string_view form);
 
-/// Whatever it answers, but a failure of its own (429, 5xx): CloudStorageError (kNotSent), as when
-/// nothing comes. NotAuthorizedError: who is there is not to be trusted, or no such service.
+/// Whatever it answers, but a failure of its own (429, 5xx, or words for that): CloudStorageError
+/// (kNotSent), as when nothing comes. NotAuthorizedError: who is there is not to be trusted, or no
+/// such service.
 os::HTTPResponse perform(os::HTTPClient& http, const os::HTTPRequest& request,
                          const S3CredentialsService& service);
 
@@ -33,6 +34,12 @@ os::HTTPResponse ask(os::HTTPClient& http, const os::HTTPRequest& request,
 
 /// CloudStorageError (kNotSent).
 [[noreturn]] void throw_unusable(const S3CredentialsService& service, const std::string& why);
+
+/// Whether a header can hold it: printable ASCII, blanks among it.
+bool is_header_text(std::string_view text);
+
+/// CloudStorageError (kNotSent) when no request can hold these, whose service gave them out.
+void check_given(const S3Credentials& credentials, const S3CredentialsService& service);
 
 /// The JSON of the container and the instance metadata services.
 S3Credentials parse_json_credentials(std::string_view text, const S3CredentialsService& service);

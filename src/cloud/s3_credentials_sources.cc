@@ -99,6 +99,10 @@ S3Credentials assume_role(const WebIdentity& identity,
     throw NotAuthorizedError("the web identity token " + identity.token_file +
                              " is not there; look at " + setting);
   }
+  if (base::trimmed(*token).empty()) {
+    throw NotAuthorizedError("the web identity token " + identity.token_file +
+                             " is empty; look at " + setting);
+  }
   const std::string body = query_text({{"Action", "AssumeRoleWithWebIdentity"},
                                        {"Version", "2011-06-15"},
                                        {"RoleArn", identity.role},
@@ -110,7 +114,10 @@ S3Credentials assume_role(const WebIdentity& identity,
   const auto response = ask(*surroundings.http, far_post(sts_url(surroundings), body), service);
   try {
     const STSCredentials given = parse_sts_credentials(response.text());
-    return {{given.access_key, given.secret_key, given.session_token}, given.expires_us};
+    S3Credentials found{{given.access_key, given.secret_key, given.session_token},
+                        given.expires_us};
+    check_given(found, service);
+    return found;
   } catch (const ValidationError& error) {
     throw_unusable(service, error.what());
   }
@@ -245,6 +252,7 @@ class ContainerSource final : public S3CredentialsSource {
       if (!relative.starts_with('/')) {
         throw ValidationError("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with a slash");
       }
+      check_uri(relative);
       return "http://169.254.170.2" + relative;
     }
     std::string full = get("AWS_CONTAINER_CREDENTIALS_FULL_URI");
@@ -260,20 +268,35 @@ class ContainerSource final : public S3CredentialsSource {
           "and the known addresses of containers are asked, not " +
           endpoint.host);
     }
+    check_uri(full);
     return full;
+  }
+
+  /// Asked again it would be no better.
+  void check_uri(const std::string& uri) const {
+    if (is_header_text(uri) && uri.find(' ') == std::string::npos) return;
+    throw ValidationError(std::string(uri_variable()) +
+                          " holds a blank or another character that is in no URL");
   }
 
   std::string authorization() const {
     constexpr const char* kTokenFile = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+    constexpr const char* kToken = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
     const std::string path = get(kTokenFile);
-    if (path.empty()) {
-      return std::string(base::trimmed(get("AWS_CONTAINER_AUTHORIZATION_TOKEN")));
-    }
+    if (path.empty()) return checked(get(kToken), kToken);
     const auto token = read_small_file(*surroundings_.file_system, path, kTokenFile);
     if (!token) {
       throw NotAuthorizedError(path + " is not there; look at " + kTokenFile);
     }
-    return std::string(base::trimmed(*token));
+    return checked(*token, kTokenFile);
+  }
+
+  static std::string checked(const std::string& token, const std::string& setting) {
+    std::string trimmed(base::trimmed(token));
+    if (is_header_text(trimmed)) return trimmed;
+    throw NotAuthorizedError("the token that " + setting +
+                             " gives holds a line break or another character that is in none; set "
+                             "it anew without");
   }
 
   const S3CredentialsSurroundings surroundings_;
@@ -332,6 +355,9 @@ class InstanceSource final : public S3CredentialsSource {
     try {
       const auto response = surroundings_.http->perform(request);
       const std::string token(base::trimmed(response.text()));
+      if (response.status == kServiceAnswered && !is_header_text(token)) {
+        throw_unusable(service(), "a session token that is none");
+      }
       if (response.status == kServiceAnswered && !token.empty()) return token;
       const bool has_failed = response.status >= 500 || response.status == 429;
       if (was_there_ || has_failed) {

@@ -253,6 +253,57 @@ TEST_F(S3Sources, ABadAnswerIsNotRepeated) {
   }
 }
 
+// They would fail later on, in words about headers that nobody had set.
+TEST_F(S3Sources, KeysAndTokensThatNoHeaderCanHoldAreRefusedWhereTheyComeFrom) {
+  environment_->set("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://localhost/give");
+  for (const char* token : {"SECRET\nX: 1", "SECRET\x01", "SECRET\xC3\xA9"}) {
+    environment_->set("AWS_CONTAINER_AUTHORIZATION_TOKEN", token);
+    expect_error<NotAuthorizedError>([&] { load(); },
+                                     {"AWS_CONTAINER_AUTHORIZATION_TOKEN", "anew"});
+    expect_silent_error<NotAuthorizedError>();
+  }
+  environment_->set("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/token");
+  write("/token", "Bearer SECRET\nX: 1\n");
+  expect_error<NotAuthorizedError>([&] { load(); }, {"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"});
+  EXPECT_TRUE(http_->requests().empty());
+
+  write("/token", "Bearer SECRET\n");
+  http_->answer(200, R"({"AccessKeyId":"KEY","SecretAccessKey":"SECRET","Token":"TOK3N\nX: 1",)"
+                     R"("Expiration":"2013-05-24T00:00:00Z"})");
+  expect_silent_error<CloudStorageError>();
+  EXPECT_EQ(http_->request(0).header("authorization"), "Bearer SECRET");
+}
+
+TEST_F(S3Sources, AnAddressThatIsNoneIsNotAskedAgainAndAgain) {
+  environment_->set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/SECRET path");
+  expect_silent_error<ValidationError>();
+  environment_->set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "");
+  environment_->set("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://localhost/SECRET\r\nX: 1");
+  expect_silent_error<ValidationError>();
+  EXPECT_TRUE(http_->requests().empty());
+}
+
+TEST_F(S3Sources, AnEmptyWebIdentityTokenIsNotSent) {
+  environment_->set("AWS_WEB_IDENTITY_TOKEN_FILE", "/token");
+  environment_->set("AWS_ROLE_ARN", "role");
+  write("/token", "\n");
+  expect_error<NotAuthorizedError>([&] { load(); },
+                                   {"/token", "empty", "AWS_WEB_IDENTITY_TOKEN_FILE"});
+  EXPECT_TRUE(http_->requests().empty());
+}
+
+// Amazon's answers so with status 400, which for everything else is for good.
+TEST_F(S3Sources, ATokenServiceThatIsBusyMayBeAskedAgain) {
+  environment_->set("AWS_WEB_IDENTITY_TOKEN_FILE", "/token");
+  environment_->set("AWS_ROLE_ARN", "role");
+  write("/token", "JWT");
+  for (const char* code : {"Throttling", "IDPCommunicationError"}) {
+    http_->answer(400, "<ErrorResponse><Error><Type>Sender</Type><Code>" + std::string(code) +
+                           "</Code></Error></ErrorResponse>");
+    expect_error<CloudStorageError>([&] { load(); }, {code, "400"});
+  }
+}
+
 TEST_F(S3Sources, AServiceThatIsNotReachedIsNamedWithWhatSaysWhereItIs) {
   environment_->set("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/x");
   http_->fail(false, "Failed to connect");
