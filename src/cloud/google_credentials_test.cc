@@ -203,6 +203,21 @@ TEST_F(GoogleCredentialsTest, WhoeverElseAnswersThereIsNotBelieved) {
   message_of<NotAuthorizedError>(captive);
 }
 
+// A minute without it must not end a process that had tokens from it for days.
+TEST_F(GoogleCredentialsTest, AMetadataServerThatDoesNotAnswerNowMayBeAskedAgain) {
+  auto machine = credentials();
+  http->fail(true, "timed out");
+  EXPECT_NE(message_of<CloudStorageError>(machine).find("metadata.google.internal"),
+            std::string::npos);
+  http->answer(200, kToken, {{"metadata-flavor", "Google"}});
+  EXPECT_EQ(machine.authorization(), "Bearer abc.DEF");
+  clock->advance_us(3601 * kSecond);
+  http->fail(false, "connection refused");
+  message_of<CloudStorageError>(machine);
+  http->answer(200, kToken, {{"metadata-flavor", "Google"}});
+  EXPECT_EQ(machine.authorization(), "Bearer abc.DEF");
+}
+
 TEST_F(GoogleCredentialsTest, ATokenIsKeptUntilShortlyBeforeItsEnd) {
   put_file("/user.json", kUserFile);
   http->answer(200, kToken);
@@ -368,6 +383,27 @@ TEST_F(GoogleCredentialsTest, ARefusalSaysWhatToDo) {
   http->answer(404, "<html>Not here</html>");
   auto page = credentials("/user.json");
   EXPECT_NE(message_of<NotAuthorizedError>(page).find("HTTP 404; run `gcloud"), std::string::npos);
+}
+
+// A page that shows the request it did not understand shows the form of it.
+TEST_F(GoogleCredentialsTest, NoSecretGetsOutAsAFormHasIt) {
+  put_file("/user.json", kUserFile);
+  const auto echo = [](const testing::RecordedHTTPRequest& request) {
+    return testing::ScriptedHTTPClient::response(400, "what is " + request.body);
+  };
+  const auto echo_in_json = [](const testing::RecordedHTTPRequest& request) {
+    return testing::ScriptedHTTPClient::response(
+        400, R"({"error":"bad","error_description":")" + request.body + R"("})");
+  };
+  http->answer(echo);
+  http->answer(echo_in_json);
+  for (int i = 0; i < 2; ++i) {
+    auto user = credentials("/user.json");
+    const std::string message = message_of<NotAuthorizedError>(user);
+    EXPECT_NE(message.find(i == 0 ? "400; run" : "400, (not shown)"), std::string::npos) << message;
+    EXPECT_EQ(message.find("refresh%2B3"), std::string::npos) << message;
+    EXPECT_EQ(message.find("secret%262"), std::string::npos) << message;
+  }
 }
 
 TEST_F(GoogleCredentialsTest, NoSecretGetsOut) {

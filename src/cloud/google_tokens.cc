@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/base64.h"
 #include "cloud/google_json.h"
 #include "cloud/http_date.h"
@@ -44,11 +45,22 @@ constexpr const char* kLogInAgain =
 
 using Secrets = std::vector<std::string>;
 
-/// Of a token server: `error` and `error_description`, nothing when a secret of ours is in it.
+/// As it is, or as a form has it: a page that repeats the request repeats that.
+bool holds(std::string_view text, const std::string& secret) {
+  const std::string lower = base::lower_case(text);
+  return lower.find(base::lower_case(secret)) != std::string::npos ||
+         lower.find(base::lower_case(percent_encode(secret))) != std::string::npos;
+}
+
+/// Of a token server: `error` and `error_description`, nothing when a secret of ours is in it. Who
+/// was sent any and answers in other words than these is not quoted.
 std::string words_of(const os::HTTPResponse& response, const Secrets& secrets) {
   const std::string_view body = response.text();
+  const auto first = body.find_first_not_of(" \t\r\n");
+  const bool is_json = first != std::string_view::npos && body[first] == '{';
+  if (!secrets.empty() && !is_json) return "";
   for (const auto& secret : secrets) {
-    if (!secret.empty() && body.find(secret) != std::string_view::npos) return "(not shown)";
+    if (!secret.empty() && holds(body, secret)) return "(not shown)";
   }
   const GoogleErrorAnswer answer = parse_google_error(body);
   if (answer.reason.empty() || answer.message.empty()) return answer.reason + answer.message;
@@ -254,7 +266,9 @@ class MetadataServerTokens final : public GoogleTokenSource {
                                "GOOGLE_APPLICATION_CREDENTIALS");
     }
     if (response.status != 200) refuse(response, who, {}, kLookAtAccount);
-    return parse_token(response, who, kLookAtAccount);
+    GoogleToken token = parse_token(response, who, kLookAtAccount);
+    was_there_ = true;
+    return token;
   }
 
  private:
@@ -269,7 +283,13 @@ class MetadataServerTokens final : public GoogleTokenSource {
     request.timeout_ms = std::min(around_.timeout_ms, kMetadataTimeoutMs);
     try {
       return around_.http->perform(request);
-    } catch (const os::HTTPError&) {
+    } catch (const os::HTTPError& error) {
+      // Somebody listens there, or did: it starts, or has too much to do.
+      if (was_there_ || error.was_sent()) {
+        throw CloudStorageError(
+            CloudFailure::kNotSent, 0,
+            "metadata server " + host_ + ": no token: " + error.what() + kLookAtAccount);
+      }
       throw NotAuthorizedError(no_server());
     }
   }
@@ -283,6 +303,7 @@ class MetadataServerTokens final : public GoogleTokenSource {
 
   const GoogleTokenSurroundings around_;
   const std::string host_;
+  bool was_there_ = false;
 };
 
 }  // namespace
