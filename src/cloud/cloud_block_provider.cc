@@ -123,7 +123,7 @@ class CloudBlockProvider::Impl final {
         reader_(log_, cache_, bucket_, pool_),
         merge_after_slots_(options.merge_after_slots) {
     if (!log_.open() && is_read_only_) {
-      throw NotFoundError(bucket_.location() + ": there is no store");
+      throw NotFoundError(bucket_.location() + ": there is no store; look at the prefix");
     }
     if (options.commit_durability == CommitDurability::kLocal && !is_read_only_) {
       uploader_.commit_locally(local_options(options), [this] { keep_house(); });

@@ -167,7 +167,9 @@ void Journal::read_file(const JournalFile& journal_file, bool is_last) {
   };
   if (journal_file.first != next_number_) throw damaged(0, "the journal has a gap before it");
   if (has_file_header(all) && load_le<std::uint32_t>(all.data() + 8) > kVersion) {
-    throw NotSupportedError(journal_file.path + ": a newer format; use a newer program");
+    throw NotSupportedError(
+        fmt::format("{}: format version {}, this program knows versions up to {}; use a newer one",
+                    journal_file.path, load_le<std::uint32_t>(all.data() + 8), kVersion));
   }
   if (!is_file_header(all, journal_file.first)) {
     if (!is_last || has_entry_from(all, journal_file.first))

@@ -46,7 +46,8 @@ class RemainsFinder {
   const std::set<std::string>& unknown_merges() const noexcept { return unknown_merges_; }
 
   LogRemains run() {
-    if (!found_.has_objects) throw NotFoundError(bucket_.location() + ": there is no store");
+    if (!found_.has_objects)
+      throw NotFoundError(bucket_.location() + ": there is no store; look at the prefix");
     result_.store = found_.store;
     result_.root = found_.root;
     add_indexed();

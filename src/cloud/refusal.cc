@@ -34,6 +34,8 @@ class RefusedPlace final : public NotFoundError, public NothingTookEffect {
 void throw_refusal(const std::exception_ptr& why) {
   try {
     std::rethrow_exception(why);
+  } catch (const NothingTookEffect&) {  // and says so
+    throw;
   } catch (const CloudStorageError& error) {
     throw RefusedByStore(error);
   } catch (const NotAuthorizedError& error) {

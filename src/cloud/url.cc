@@ -36,9 +36,14 @@ std::string encode(std::string_view text, bool keeps_slash) {
 bool is_host(std::string_view host) {
   const bool is_bracketed = host.starts_with('[') && host.ends_with(']') && host.size() > 2;
   if (is_bracketed) host = host.substr(1, host.size() - 2);
-  return !host.empty() && std::all_of(host.begin(), host.end(), [&](char c) {
-    return is_letter(c) || is_digit(c) || c == '-' || c == '.' || (is_bracketed && c == ':') ||
-           (!is_bracketed && c == '_');
+  if (is_bracketed) {  // an address of IPv6, whose letters end at f
+    return std::all_of(host.begin(), host.end(), [](char c) {
+      const char lower = static_cast<char>(c | 0x20);
+      return is_digit(c) || c == ':' || c == '.' || (lower >= 'a' && lower <= 'f');
+    });
+  }
+  return !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
+    return is_letter(c) || is_digit(c) || c == '-' || c == '.' || c == '_';
   });
 }
 

@@ -75,7 +75,7 @@ TEST(URL, WhatIsNoEndpointIsRefusedWithoutShowingSecrets) {
   for (const char* url : {"", "host", "ftp://host", "HTTP://host", "http://", "http:///",
                           "http://host/path", "http://host?x=1", "http://host#x", "http://host:0",
                           "http://host:65536", "http://host:", "http://host:8o", "http://ho st",
-                          "http://[::1", "http://[]", "http://a\r\nb"}) {
+                          "http://[::1", "http://[]", "http://[zz::1]", "http://a\r\nb"}) {
     expect_error<ValidationError>([&] { parse_endpoint(url, "endpoint_url"); }, {"endpoint_url"});
   }
   try {

@@ -57,6 +57,30 @@ TEST_F(CloudErrorWordsTest, WhoOnlyReadsIsToldWhichStoreItIs) {
   }
 }
 
+TEST_F(CloudErrorWordsTest, WhoMayNotWriteIsToldOnceThatNothingWasCommitted) {
+  { commit(open(), "root"); }
+  class Reader final : public testing::ForwardingCloudClient {
+   public:
+    using ForwardingCloudClient::ForwardingCloudClient;
+    CloudPutResult put(const std::string& key, std::span<const std::span<const std::byte>>,
+                       const CloudPutCondition&) override {
+      throw NotAuthorizedError("put " + key + ": AccessDenied");
+    }
+  };
+  CloudFileStorage storage(std::make_shared<Reader>(std::make_shared<MockS3Client>(bucket_)),
+                           cloud());
+  storage.push_bytes(as_bytes("no"));
+  try {
+    storage.flush_wal();
+    FAIL() << "nothing was thrown";
+  } catch (const NotAuthorizedError& error) {
+    const std::string text = error.what();
+    const auto first = text.find("nothing was committed");
+    EXPECT_NE(first, std::string::npos) << text;
+    EXPECT_EQ(text.find("nothing was committed", first + 1), std::string::npos) << text;
+  }
+}
+
 // Its words come in a thread that has nobody to throw to.
 TEST_F(CloudErrorWordsTest, ALoggerThatThrowsStopsNeitherProcessNorStorage) {
   int heard = 0;

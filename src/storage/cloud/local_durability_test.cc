@@ -439,7 +439,7 @@ TEST_F(LocalDurabilityTest, AJournalOfANewerFormatIsRefusedAndKept) {
   bytes[8] = std::byte{2};
   base::store_le<std::uint64_t>(bytes.data() + 56, base::xxh3(std::span(bytes).first(56)));
   files_->set_content(path, bytes);
-  testing::expect_error<NotSupportedError>([&] { open(); }, {path, "newer"});
+  testing::expect_error<NotSupportedError>([&] { open(); }, {path, "format version 2", "newer"});
   EXPECT_EQ(files_->content(path), bytes);
   for (std::size_t bit = 0; bit < 64; ++bit) {  // of version and header size
     SCOPED_TRACE("bit " + std::to_string(bit));
