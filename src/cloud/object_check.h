@@ -21,7 +21,7 @@ namespace protobase::cloud {
 class ObjectCheck final {
  public:
   /// Lists the bucket.
-  ObjectCheck(Bucket bucket);
+  explicit ObjectCheck(Bucket bucket);
 
   struct Bad {
     BadPlace place;
