@@ -64,8 +64,10 @@ std::unique_ptr<RootLock> CloudRootRegister::lock(std::uint64_t timeout_ms) {
     throw NotSupportedError(log_.location() + ": the store is open for reading only");
   }
   std::unique_lock lock(mutex_);
-  if (!unlocked_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
-                          [&] { return !is_locked_; })) {
+  const bool is_free = unlocked_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
+                                          [&] { return closed_ || !is_locked_; });
+  throw_if_closed();
+  if (!is_free) {
     throw LockingError(fmt::format(
         "{}: another thread held the root lock for {} ms; nothing was committed: try again, or "
         "allow more by root_lock_timeout_ms",
@@ -105,7 +107,13 @@ bool CloudRootRegister::compare_and_set(std::optional<std::uint64_t> expected_se
   return true;
 }
 
-void CloudRootRegister::close() { closed_ = true; }
+void CloudRootRegister::close() {
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
+  unlocked_.notify_all();
+}
 
 void CloudRootRegister::throw_if_closed() const {
   if (closed_) throw ValidationError("the root register is closed");

@@ -54,6 +54,7 @@ RootGuard Committer::guard(std::shared_ptr<void> keep_alive) {
     ++guard_depth_;
     return RootGuard(std::move(release));
   }
+  throw_if_closed();
   wait_for_front(lock, begin_turn(/*is_guard=*/true));
   lock.unlock();
   try {
@@ -78,16 +79,22 @@ bool Committer::holds_guard() const {
 /// does for too long.
 std::shared_ptr<Committer::Turn> Committer::join(Request& request, bool& leads) {
   std::unique_lock lock(mutex_);
+  throw_if_closed();
   const bool is_open = !queue_.empty() && !queue_.back()->is_guard && !queue_.back()->is_closed &&
                        queue_.back()->members.size() < kMaxGroup;
   std::shared_ptr<Turn> turn = is_open ? queue_.back() : begin_turn(/*is_guard=*/false);
   turn->members.push_back(&request);
   turn->size = turn->members.size();
   const auto timeout = std::chrono::milliseconds(std::max(lock_timeout_ms_, kShortestWaitMs));
-  while (!guard_moved_.wait_for(lock, timeout, [&] { return !is_behind_guard(*turn); })) {
+  const auto may_go_on = [&] { return closed_ || !is_behind_guard(*turn); };
+  while (!guard_moved_.wait_for(lock, timeout, may_go_on)) {
     if (!queue_.front()->is_guard) continue;
     leave(turn, &request);
     throw_kept();
+  }
+  if (is_behind_guard(*turn)) {
+    leave(turn, &request);
+    throw_if_closed();
   }
   leads = turn->members.front() == &request;
   return turn;
@@ -122,16 +129,31 @@ void Committer::leave(const std::shared_ptr<Turn>& turn, Request* request) {
 void Committer::wait_for_front(std::unique_lock<std::mutex>& lock,
                                const std::shared_ptr<Turn>& turn) {
   const auto timeout = std::chrono::milliseconds(std::max(lock_timeout_ms_, kShortestWaitMs));
-  while (!guard_moved_.wait_for(lock, timeout, [&] { return queue_.front() == turn; })) {
+  const auto may_go_on = [&] { return closed_ || queue_.front() == turn; };
+  while (!guard_moved_.wait_for(lock, timeout, may_go_on)) {
     if (!queue_.front()->is_guard) continue;
     leave(turn, nullptr);
     throw_kept();
+  }
+  if (queue_.front() != turn) {
+    leave(turn, nullptr);
+    throw_if_closed();
   }
 }
 
 void Committer::throw_kept() const {
   throw LockingError("another thread kept the root for " + std::to_string(lock_timeout_ms_) +
                      " ms");
+}
+
+void Committer::expect_open() const {
+  const std::lock_guard lock(mutex_);
+  throw_if_closed();
+}
+
+/// Precondition: the mutex is held.
+void Committer::throw_if_closed() const {
+  if (closed_) throw ValidationError("the storage is closed");
 }
 
 void Committer::lead(Turn& turn) {
@@ -145,6 +167,7 @@ void Committer::lead(Turn& turn) {
   }
   const Group& group = close(turn);
   try {
+    expect_open();  // a register may take over from others, for nothing
     const auto root_lock = register_.lock(lock_timeout_ms_);
     commit_group(group);
   } catch (const std::exception&) {
@@ -184,12 +207,13 @@ void Committer::end_turn() {
 void Committer::close() {
   std::unique_lock lock(mutex_);
   closed_ = true;
+  guard_moved_.notify_all();
   written_.wait(lock, [&] { return !writing_; });
 }
 
 Committer::Writing::Writing(Committer& committer) : committer_(committer) {
   const std::lock_guard lock(committer_.mutex_);
-  if (committer_.closed_) throw ValidationError("the storage is closed");
+  committer_.throw_if_closed();
   committer_.writing_ = true;
 }
 

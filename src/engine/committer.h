@@ -44,7 +44,8 @@ class Committer final {
   /// `keep_alive` owns this committer and what it stands on: a guard may outlive its storage.
   RootGuard guard(std::shared_ptr<void> keep_alive);
 
-  /// Waits for the commits being written; those that come later throw ValidationError.
+  /// Waits for the commits being written. Those that come later, or wait for a guard to end, throw
+  /// ValidationError.
   void close();
 
   std::uint64_t commits() const noexcept { return commits_.load(std::memory_order_relaxed); }
@@ -96,6 +97,8 @@ class Committer final {
   void leave(const std::shared_ptr<Turn>& turn, Request* request);
   void wait_for_front(std::unique_lock<std::mutex>& lock, const std::shared_ptr<Turn>& turn);
   [[noreturn]] void throw_kept() const;
+  void throw_if_closed() const;
+  void expect_open() const;
   void lead(Turn& turn);
   const Group& close(Turn& turn);
   void end_turn();
@@ -120,7 +123,7 @@ class Committer final {
   std::condition_variable written_;  ///< it no longer is
   std::deque<std::shared_ptr<Turn>> queue_;
   std::size_t woken_ = 0;                ///< members of the turn that ended last
-  std::condition_variable guard_moved_;  ///< to the front, or away
+  std::condition_variable guard_moved_;  ///< to the front, or away, or nobody waits any more
   std::optional<std::thread::id> guard_owner_;
   unsigned guard_depth_ = 0;
   std::unique_ptr<RootLock> guard_lock_;

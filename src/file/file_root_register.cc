@@ -154,11 +154,17 @@ void FileRootRegister::detach() {
   closed_ = true;
   lock_file_.reset();
   root_file_.reset();
+  unlocked_.notify_all();
+}
+
+void FileRootRegister::throw_if_closed() const {
+  if (closed_) throw ValidationError("the space is closed");
 }
 
 std::optional<RootVersion> FileRootRegister::read() {
   {
     const std::lock_guard lock(mutex_);
+    throw_if_closed();
     if (held_) return held_->current;
   }
   return read_shared();
@@ -169,7 +175,7 @@ std::optional<RootVersion> FileRootRegister::read_shared() {
   std::shared_ptr<os::File> file;
   {
     const std::lock_guard lock(mutex_);
-    if (closed_) throw ValidationError("the space is closed");
+    throw_if_closed();
     if (recovered_.lost_commit) throw_lost(*recovered_.lost_commit, recovered_.read_error);
     if (read_only_ && !root_file_) {  // another process may have made it meanwhile
       root_file_ = directory_.file_system().open(directory_.root_path(), os::OpenMode::kRead);
@@ -197,18 +203,21 @@ std::unique_ptr<RootLock> FileRootRegister::lock(std::uint64_t timeout_ms) {
   join_(/*create=*/true);
   {
     std::unique_lock lock(mutex_);
-    if (closed_) throw ValidationError("the space is closed");
-    if (!unlocked_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
-                            [&] { return !locked_; })) {
+    const bool is_free = unlocked_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
+                                            [&] { return closed_ || !locked_; });
+    throw_if_closed();
+    if (!is_free) {
       throw LockingError("another thread held the root lock for " + std::to_string(timeout_ms) +
                          " ms");
     }
     locked_ = true;
   }
   auto held = std::make_unique<Lock>(*this);  // from here on given back whatever happens
-  take_process_lock(timeout_ms);
+  // Held open: else a detach() would give the lock away before all is settled.
+  const auto file = take_process_lock(timeout_ms);
   const Held state = read_and_settle();
   const std::lock_guard lock(mutex_);
+  throw_if_closed();
   held_ = state;
   return held;
 }
@@ -270,6 +279,13 @@ std::shared_ptr<os::File> FileRootRegister::root_file() const {
   return root_file_;
 }
 
+std::shared_ptr<os::File> FileRootRegister::lock_file() const {
+  const std::lock_guard lock(mutex_);
+  throw_if_closed();
+  if (lock_file_) return lock_file_;
+  throw NotSupportedError(directory_.path() + " is opened for reading only");
+}
+
 std::optional<RootVersion> FileRootRegister::read_published(os::File& file) const {
   if (const auto version = read_hint(file)) return version;
   std::array<std::byte, format::kPublishedRootSize> bytes{};
@@ -304,13 +320,8 @@ void FileRootRegister::write_root_file(std::uint64_t place,
   file::write_bytes(*root_file(), place, bytes);
 }
 
-void FileRootRegister::take_process_lock(std::uint64_t timeout_ms) {
-  std::shared_ptr<os::File> file;
-  {
-    const std::lock_guard lock(mutex_);
-    file = lock_file_;
-  }
-  if (!file) throw NotSupportedError(directory_.path() + " is opened for reading only");
+std::shared_ptr<os::File> FileRootRegister::take_process_lock(std::uint64_t timeout_ms) {
+  const std::shared_ptr<os::File> file = lock_file();
   const std::uint64_t start = clock_->monotonic_ns();
   std::uint64_t wait_us = kPollUs;
   while (!try_root_lock(directory_, *file)) {
@@ -320,7 +331,9 @@ void FileRootRegister::take_process_lock(std::uint64_t timeout_ms) {
     }
     clock_->sleep_us(wait_us);
     wait_us = std::min(2 * wait_us, kMaxPollUs);
+    lock_file();  // throws when it is closed meanwhile
   }
+  return file;
 }
 
 FileRootRegister::Held FileRootRegister::read_and_settle() {

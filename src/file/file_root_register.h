@@ -74,7 +74,9 @@ class FileRootRegister final : public RootRegister {
   std::optional<RootVersion> read_shared();
   Held read_and_settle();
   void write_root_file(std::uint64_t place, std::span<const std::byte> bytes) const;
-  void take_process_lock(std::uint64_t timeout_ms);
+  std::shared_ptr<os::File> take_process_lock(std::uint64_t timeout_ms);
+  std::shared_ptr<os::File> lock_file() const;
+  void throw_if_closed() const;  // with the mutex held
   std::optional<RootVersion> settle(const format::CommitIntent& intent,
                                     const std::optional<RootVersion>& current);
   void unlock() noexcept;
@@ -84,8 +86,8 @@ class FileRootRegister final : public RootRegister {
   const Logger logger_;
   const Join join_;
 
-  mutable std::mutex mutex_;  // guards what follows
-  std::condition_variable unlocked_;
+  mutable std::mutex mutex_;          // guards what follows
+  std::condition_variable unlocked_;  // or closed
   bool closed_ = false;
   bool read_only_ = false;
   bool locked_ = false;       // by a thread of this process

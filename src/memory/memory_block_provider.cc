@@ -29,6 +29,7 @@ class MemoryRootRegister::Lock final : public RootLock {
 void MemoryRootRegister::close() {
   const std::lock_guard lock(mutex_);
   closed_ = true;
+  unlocked_.notify_all();
 }
 
 void MemoryRootRegister::throw_if_closed() const {
@@ -43,8 +44,10 @@ std::optional<RootVersion> MemoryRootRegister::read() {
 
 std::unique_ptr<RootLock> MemoryRootRegister::lock(std::uint64_t timeout_ms) {
   std::unique_lock lock(mutex_);
+  const bool is_free = unlocked_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
+                                          [&] { return closed_ || !locked_; });
   throw_if_closed();
-  if (!unlocked_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&] { return !locked_; })) {
+  if (!is_free) {
     throw LockingError("the root lock was not free within " + std::to_string(timeout_ms) + " ms");
   }
   locked_ = true;

@@ -14,6 +14,7 @@
 
 #include "protobase/errors.h"
 #include "test/conformance/durable_commits.h"
+#include "testing/expect_error.h"
 
 namespace protobase::conformance {
 
@@ -117,6 +118,19 @@ TEST_P(RootRegisterConformance, AWaitingHolderGetsTheLockWhenItIsFree) {
   waiter.join();
   EXPECT_TRUE(got);
 }
+/// Neither that somebody kept the lock for so long, nor anything else that is not so.
+TEST_P(RootRegisterConformance, WhoWaitsForTheLockIsToldThatItIsClosed) {
+  auto held = root().lock(1000);
+  std::atomic<bool> begun{false};
+  std::jthread waiting([&] {
+    begun = true;
+    testing::expect_error<ValidationError>([&] { root().lock(20'000); }, {"closed"});
+  });
+  while (!begun) std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  provider_->close();
+  held.reset();
+}
 
 /// Instantiated for registers that a second opening of the same place sees too.
 class SharedRootRegisterConformance : public RootRegisterConformance {};
@@ -134,6 +148,22 @@ TEST_P(SharedRootRegisterConformance, TheLockOfAHolderThatIsGoneGoesWithIt) {
   auto held = other->root_register().lock(1000);
   other->close();
   EXPECT_NE(root().lock(1000), nullptr);
+}
+
+TEST_P(SharedRootRegisterConformance, WhoWaitsForAnotherHolderIsToldThatItIsClosed) {
+  const auto other = open_();
+  auto held = other->root_register().lock(1000);
+  std::atomic<bool> begun{false};
+  std::jthread waiting([&] {
+    begun = true;
+    testing::expect_error<ValidationError>([&] { root().lock(20'000); }, {"closed"});
+  });
+  while (!begun) std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  provider_->close();
+  waiting.join();
+  held.reset();
+  EXPECT_NE(other->root_register().lock(1000), nullptr);
 }
 
 TEST_P(SharedRootRegisterConformance, OthersReadWhatWasSet) {
