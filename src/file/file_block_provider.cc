@@ -79,6 +79,7 @@ class FileBlockProvider::Impl {
       if (const auto taken = take_up_wal(chain)) return *taken;
     }
     const std::lock_guard lock(mutex_);
+    throw_if_closed();
     const UUID id = UUID::from_random(options_.random->bytes16());
     writers_.emplace(id, nullptr);  // its file is made by the first write
     return {id, kWALFirstRecordOffset};
@@ -102,6 +103,7 @@ class FileBlockProvider::Impl {
       writer->sync();
       return writer->durable();
     }
+    throw_if_closed();  // a close() beside this call takes the writers away
     const auto foreign = find_open_wal(wal, 0);
     if (foreign->layout == WALLayout::kVersion1) {
       return file::harden_wal(directory_, wal, proven_by_others(wal));
@@ -214,9 +216,10 @@ class FileBlockProvider::Impl {
   RootRegister& root_register() { return register_; }
 
   void close() {
-    if (closed_.exchange(true)) return;
+    closed_ = true;
+    const std::lock_guard joining(join_mutex_);  // nobody does any more; a second close() waits
     register_.detach();
-    open_files_.clear();
+    open_files_.close();
     std::vector<std::shared_ptr<file::WALWriter>> writers;
     {
       const std::lock_guard lock(mutex_);
@@ -279,6 +282,7 @@ class FileBlockProvider::Impl {
     if (options_.access == SpaceAccess::kReadOnly || joined_) return;
     {
       const std::lock_guard lock(join_mutex_);
+      throw_if_closed();
       if (joined_ || (!create && !directory_.list().is_space)) return;
       become_member();
       joined_ = true;
@@ -328,6 +332,7 @@ class FileBlockProvider::Impl {
         throw LockingError(directory_.path() + ": another process has been opening it for " +
                            std::to_string(kJoinPolls * kJoinPollUs / 1'000'000) + " s");
       }
+      throw_if_closed();
       options_.clock->sleep_us(kJoinPollUs);
     }
   }
@@ -335,6 +340,7 @@ class FileBlockProvider::Impl {
   /// One that was closed and may be gone on with; nullopt also when another thread was faster.
   std::optional<AtomPointer> take_up_wal(const file::WALChain& chain) {
     const std::lock_guard lock(mutex_);
+    throw_if_closed();
     if (!writers_.empty() || predecessor_) return std::nullopt;
     for (const UUID& id : directory_.list().wals) {
       if (unusable_.contains(id)) continue;
@@ -417,7 +423,7 @@ class FileBlockProvider::Impl {
   file::FileRootRegister register_;
   file::OpenFiles open_files_;
   std::atomic<bool> closed_{false};
-  std::mutex join_mutex_;
+  std::mutex join_mutex_;  // held by who joins or closes
   std::atomic<bool> joined_{false};
   std::mutex making_mutex_;  // before mutex_
   std::mutex mutex_;         // guards the rest

@@ -19,6 +19,7 @@ std::shared_ptr<OpenWAL> OpenFiles::find(const UUID& id) {
   if (!wal) return nullptr;
   wal->last_use.store(now, std::memory_order_relaxed);
   const std::unique_lock lock(mutex_);
+  if (is_closed_) return wal;
   while (files_.size() >= max_files_) {
     files_.erase(std::min_element(files_.begin(), files_.end(), [](const auto& a, const auto& b) {
       return a.second->last_use.load() < b.second->last_use.load();
@@ -27,8 +28,9 @@ std::shared_ptr<OpenWAL> OpenFiles::find(const UUID& id) {
   return files_.emplace(id, std::move(wal)).first->second;
 }
 
-void OpenFiles::clear() {
+void OpenFiles::close() {
   const std::unique_lock lock(mutex_);
+  is_closed_ = true;
   files_.clear();
 }
 

@@ -27,7 +27,8 @@ class OpenFiles final {
 
   /// nullptr when the space has no such WAL.
   std::shared_ptr<OpenWAL> find(const UUID& id);
-  void clear();
+  /// Lets go of all; what is found from here on is not kept.
+  void close();
 
  private:
   std::shared_ptr<OpenWAL> open(const UUID& id);
@@ -36,6 +37,7 @@ class OpenFiles final {
   const std::size_t max_files_;
   std::atomic<std::uint64_t> uses_{0};
   std::shared_mutex mutex_;
+  bool is_closed_ = false;
   std::unordered_map<UUID, std::shared_ptr<OpenWAL>> files_;
 };
 
