@@ -134,7 +134,8 @@ class BlockProvider {
   /// The agreement on the root that belongs to this place.
   virtual RootRegister& root_register() = 0;
 
-  /// Releases every WAL, lock and descriptor. Idempotent; every later call throws ValidationError.
+  /// Releases every WAL, lock and descriptor. Idempotent; one beside another returns when that one
+  /// is done. Every later call throws ValidationError, and one beside it does or is answered.
   virtual void close() = 0;
 };
 

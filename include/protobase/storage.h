@@ -99,7 +99,8 @@ class PROTOBASE_EXPORT RootGuard {
 };
 
 /// The interface of all storages. Thread-safe throughout. Errors are exceptions (errors.h); after
-/// close() every call throws ValidationError.
+/// close() every call throws ValidationError. One beside it is answered, and what it acknowledges
+/// is durable, or throws the same and commits nothing.
 class PROTOBASE_EXPORT SharedStorage {
  public:
   virtual ~SharedStorage() = default;
@@ -183,8 +184,9 @@ class PROTOBASE_EXPORT SharedStorage {
   virtual VerifyReport verify(
       const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) = 0;
 
-  /// Flushes, gives back every lock and thread. Idempotent. Throws when the flush fails, after
-  /// everything is given back. The destructor closes too and never throws.
+  /// Flushes, gives back every lock and thread. Idempotent; one beside another returns when that
+  /// one is done. Throws when the flush fails, after everything is given back. The destructor
+  /// closes too and never throws.
   virtual void close() = 0;
 };
 

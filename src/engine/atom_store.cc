@@ -1,6 +1,7 @@
 #include "engine/atom_store.h"
 
 #include <algorithm>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -301,7 +302,9 @@ VerifyReport AtomStore::verify(
 }
 
 void AtomStore::close() {
-  if (closed_.exchange(true)) return;
+  closed_ = true;
+  const std::lock_guard closing(closing_mutex_);
+  if (std::exchange(has_closed_, true)) return;
   pool_.stop();
   committer_.close();
   std::exception_ptr failure;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
@@ -91,6 +92,8 @@ class AtomStore final : public std::enable_shared_from_this<AtomStore> {
   Committer committer_;
   WorkerPool pool_;
   std::atomic<bool> closed_{false};
+  std::mutex closing_mutex_;  // held by close(): who comes second waits for the first
+  bool has_closed_ = false;
 };
 
 }  // namespace protobase::engine

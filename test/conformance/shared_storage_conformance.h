@@ -1,7 +1,8 @@
 // The contract of SharedStorage (include/protobase/storage.h) as tests, run by every storage: give
 // INSTANTIATE_TEST_SUITE_P a SharedStorageCase. This part: pushing, getting, closing; many at a
 // time are in shared_storage_batches_conformance.h, the roots and the log in
-// shared_storage_root_conformance.h, threads in shared_storage_threads_conformance.h.
+// shared_storage_root_conformance.h, threads in shared_storage_threads_conformance.h, close()
+// beside other calls in shared_storage_closing_conformance.h.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -8,6 +8,7 @@
 #include "test/conformance/cloud_places.h"
 #endif
 #include "test/conformance/shared_storage_batches_conformance.h"
+#include "test/conformance/shared_storage_closing_conformance.h"
 #include "test/conformance/shared_storage_root_conformance.h"
 #include "test/conformance/shared_storage_threads_conformance.h"
 #include "testing/temporary_directory.h"
