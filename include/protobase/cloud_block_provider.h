@@ -152,12 +152,14 @@ class PROTOBASE_EXPORT CloudBlockProvider final : public BlockProvider {
   CloudCheckpointSize checkpoint_size() const;  ///< as it was last read or put
   CloudUploadStats upload_stats() const;
   /// Whether all that was acknowledged before is in the bucket, waiting for that if need be; true
-  /// with kCloud. LockingError: another writer took over, and it never will be.
+  /// with kCloud. LockingError: another writer took over, and it never will be. ValidationError:
+  /// the provider was closed meanwhile, and some of it is not.
   bool wait_until_uploaded(std::uint64_t timeout_ms);
 
   /// Makes large objects of the small ones that commits left, with all addresses as they were;
-  /// reads and commits go on meanwhile. May be broken off or done again at any time. LockingError
-  /// is none of its errors: it takes over nothing.
+  /// reads and commits go on meanwhile. May be broken off or done again at any time; close() beside
+  /// it breaks it off, and it reports what was done. LockingError is none of its errors: it takes
+  /// over nothing.
   CloudMergeReport merge(const CloudMergeProgress& progress = {});
 
   /// Lists the segments. They cost their room and do no harm; nobody removes them, because nothing

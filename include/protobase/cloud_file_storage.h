@@ -37,6 +37,8 @@ class PROTOBASE_EXPORT CloudFileStorage final : public EngineStorage {
   /// As of CloudBlockProvider: whether all that was acknowledged is in the bucket within that time.
   bool wait_until_uploaded(std::uint64_t timeout_ms);
 
+  void close() override;
+
  private:
   class IntervalFlusher;
 

@@ -46,7 +46,7 @@ class PROTOBASE_EXPORT EngineStorage : public SharedStorage {
   void scan_wal(const UUID& wal, const std::function<bool(const RecordInfo&)>& visit) final;
   VerifyReport verify(
       const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) final;
-  void close() final;
+  void close() override;
 
  protected:
   explicit EngineStorage(std::shared_ptr<engine::AtomStore> store);

@@ -233,7 +233,10 @@ class CloudBlockProvider::Impl final {
   RootRegister& root_register() { return register_; }
 
   void close() {
-    if (closed_.exchange(true)) return;
+    closed_ = true;
+    const std::lock_guard closing(closing_mutex_);
+    if (std::exchange(has_closed_, true)) return;
+    merges_.request_stop();
     register_.close();
     uploader_.close();
     {
@@ -248,8 +251,9 @@ class CloudBlockProvider::Impl final {
   CloudMergeReport merge(const CloudMergeProgress& progress) {
     throw_if_not_writable();
     const std::lock_guard lock(merge_mutex_);
+    throw_if_closed();
     register_.poll();  // so that there is something to merge for who only merges
-    return run_merger(progress, {});
+    return run_merger(progress, merges_.get_token());
   }
 
   CloudUnnamedSegments unnamed_segments() {
@@ -395,11 +399,14 @@ class CloudBlockProvider::Impl final {
   cloud::CloudRootRegister register_;
   cloud::WALReader reader_;
   const std::uint64_t merge_after_slots_;
-  std::mutex merge_mutex_;  // held by who merges
+  std::mutex merge_mutex_;   // held by who merges
+  std::stop_source merges_;  // those that callers asked for
   std::mutex background_mutex_;
   bool is_merging_ = false;
   std::uint64_t next_merge_ = 0;  // not before so many slots wait
   std::atomic<bool> closed_{false};
+  std::mutex closing_mutex_;  // held by close(): who comes second waits for the first
+  bool has_closed_ = false;
   std::atomic<bool> has_warned_{false};
   std::jthread background_;  // last, because it is joined first
 };

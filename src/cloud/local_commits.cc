@@ -108,6 +108,7 @@ void LocalCommits::commit(const UnsyncedRange& range, const std::optional<RootVe
   }
   {
     const std::lock_guard journal_lock(journal_mutex_);
+    if (closed_) throw_closed();
     {
       const Lock lock(mutex_);
       throw_if_failed();  // it cannot come about before this entry is there: see note()
@@ -138,7 +139,9 @@ void LocalCommits::wait_for_room(Lock& lock, std::uint64_t size) {
   };
   const auto may_go_on = [&] { return finishing_ || has_room(); };
   const auto timeout = std::chrono::milliseconds(retry_parts_.timeout_ms);
-  if (!changed_.wait_for(lock, timeout, may_go_on) || !has_room()) {
+  const bool goes_on = changed_.wait_for(lock, timeout, may_go_on);
+  if (!has_room() && finishing_) throw_closed();
+  if (!goes_on) {
     throw_refusal(std::make_exception_ptr(CloudStorageError(
         CloudFailure::kNotNow, 0,
         fmt::format("{}: {} bytes wait in {} for the bucket, max_journal_bytes are {}{}{}",
@@ -151,6 +154,8 @@ void LocalCommits::wait_for_room(Lock& lock, std::uint64_t size) {
 void LocalCommits::throw_if_failed() const {
   if (failure_) std::rethrow_exception(failure_);
 }
+
+void LocalCommits::throw_closed() { throw ValidationError("the block provider is closed"); }
 
 std::optional<RootVersion> LocalCommits::root() const {
   const Lock lock(mutex_);
@@ -166,10 +171,11 @@ bool LocalCommits::wait_until_published(std::uint64_t timeout_ms) {
   Lock lock(mutex_);
   const std::uint64_t last = waiting_.empty() ? 0 : waiting_.back().number;
   const auto timeout = std::chrono::milliseconds(std::min(timeout_ms, kLongestWaitMs));
-  changed_.wait_for(lock, timeout,
-                    [&] { return failure_ || waiting_.empty() || waiting_.front().number > last; });
+  const auto is_done = [&] { return waiting_.empty() || waiting_.front().number > last; };
+  changed_.wait_for(lock, timeout, [&] { return failure_ || has_finished_ || is_done(); });
   throw_if_failed();
-  return waiting_.empty() || waiting_.front().number > last;
+  if (!is_done() && has_finished_) throw_closed();
+  return is_done();
 }
 
 void LocalCommits::close() {
@@ -180,6 +186,11 @@ void LocalCommits::close() {
   publisher_.stop_pacing();
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
+  {
+    const Lock lock(mutex_);
+    has_finished_ = true;
+  }
+  changed_.notify_all();
   {
     const std::lock_guard lock(journal_mutex_);
     if (std::exchange(closed_, true)) return;

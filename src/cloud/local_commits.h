@@ -51,13 +51,14 @@ class LocalCommits final {
 
   /// Makes the range durable in the journal. `root`: what it moves the root to. Waits while too
   /// much waits for the bucket; CloudStorageError (NothingTookEffect) when that lasts longer than
-  /// a commit may. LockingError: another writer took over.
+  /// a commit may. LockingError: another writer took over. ValidationError: it is closed.
   void commit(const UnsyncedRange& range, const std::optional<RootVersion>& root);
   /// The newest one of ours; nullopt: none yet.
   std::optional<RootVersion> root() const;
 
   CloudUploadStats stats() const;
-  /// True: all that was committed before is in the bucket.
+  /// True: all that was committed before is in the bucket. ValidationError: it is closed, and was
+  /// not put.
   bool wait_until_published(std::uint64_t timeout_ms);
   /// Puts what waits, until one try fails, and ends. Idempotent.
   void close();
@@ -86,6 +87,7 @@ class LocalCommits final {
   [[noreturn]] void throw_overtaken(const RootVersion& first) const;
   void wait_for_room(Lock& lock, std::uint64_t size);
   void throw_if_failed() const;
+  [[noreturn]] static void throw_closed();
   void start_thread();
   void run();
   bool publish(std::optional<Attempt>& attempt);
@@ -114,6 +116,7 @@ class LocalCommits final {
   std::exception_ptr failure_;  // nothing more is acknowledged
   std::string last_error_;      // of the last try; empty: it went well
   bool finishing_ = false;
+  bool has_finished_ = false;  // nothing more is put
   std::jthread thread_;  // started with the first that waits; last, because it is joined first
 };
 

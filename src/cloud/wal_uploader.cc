@@ -18,6 +18,7 @@ AtomPointer WALUploader::claim_wal() {
 
 std::optional<std::uint64_t> WALUploader::sync(const UUID& wal) {
   const std::lock_guard syncing(sync_mutex_);
+  throw_if_closed();
   const auto range = pending_.unsynced(wal);
   if (!range) return std::nullopt;
   if (range->begin == range->end) return range->end;
@@ -69,8 +70,22 @@ void WALUploader::release_wal(const UUID& wal) const {
   if (!pending_.end_of(wal)) throw NotFoundError("no WAL of this writer: " + wal.to_string());
 }
 
+/// One that was closed must not shut out who wrote since.
+void WALUploader::claim_log() {
+  if (log_.has_claimed()) return;
+  const std::lock_guard syncing(sync_mutex_);
+  throw_if_closed();
+  publisher_.claim();
+}
+
 void WALUploader::close() {
-  if (local_) local_->close();
+  closed_ = true;
+  if (local_) local_->close();                 // a sync may wait for room there
+  const std::lock_guard syncing(sync_mutex_);  // what is under way ends
+}
+
+void WALUploader::throw_if_closed() const {
+  if (closed_) throw ValidationError("the block provider is closed");
 }
 
 }  // namespace protobase::cloud

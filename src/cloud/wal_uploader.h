@@ -2,6 +2,7 @@
 // at a sync: as a slot of the commit log, or first in a journal here.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -33,17 +34,19 @@ class WALUploader final {
   /// Throws NotFoundError for a WAL that was not claimed here.
   void release_wal(const UUID& wal) const;
   /// Takes over the writing, if that was not done before.
-  void claim_log() { publisher_.claim(); }
+  void claim_log();
 
   /// The newest durable root, as far as it is known here.
   std::optional<RootVersion> root() const;
   const PendingWALs& pending() const noexcept { return pending_; }
   /// nullptr: a sync is a slot.
   LocalCommits* local() const noexcept { return local_.get(); }
-  /// Puts what waits, as far as that can be done now.
+  /// Puts what waits, as far as that can be done now. Nothing is taken over or committed any more
+  /// when it returns; who comes to that later gets ValidationError.
   void close();
 
  private:
+  void throw_if_closed() const;
   void publish(const UnsyncedRange& range);
   std::optional<RootVersion> new_root(const UnsyncedRange& range) const;
 
@@ -51,6 +54,7 @@ class WALUploader final {
   const Bucket bucket_;
   SlotPublisher publisher_;
   PendingWALs pending_;
+  std::atomic<bool> closed_{false};
   std::mutex sync_mutex_;
   std::unique_ptr<LocalCommits> local_;
 };

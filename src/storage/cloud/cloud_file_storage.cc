@@ -42,6 +42,13 @@ class CloudFileStorage::IntervalFlusher final {
         pause_(std::max<std::uint64_t>(interval_ms / 2, 1)),
         thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
+  /// From any thread.
+  void stop() {
+    const std::lock_guard stopping(stopping_mutex_);
+    thread_.request_stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
  private:
   void run(const std::stop_token& stop) {
     std::mutex mutex;
@@ -67,6 +74,7 @@ class CloudFileStorage::IntervalFlusher final {
   CloudFileStorage& storage_;
   const Logger logger_;
   const std::chrono::milliseconds pause_;
+  std::mutex stopping_mutex_;
   std::jthread thread_;  // last, because it is joined first
 };
 
@@ -85,6 +93,11 @@ CloudFileStorage::~CloudFileStorage() = default;
 CloudFileStorage::CloudFileStorage(std::shared_ptr<CloudBlockProvider> provider,
                                    const StorageOptions& options)
     : EngineStorage(provider, options), provider_(std::move(provider)) {}
+
+void CloudFileStorage::close() {
+  if (flusher_) flusher_->stop();
+  EngineStorage::close();
+}
 
 CloudMergeReport CloudFileStorage::merge(const CloudMergeProgress& progress) {
   return provider_->merge(progress);
