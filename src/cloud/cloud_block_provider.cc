@@ -253,6 +253,7 @@ class CloudBlockProvider::Impl final {
     const std::lock_guard lock(merge_mutex_);
     throw_if_closed();
     register_.poll();  // so that there is something to merge for who only merges
+    if (!log_.known().is_open()) return {};  // nobody has committed yet
     return run_merger(progress, merges_.get_token());
   }
 

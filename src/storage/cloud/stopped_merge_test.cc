@@ -43,6 +43,14 @@ class StoppedMergeTest : public testing::CloudMachinesTest {
   std::vector<AtomPointer> pushed_;
 };
 
+/// It said that the checkpoint of a store is missing.
+TEST_F(StoppedMergeTest, WhereNobodyHasCommittedThereIsNothingToMerge) {
+  const Machine first = open();
+  EXPECT_EQ(first->merge().slots, 0u);
+  commit(first, "now there is");
+  EXPECT_EQ(first->merge().slots, 1u);
+}
+
 TEST_F(StoppedMergeTest, WhatIsCompleteThenIsMergedAndTheNextOneGoesOn) {
   constexpr int kProcesses = 40;
   push_by_processes(kProcesses);
