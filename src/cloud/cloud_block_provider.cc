@@ -197,13 +197,17 @@ class CloudBlockProvider::Impl final {
   WALDescription describe(const UUID& wal) {
     throw_if_closed();
     const std::uint64_t end = known_end(wal, 0);
-    WALDescription description{wal, WALLayout::kVersion1, 0, end, kWALFirstRecordOffset, 0};
+    constexpr std::uint64_t kBegin = kWALFirstRecordOffset;
+    WALDescription description{wal, WALLayout::kVersion1, 0, kBegin, kBegin, 0};
     if (log_.known().end_of(wal)) description = log_.known().describe(wal);
     if (uploader_.local() != nullptr && uploader_.pending().end_of(wal)) {
       description.durable = std::min(end, uploader_.pending().synced_of(wal));
       description.records = uploader_.pending().records_of(wal);
     }
-    description.stored_bytes = description.end = std::max(description.end, end);
+    if (end > description.end) {  // it waits here
+      description.stored_bytes += end - description.end;
+      description.end = end;
+    }
     return description;
   }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cloud/slot.h"
 #include "cloud/way_out.h"
 #include "protobase/errors.h"
 
@@ -12,6 +13,13 @@ namespace protobase::cloud {
 namespace {
 
 constexpr const char* kReopen = "; close the storage and open it again";
+
+/// Of its objects: its own, and the headers of slots. Nothing lies below where it begins.
+std::uint64_t stored_bytes(const IndexedWAL& wal) {
+  const auto slots =
+      std::ranges::count_if(wal.extents, [](const Extent& e) { return e.slot != 0; });
+  return wal.end() - wal.begin() + static_cast<std::uint64_t>(slots) * kSlotHeaderSize;
+}
 
 }  // namespace
 
@@ -82,7 +90,7 @@ WALDescription LogState::describe(const UUID& wal) const {
   const std::shared_lock lock(mutex_);
   const IndexedWAL* const found = known_.index.find(wal);
   if (found == nullptr) throw NotFoundError(location_ + ": no WAL " + wal.to_string());
-  return {wal, found->layout, found->end(), found->end(), found->end(), found->records};
+  return {wal, found->layout, stored_bytes(*found), found->end(), found->end(), found->records};
 }
 
 std::vector<UUID> LogState::list_wals() const {

@@ -46,6 +46,30 @@ TEST_F(MergedSizesTest, NoSegmentOfAMergeIsLongerThanTheFormatSays) {
   for (const AtomPointer& pointer : pushed) EXPECT_GE(get(reader, pointer).size(), kMiB);
 }
 
+/// What `stat` makes a price of. A page in front of the first record, as a file has it, there is
+/// none.
+TEST_F(MergedSizesTest, AWALIsToldToTakeWhatItsObjectsTake) {
+  constexpr std::uint64_t kCommits = 20;
+  const Machine writer = open();
+  const auto stored = [&] { return writer->list_wals().front().stored_bytes; };
+  const auto in_bucket = [&] {
+    std::uint64_t bytes = 0;
+    for (const auto& [key, object] : bucket_->list({}, {}, 1000)) {
+      const std::uint64_t size = object.bytes->size();
+      if (key.starts_with("segments/") ||
+          (key.starts_with("log/") && size > cloud::kSlotHeaderSize))
+        bytes += size;
+    }
+    return bytes;
+  };
+  for (std::uint64_t i = 0; i < kCommits; ++i) commit(writer, "one of some");
+  EXPECT_LE(stored(), in_bucket());
+  EXPECT_GE(stored() + kCommits, in_bucket()) << "a slot may have a byte more";
+  writer->merge();
+  EXPECT_LE(stored(), in_bucket());
+  EXPECT_GE(stored() + 1 + cloud::kSlotHeaderSize + 4096, in_bucket()) << "the newest slot stays";
+}
+
 /// The checkpoint is put by somebody else each time that the merge would put its own.
 TEST_F(MergedSizesTest, AMergeThatNeverGetsToItsCheckpointSaysSo) {
   const auto google = std::make_shared<testing::CloudFaultClient>(
