@@ -11,6 +11,7 @@
 #include "cloud/bucket_race.h"
 #include "cloud/commit_log.h"
 #include "cloud/create_object.h"
+#include "cloud/endpoint_advice.h"
 #include "cloud/other_things.h"
 #include "engine/worker_pool.h"
 #include "protobase/errors.h"
@@ -154,8 +155,9 @@ BucketDoctor::Result BucketDoctor::list_probe(const std::string& probe) {
   if (page.objects.size() != 1 || page.objects.front().key != probe ||
       page.objects.front().size != probe.size()) {
     return {false,
-            "a listing does not show what was just put: this store is not strongly "
-            "consistent; use another one"};
+            std::string("a listing does not show what was just put: this store is not strongly "
+                        "consistent, or it changes keys; use another one") +
+                kAreKeysKept};
   }
   return {true, "and listed at once"};
 }

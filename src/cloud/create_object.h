@@ -15,8 +15,8 @@ namespace protobase::cloud {
 void check_room_for_keys(const Bucket& bucket);
 
 /// The object is there when this returns, whoever put it. NotSupportedError: the store does not
-/// keep the conditions on which every commit rests, which an object of random name has shown;
-/// ValidationError: see above; `key` was not touched then.
+/// keep the conditions on which every commit rests, or does not list what was put, which an object
+/// of random name has shown; ValidationError: see above; `key` was not touched then.
 void create_object(const Bucket& bucket, const std::string& key, std::span<const std::byte> object);
 
 }  // namespace protobase::cloud

@@ -11,4 +11,8 @@ inline constexpr const char* kLookAtEndpoint =
 inline constexpr const char* kIsItS3 = "; is this the endpoint of an S3 store?";
 inline constexpr const char* kIsItGoogle = "; is this an endpoint of Google Cloud Storage?";
 
+/// Where what was put is listed under another name, or not at all.
+inline constexpr const char* kAreKeysKept =
+    "; stores that keep objects as files change keys with //, /./ or /../: choose a prefix without";
+
 }  // namespace protobase::cloud

@@ -305,7 +305,8 @@ CloudListPage S3Client::Impl::checked_page(const S3Request& request, cloud::S3Li
   require(!answer.is_truncated || !answer.objects.empty(), "an empty page that is not the last");
   const std::string* before = &full_start;
   for (const auto& object : answer.objects) {
-    require(object.key.starts_with(full_prefix), "a key outside the prefix");
+    require(object.key.starts_with(full_prefix),
+            std::string("a key outside the prefix") + cloud::kAreKeysKept);
     require(*before < object.key, "keys out of order: is this a directory bucket?");
     before = &object.key;
   }

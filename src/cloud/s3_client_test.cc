@@ -495,6 +495,12 @@ TEST_F(S3ClientTest, AListThatWasNotAskedForIsNoAnswer) {
   expect_unusable("hello", CloudFailure::kRefused);
 }
 
+TEST_F(S3ClientTest, WhoListsOtherKeysIsToldThatThePrefixMayBeWhy) {
+  options_.prefix = "a//b";
+  http_->answer(200, list_xml({"a/b/x"}));
+  expect_error<CloudStorageError>([&] { client().list("", "", 1); }, {"choose a prefix without"});
+}
+
 TEST_F(S3ClientTest, KeysAreRemovedAThousandAtATimeWithAChecksum) {
   http_->set_fallback(
       [](const auto&) { return ScriptedHTTPClient::response(200, "<DeleteResult/>"); });

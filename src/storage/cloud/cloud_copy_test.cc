@@ -461,8 +461,9 @@ TEST_F(CloudCopyTest, AStoreThatLostItsCheckpointIsCopiedAllTheSame) {
 TEST_F(CloudCopyTest, ACompleteCopyOfAnEarlierStateIsNotTakenForOneOfNow) {
   fill(space());
   const auto made = new_bucket();
-  ASSERT_TRUE(copy_cut_off(
-      made, 9, true, [&](const SpacePlace& to) { copy_space(directory(space()), to, options()); }));
+  ASSERT_TRUE(copy_cut_off(made, 10, true, [&](const SpacePlace& to) {
+    copy_space(directory(space()), to, options());
+  }));
   const auto marker = made->find("copy");
   ASSERT_TRUE(marker);
   const CopyReport early = copy_space(directory(space()), bucket(made), options());
@@ -499,7 +500,7 @@ TEST_F(CloudCopyTest, AnUnfinishedCopyOfAnotherSourceIsRefused) {
   fill(directory_.at("another"), 1);
   const auto made = new_bucket();
   const auto copy = [&](const SpacePlace& to) { copy_space(directory(space()), to, options()); };
-  ASSERT_TRUE(copy_cut_off(made, 9, true, copy));
+  ASSERT_TRUE(copy_cut_off(made, 10, true, copy));
   ASSERT_FALSE(has_object(made, "checkpoint"));
   const std::size_t objects = made->object_count();
   expect_error<ValidationError>(
@@ -522,7 +523,7 @@ TEST_F(CloudCopyTest, ASourceThatGrewMeanwhileIsCopiedAsItIsThen) {
   fill(space());
   const auto made = new_bucket();
   const auto copy = [&](const SpacePlace& to) { copy_space(directory(space()), to, options()); };
-  ASSERT_TRUE(copy_cut_off(made, 14, true, copy));  // three segments have arrived
+  ASSERT_TRUE(copy_cut_off(made, 15, true, copy));  // three segments have arrived
   commit(*std::make_unique<StandaloneFileStorage>(space()), "meanwhile");
   EXPECT_GT(copy_space(directory(space()), bucket(made), options()).resumed_bytes, 0u);
   EXPECT_TRUE(in(made) == in(space()));
