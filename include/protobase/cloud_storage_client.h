@@ -20,7 +20,8 @@ struct CloudObjectMetadata {
   std::string key;
   std::uint64_t size = 0;  ///< bytes of the whole object
   /// An ETag (S3) or a generation (Google), to be handed back as it is. Changes with every put of
-  /// other bytes; that of S3 may be the same again for the same bytes.
+  /// other bytes; that of S3 may be the same again for the same bytes. Empty where a list does not
+  /// tell it, which is left to the store.
   std::string version;
   std::int64_t last_modified_us = 0;  ///< since 1970 UTC by the store's clock; 0: not told
   /// For clients that keep copies of objects. Of this library none does: false and empty here. A

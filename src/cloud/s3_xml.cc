@@ -90,7 +90,7 @@ CloudObjectMetadata object_of(const pugi::xml_node& node, bool is_encoded) {
     object.key = *std::move(key);
   }
   object.size = required_number(node, "Size");
-  object.version = required_text(node, "ETag");
+  object.version = find_text(node, "ETag").value_or("");  // some leave it out here
   object.last_modified_us = required_time_us(node, "LastModified");
   return object;
 }

@@ -47,6 +47,16 @@ TEST(S3XML, KeysAreOnlyDecodedWhereTheyWereEncoded) {
 
 TEST(S3XML, AnEmptyListIsAList) { EXPECT_TRUE(parse_s3_list(list_of(kEnd)).objects.empty()); }
 
+TEST(S3XML, AListMayLeaveETagsOut) {
+  const auto answer = parse_s3_list(
+      list_of("<Contents><Key>a</Key><LastModified>2013-05-24T00:00:00.000Z</LastModified>"
+              "<Size>5</Size></Contents>" +
+              kEnd));
+  ASSERT_EQ(answer.objects.size(), 1u);
+  EXPECT_EQ(answer.objects[0].size, 5u);
+  EXPECT_EQ(answer.objects[0].version, "");
+}
+
 TEST(S3XML, AMalformedListIsRefused) {
   for (const std::string& xml :
        {std::string(), std::string("no xml"), std::string("<html/>"), list_of(""),
