@@ -291,6 +291,10 @@ CloudListPage S3Client::Impl::list(const std::string& prefix, const std::string&
     if (cloud::parse_s3_error(body)) transport_->fail(request, response);
     const auto asked = transport_->asked(request);
     if (cloud::is_foreign_page(body)) cloud::throw_foreign(asked, response.status, error.what());
+    if (cloud::is_list_of_buckets(body)) {
+      cloud::throw_misread(asked, response.status,
+                           "the buckets were listed, not what is in this one" + asked.host_advice);
+    }
     cloud::throw_unusable(asked, response.status, std::string(error.what()) + cloud::kIsItS3);
   }
 }

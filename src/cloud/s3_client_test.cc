@@ -421,6 +421,29 @@ TEST_F(S3ClientTest, AnotherVersionProvesNothingAboutQuotes) {
   EXPECT_EQ(http_->requests().size(), 2u);
 }
 
+/// A store that knows buckets in paths only takes the beginning of the key for one, or sees none.
+TEST_F(S3ClientTest, WhereBucketsAreNoHostsTheErrorsSaySo) {
+  const auto words = [&](int status, const std::string& body) {
+    http_->answer(status, body);
+    try {
+      S3Client(options_).list("log/", "", 1);
+    } catch (const ProtoBaseError& error) {
+      const auto* const failed = dynamic_cast<const CloudStorageError*>(&error);
+      EXPECT_TRUE(failed == nullptr || !failed->may_retry()) << "it will never be another answer";
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const std::string buckets = "<ListAllMyBucketsResult></ListAllMyBucketsResult>";
+  const std::string advice = "; if buckets are no hosts there, set path_style to true";
+  options_.path_style = false;
+  EXPECT_TRUE(words(404, error_xml("NoSuchBucket")).ends_with("correct its name" + advice));
+  EXPECT_TRUE(words(200, buckets).ends_with(advice));
+  options_.path_style = true;
+  EXPECT_TRUE(words(404, error_xml("NoSuchBucket")).ends_with("correct its name"));
+  EXPECT_TRUE(words(200, buckets).ends_with("not what is in this one"));
+}
+
 TEST_F(S3ClientTest, AHeadThatFindsNothingLooksForTheBucketOnce) {
   http_->answer(404);
   http_->answer(404, error_xml("NoSuchBucket"));

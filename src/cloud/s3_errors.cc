@@ -106,6 +106,7 @@ void throw_s3_error(const S3Asked& asked, int status, const S3Error& error) {
   } else if (!advice.empty()) {
     text += "; " + std::string(advice);
   }
+  if (error.code == "NoSuchBucket") text += asked.host_advice;
   if (is_unauthorized(status, error.code) && !is_elsewhere) throw NotAuthorizedError(text);
   if (error.code == "NoSuchBucket") throw NotFoundError(text);
   throw CloudStorageError(s3_failure(status, error.code), status, text);
@@ -113,6 +114,10 @@ void throw_s3_error(const S3Asked& asked, int status, const S3Error& error) {
 
 void throw_unusable(const S3Asked& asked, int status, const std::string& why) {
   throw CloudStorageError(CloudFailure::kUnknown, status, unusable_words(asked, status, why));
+}
+
+void throw_misread(const S3Asked& asked, int status, const std::string& why) {
+  throw CloudStorageError(CloudFailure::kRefused, status, unusable_words(asked, status, why));
 }
 
 void throw_foreign(const S3Asked& asked, int status, const std::string& why) {

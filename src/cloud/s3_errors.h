@@ -18,6 +18,8 @@ struct S3Asked {
   std::string place;      ///< `s3://bucket/prefix at https://endpoint`
   std::string key;        ///< relative to the prefix; empty: none
   std::string region{};   ///< that was signed for
+  /// What to do if buckets are no hosts there; "" where they are, or the path names the bucket.
+  std::string host_advice{};
 };
 
 /// Whether the request can have taken effect and may go better later. `code`: S3's, "" when it told
@@ -31,7 +33,10 @@ CloudFailure s3_failure(int status, std::string_view code) noexcept;
 
 /// An answer that says it is a success and is none.
 [[noreturn]] void throw_unusable(const S3Asked& asked, int status, const std::string& why);
-/// The same, of what only reads, where the answer shows that no store gave it: kRefused.
+/// The same, of what only reads, where the store takes the request for another one and always will:
+/// kRefused. `why` ends with what to do.
+[[noreturn]] void throw_misread(const S3Asked& asked, int status, const std::string& why);
+/// The same, where the answer shows that no store gave it.
 [[noreturn]] void throw_foreign(const S3Asked& asked, int status, const std::string& why);
 
 /// `get s3://bucket/prefix at https://endpoint, key "a"`

@@ -35,7 +35,8 @@ S3Asked S3Transport::asked(const S3Request& request) const {
   const std::string_view key = request.key;
   const bool has_prefix = key.starts_with(options_.prefix);
   return {request.operation, location() + " at " + options_.endpoint.origin(),
-          std::string(has_prefix ? key.substr(options_.prefix.size()) : key), options_.region};
+          std::string(has_prefix ? key.substr(options_.prefix.size()) : key), options_.region,
+          host_advice()};
 }
 
 void S3Transport::fail(const S3Request& request, const os::HTTPResponse& response) const {

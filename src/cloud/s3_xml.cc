@@ -129,6 +129,15 @@ bool is_foreign_page(std::string_view body) {
          begin.find("<html") != begin.npos;
 }
 
+bool is_list_of_buckets(std::string_view xml) {
+  try {
+    const pugi::xml_document document = parse(xml);
+    return std::string_view(document.document_element().name()) == "ListAllMyBucketsResult";
+  } catch (const ValidationError&) {
+    return false;
+  }
+}
+
 S3ListAnswer parse_s3_list(std::string_view xml) {
   const pugi::xml_document document = parse(xml);
   const pugi::xml_node root = root_of(document, "ListBucketResult");

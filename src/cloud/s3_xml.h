@@ -34,6 +34,9 @@ struct S3ListAnswer {
   std::vector<CloudObjectMetadata> objects;
   bool is_truncated = false;
 };
+/// Whether it is the answer of who was asked for no bucket.
+bool is_list_of_buckets(std::string_view xml);
+
 S3ListAnswer parse_s3_list(std::string_view xml);
 
 /// The keys that DeleteObjects did not remove.

@@ -71,6 +71,16 @@ TEST(S3XML, AMalformedListIsRefused) {
   }
 }
 
+TEST(S3XML, AListOfBucketsIsTold) {
+  EXPECT_TRUE(
+      is_list_of_buckets("<?xml version=\"1.0\"?><ListAllMyBucketsResult xmlns=\"x\">"
+                         "<Buckets/></ListAllMyBucketsResult>"));
+  for (const std::string& xml : {list_of(kEnd), std::string("ListAllMyBucketsResult"),
+                                 std::string("<ListAllMyBucketsResult>"), std::string()}) {
+    EXPECT_FALSE(is_list_of_buckets(xml)) << xml;
+  }
+}
+
 TEST(S3XML, EntitiesOfADocumentTypeAreNotExpanded) {
   const std::string xml =
       "<!DOCTYPE x [<!ENTITY k \"boom\"><!ENTITY f SYSTEM \"file:///etc/passwd\">]>" +
