@@ -213,7 +213,26 @@ TEST_F(S3ClientTest, EachFailureHasItsClass) {
   get_error<NotAuthorizedError>(403, error_xml("AccessDenied"));
   get_error<NotAuthorizedError>(403, error_xml("SignatureDoesNotMatch"));
   get_error<NotAuthorizedError>(403, error_xml("InvalidAccessKeyId"));
+  get_error<NotAuthorizedError>(404, error_xml("XAdminUserNotFound"));
+  get_error<NotAuthorizedError>(400, error_xml("InvalidToken"));
   get_error<NotAuthorizedError>(401);
+}
+
+TEST_F(S3ClientTest, TheWordsOfOtherStoresComeWithAdviceToo) {
+  const auto words = [&](int status, const std::string& body) {
+    http_->answer(status, body);
+    try {
+      client().get("key");
+    } catch (const ProtoBaseError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_TRUE(words(404, error_xml("XAdminUserNotFound")).ends_with("whether it is this store's"));
+  EXPECT_TRUE(words(400, error_xml("InvalidToken")).ends_with("it belongs to these keys"));
+  EXPECT_TRUE(words(400, error_xml("XMinioInvalidObjectName")).ends_with("//, /./ and /../"));
+  EXPECT_TRUE(words(400, "Client sent an HTTP request to an HTTPS server.\n")
+                  .ends_with("and http:// or https:// right?"));
 }
 
 TEST_F(S3ClientTest, AnAnswerThatDoesNotComeIsUnknownOnlyIfTheRequestWent) {

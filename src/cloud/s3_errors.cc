@@ -16,9 +16,9 @@ bool is_one_of(std::string_view code, const std::array<std::string_view, kCount>
 }
 
 bool is_unauthorized(int status, std::string_view code) {
-  constexpr std::array<std::string_view, 9> kCodes = {
-      "AccessDenied", "AllAccessDisabled",     "AccountProblem",
-      "ExpiredToken", "InvalidAccessKeyId",    "InvalidToken",
+  constexpr std::array<std::string_view, 10> kCodes = {
+      "AccessDenied", "AllAccessDisabled",     "AccountProblem",      "ExpiredToken",
+      "InvalidToken", "InvalidAccessKeyId",    "XAdminUserNotFound",  // an unknown key at VersityGW
       "NotSignedUp",  "SignatureDoesNotMatch", "TokenRefreshRequired"};
   return status == 401 || status == 403 || is_one_of(code, kCodes);
 }
@@ -42,15 +42,18 @@ struct Advice {
 };
 
 std::string_view advice_for(int status, const S3Error& error) {
-  constexpr std::array<Advice, 11> kAdvice = {{
+  constexpr std::array<Advice, 14> kAdvice = {{
       {"AccessDenied", "the policies of user and bucket must allow it"},
       {"ExpiredToken", "get new credentials"},
       {"InvalidAccessKeyId", "look at the access key, and whether it is this store's"},
+      {"XAdminUserNotFound", "look at the access key, and whether it is this store's"},
+      {"InvalidToken", "look at the session token, and whether it belongs to these keys"},
       {"InvalidObjectState", "the object is archived: restore it first"},
       {"PermanentRedirect", "the bucket is elsewhere: look at endpoint and region"},
       {"NoSuchBucket", "make the bucket, or correct its name"},
       {"RequestTimeTooSkewed", "set the clock of this machine"},
       {"SignatureDoesNotMatch", "look at the secret key and the region"},
+      {"XMinioInvalidObjectName", "choose a prefix without //, /./ and /../"},
       {"EntityTooLarge", "choose a smaller part_size"},
       {"EntityTooSmall", "choose a larger part_size"},
       {"NotImplemented", "this store cannot do it"},
@@ -60,6 +63,9 @@ std::string_view advice_for(int status, const S3Error& error) {
   if (found != kAdvice.end()) return found->text;
   if (error.code.empty() && status == 403) return "credentials, policies or the region are wrong";
   if (status == 429 || status >= 500) return "try again later";
+  if (error.code.empty() && status == 400) {
+    return "is this the endpoint of an S3 store, and http:// or https:// right?";
+  }
   if (error.code.empty()) return "is this the endpoint of an S3 store?";
   return "";
 }
