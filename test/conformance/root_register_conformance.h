@@ -38,6 +38,19 @@ class RootRegisterConformance : public ::testing::TestWithParam<RootRegisterCase
 
   RootRegister& root() { return provider_->root_register(); }
 
+  /// Closes while another thread waits for the lock, which somebody has: neither that this took too
+  /// long, nor anything else that is not so, is what the thread hears.
+  void expect_told_that_it_is_closed() {
+    std::atomic<bool> begun{false};
+    std::jthread waiting([&] {
+      begun = true;
+      testing::expect_error<ValidationError>([&] { root().lock(20'000); }, {"closed"});
+    });
+    while (!begun) std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    provider_->close();
+  }
+
   std::function<std::shared_ptr<BlockProvider>()> open_;
   std::shared_ptr<BlockProvider> provider_;
   std::unique_ptr<DurableCommits> writer_;
@@ -118,18 +131,10 @@ TEST_P(RootRegisterConformance, AWaitingHolderGetsTheLockWhenItIsFree) {
   waiter.join();
   EXPECT_TRUE(got);
 }
-/// Neither that somebody kept the lock for so long, nor anything else that is not so.
+
 TEST_P(RootRegisterConformance, WhoWaitsForTheLockIsToldThatItIsClosed) {
-  auto held = root().lock(1000);
-  std::atomic<bool> begun{false};
-  std::jthread waiting([&] {
-    begun = true;
-    testing::expect_error<ValidationError>([&] { root().lock(20'000); }, {"closed"});
-  });
-  while (!begun) std::this_thread::yield();
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  provider_->close();
-  held.reset();
+  const auto held = root().lock(1000);
+  expect_told_that_it_is_closed();
 }
 
 /// Instantiated for registers that a second opening of the same place sees too.
@@ -153,15 +158,7 @@ TEST_P(SharedRootRegisterConformance, TheLockOfAHolderThatIsGoneGoesWithIt) {
 TEST_P(SharedRootRegisterConformance, WhoWaitsForAnotherHolderIsToldThatItIsClosed) {
   const auto other = open_();
   auto held = other->root_register().lock(1000);
-  std::atomic<bool> begun{false};
-  std::jthread waiting([&] {
-    begun = true;
-    testing::expect_error<ValidationError>([&] { root().lock(20'000); }, {"closed"});
-  });
-  while (!begun) std::this_thread::yield();
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  provider_->close();
-  waiting.join();
+  expect_told_that_it_is_closed();
   held.reset();
   EXPECT_NE(other->root_register().lock(1000), nullptr);
 }
